@@ -1,0 +1,27 @@
+/** Every error code that Sluice throws or rejects with; the README has the same table for users. */
+export type SluiceErrorCode =
+  | "ERR_SLUICE_OPTION"
+  | "ERR_SLUICE_HANDLERS"
+  | "ERR_SLUICE_LISTEN"
+  | "ERR_SLUICE_RUNTIME"
+  | "ERR_SLUICE_SHARD_START"
+  | "ERR_SLUICE_SHUTDOWN_CALLED_OFF"
+  | "ERR_SLUICE_STATE"
+  | "ERR_SLUICE_TLS"
+  | "ERR_SLUICE_CLOSE_CODE"
+  | "ERR_SLUICE_CLOSE_REASON"
+  | "ERR_SLUICE_MESSAGE";
+
+/**
+ * The one error class of the public interface: a stable `code`, a message that
+ * says what was given and what is accepted, and the `cause` where there is one.
+ */
+export class SluiceError extends Error {
+  override readonly name = "SluiceError";
+  readonly code: SluiceErrorCode;
+
+  constructor(code: SluiceErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
