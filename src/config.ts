@@ -1,0 +1,149 @@
+import { inspect } from "node:util";
+
+import { checkTogether } from "./config/cross-checks.ts";
+import { describeAccepted, narrow, REFUSED } from "./config/narrow.ts";
+import { suggest } from "./config/suggest.ts";
+import { optionSpecs } from "./config/table.ts";
+import type { KindTypes, OptionSpec, OptionValue } from "./config/table.ts";
+import { SluiceError } from "./errors.ts";
+
+export { optionTable, renderOptionTable } from "./config/rows.ts";
+export { toBlockList } from "./config/addresses.ts";
+export { isSendableCloseCode } from "./config/narrow.ts";
+
+type Specs = typeof optionSpecs;
+
+/** The name of an option, as the library and config files spell it. */
+export type OptionKey = keyof Specs;
+
+type Words<Spec> = Spec extends { words: readonly (infer Word)[] }
+  ? Word
+  : never;
+
+type Value<Spec extends OptionSpec> =
+  | (Spec extends { choices: readonly (infer Choice)[] }
+      ? Choice
+      : KindTypes[Spec["kind"]])
+  | Words<Spec>
+  | Extract<Spec["default"], undefined>;
+
+type Input<Spec extends OptionSpec> =
+  Value<Spec> extends boolean
+    ? boolean
+    : Spec extends { kind: "choice" }
+      ? Value<Spec>
+      : Spec extends { kind: "file" | "module" }
+        ? string | URL
+        : Value<Spec> | string;
+
+/**
+ * What a user of the library passes. Every option may be left out. Durations
+ * (`…Ms`) take milliseconds or `"8s"`, sizes (`…Bytes`) bytes or `"1MiB"`, lists an
+ * array or text with commas. The README has the whole table.
+ */
+export type ServerOptions = {
+  readonly [Key in OptionKey]?: Input<Specs[Key]> | undefined;
+};
+
+/**
+ * Every option with its value: narrowed once, frozen, plain data that can be
+ * posted to a worker thread. It is itself acceptable as {@link ServerOptions}.
+ */
+export type Config = {
+  readonly [Key in OptionKey]: Value<Specs[Key]>;
+};
+
+/** Every option's name, in the order of the table. */
+export const optionKeys: readonly OptionKey[] =
+  Object.keys(optionSpecs).filter(isOptionKey);
+
+function isOptionKey(key: string): key is OptionKey {
+  return Object.hasOwn(optionSpecs, key);
+}
+
+/**
+ * Narrows options to a complete configuration. Pure: reads no file, opens
+ * nothing; relative paths are taken from the working directory.
+ *
+ * @param options - What the user gave; `undefined` means the default.
+ * @param nameOf - How messages call an option, for callers whose options came
+ *   from flags or a file. By default its key.
+ * @throws SluiceError `ERR_SLUICE_OPTION` that names the option, what it got
+ *   and what it takes, for an unknown key, for a value out of its range, and
+ *   for values that contradict each other.
+ */
+export function resolveConfig(
+  options: ServerOptions = {},
+  nameOf: (key: OptionKey) => string = (key) => key,
+): Config {
+  refuseUnknownKeys(options);
+  const entries = optionKeys.map((key) => {
+    const spec: OptionSpec = optionSpecs[key];
+    const given: unknown = options[key];
+    return [key, resolveOption(spec, given, nameOf(key))] as const;
+  });
+  // The table's type is what ties each narrowed value to its key, which the
+  // compiler cannot follow through a loop.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  const config = Object.fromEntries(entries) as Config;
+  checkTogether(config, (key) =>
+    options[key] === undefined ? `${key} (its default)` : nameOf(key),
+  );
+  return Object.freeze(config);
+}
+
+/**
+ * Narrows the value of one option.
+ *
+ * @param spec - The option's row.
+ * @param given - What was given; `undefined` means the default.
+ * @param name - How the message calls the option.
+ * @throws SluiceError `ERR_SLUICE_OPTION`.
+ */
+export function resolveOption(
+  spec: OptionSpec,
+  given: unknown,
+  name: string,
+): OptionValue | undefined {
+  if (given === undefined) return spec.default;
+  const value = narrow(spec, given);
+  if (value === REFUSED) {
+    throw new SluiceError(
+      "ERR_SLUICE_OPTION",
+      `${name}: got ${show(given)}, takes ${describeAccepted(spec)}`,
+    );
+  }
+  return value;
+}
+
+function refuseUnknownKeys(options: unknown): void {
+  if (typeof options !== "object" || options === null) {
+    throw new SluiceError(
+      "ERR_SLUICE_OPTION",
+      `options: got ${show(options)}, takes an object such as { port: 8080 }`,
+    );
+  }
+  const unknown = Object.keys(options).find((key) => !isOptionKey(key));
+  if (unknown === undefined) return;
+  throw new SluiceError(
+    "ERR_SLUICE_OPTION",
+    describeUnknown(unknown, optionKeys),
+  );
+}
+
+/** `heartbeat: no such option; did you mean heartbeatIntervalMs?` */
+export function describeUnknown(
+  name: string,
+  known: readonly string[],
+): string {
+  const meant = suggest(name, known);
+  return meant === undefined
+    ? `${name}: no such option`
+    : `${name}: no such option; did you mean ${meant}?`;
+}
+
+function show(value: unknown): string {
+  return typeof value === "string"
+    ? JSON.stringify(value)
+    : inspect(value, { breakLength: Infinity, depth: 1 });
+}

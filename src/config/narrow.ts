@@ -1,0 +1,190 @@
+import { isIP } from "node:net";
+import { resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+import { expandAddress } from "./addresses.ts";
+import { normalizeOrigin } from "./origins.ts";
+import type { OptionKind, OptionSpec, OptionValue } from "./table.ts";
+import {
+  formatDuration,
+  formatSize,
+  parseDuration,
+  parseSize,
+} from "./units.ts";
+
+const HOST_NAME = /^[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9])?\.?$/i;
+const BOOLEANS: Readonly<Record<string, boolean>> = {
+  true: true,
+  yes: true,
+  on: true,
+  1: true,
+  false: false,
+  no: false,
+  off: false,
+  0: false,
+};
+
+/** Returned instead of a value that an option does not take. */
+export const REFUSED: unique symbol = Symbol("refused");
+
+type Narrowed = OptionValue | typeof REFUSED;
+
+/**
+ * A code that an endpoint may put into a close frame: RFC 6455 section 7.4 and
+ * the IANA registry (1012 to 1014). 1004 to 1006 and 1015 never go on the wire;
+ * 3000 to 4999 are for libraries and applications.
+ */
+export function isSendableCloseCode(code: number): boolean {
+  if (!Number.isInteger(code)) return false;
+  if (code >= 3000 && code <= 4999) return true;
+  return code >= 1000 && code <= 1014 && (code < 1004 || code > 1006);
+}
+
+/**
+ * Narrows one given value to what its option holds, or refuses it. Text is
+ * taken for every kind, because that is all that flags and environments have.
+ */
+export function narrow(spec: OptionSpec, given: unknown): Narrowed {
+  const value = typeof given === "string" ? given.trim() : given;
+  if (typeof value === "string" && spec.words?.includes(value)) return value;
+  const narrowed = narrowers[spec.kind](value);
+  if (typeof narrowed !== "number") {
+    return spec.choices === undefined || isOneOf(spec.choices, narrowed)
+      ? narrowed
+      : REFUSED;
+  }
+  const { min = 0, max = Infinity } = spec;
+  return Number.isInteger(narrowed) && narrowed >= min && narrowed <= max
+    ? narrowed
+    : REFUSED;
+}
+
+/** What an option takes, for messages and tables: `an integer from 1 to 256`. */
+export function describeAccepted(spec: OptionSpec): string {
+  const words = spec.words?.map((word) => `"${word}"`) ?? [];
+  const description = descriptions[spec.kind];
+  const value =
+    typeof description === "string" ? description : description(spec);
+  if (words.length === 0) return value;
+  return `${words.join(", ")} or ${value}`;
+}
+
+const descriptions: Readonly<
+  Record<OptionKind, string | ((spec: OptionSpec) => string)>
+> = {
+  port: describeInteger,
+  integer: describeInteger,
+  duration: ({ min = 0, max = 0 }) =>
+    `a duration such as "8s", "500ms" or a number of milliseconds, from ${formatDuration(min)} to ${max}ms`,
+  bytes: ({ min = 0, max = 0 }) =>
+    `a size such as "64KiB" or a number of bytes, from ${formatSize(min)} to ${formatSize(max)}`,
+  closeCode:
+    "a close code that may be sent: 1000 to 1003, 1007 to 1014 or 3000 to 4999",
+  host: "an IP address or a host name, without scheme or port",
+  file: "the path of a file",
+  module: "the path or the file URL of a module",
+  choice: ({ choices = [] }) =>
+    choices.map((choice) => `"${choice}"`).join(" or "),
+  boolean: "true or false",
+  origins:
+    "a list of origins such as https://app.example.com or https://*.example.com",
+  addresses: 'a list of IP addresses and CIDR blocks, "loopback" and "private"',
+};
+
+function describeInteger({ min = 0, max = 0 }: OptionSpec): string {
+  return `an integer from ${min} to ${max}`;
+}
+
+const narrowers: Readonly<Record<OptionKind, (value: unknown) => Narrowed>> = {
+  port: toNumber,
+  integer: toNumber,
+  closeCode: (value) => {
+    const code = toNumber(value);
+    return typeof code === "number" && isSendableCloseCode(code)
+      ? code
+      : REFUSED;
+  },
+  duration: (value) => withUnit(value, parseDuration),
+  bytes: (value) => withUnit(value, parseSize),
+  host: (value) => {
+    if (typeof value !== "string") return REFUSED;
+    return isIP(value) !== 0 || HOST_NAME.test(value) ? value : REFUSED;
+  },
+  file: (value) => {
+    const path = toFilePath(value);
+    return path === undefined ? REFUSED : resolve(path);
+  },
+  module: (value) => {
+    // A data: URL is a module of its own: nothing to look up, nothing to resolve.
+    if (/^data:/i.test(String(value))) return String(value);
+    const path = toFilePath(value);
+    return path === undefined ? REFUSED : pathToFileURL(path).href;
+  },
+  choice: (value) => (typeof value === "string" ? value : REFUSED),
+  boolean: (value) => {
+    if (typeof value === "boolean") return value;
+    if (typeof value !== "string") return REFUSED;
+    return BOOLEANS[value.toLowerCase()] ?? REFUSED;
+  },
+  origins: (value) => toList(value, (entry) => wrap(normalizeOrigin(entry))),
+  addresses: (value) => toList(value, expandAddress),
+};
+
+function isOneOf(choices: readonly string[], value: Narrowed): boolean {
+  return choices.some((choice) => choice === value);
+}
+
+function toNumber(value: unknown): number | typeof REFUSED {
+  if (typeof value === "number") return value;
+  return typeof value === "string" && /^\d{1,15}$/.test(value)
+    ? Number(value)
+    : REFUSED;
+}
+
+function withUnit(
+  value: unknown,
+  parse: (text: string) => number | undefined,
+): number | typeof REFUSED {
+  const plain = toNumber(value);
+  if (plain !== REFUSED || typeof value !== "string") return plain;
+  return parse(value) ?? REFUSED;
+}
+
+function toFilePath(value: unknown): string | undefined {
+  if (!(value instanceof URL) && typeof value !== "string") return undefined;
+  const text = String(value);
+  if (text === "") return undefined;
+  if (!/^file:/i.test(text)) {
+    return value instanceof URL || /^[a-z][a-z0-9+.-]+:\/\//i.test(text)
+      ? undefined
+      : text;
+  }
+  // Throws for a URL with a host, or with an encoded slash in its path.
+  try {
+    return fileURLToPath(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function wrap(value: string | undefined): readonly string[] | undefined {
+  return value === undefined ? undefined : [value];
+}
+
+/** Flags and environments separate by commas; code and config files use arrays. */
+function toList(
+  value: unknown,
+  expand: (entry: string) => readonly string[] | undefined,
+): readonly string[] | typeof REFUSED {
+  const entries = typeof value === "string" ? value.split(",") : value;
+  if (!Array.isArray(entries)) return REFUSED;
+  const list = new Set<string>();
+  for (const entry of entries as readonly unknown[]) {
+    if (typeof entry !== "string") return REFUSED;
+    if (entry.trim() === "") continue;
+    const expanded = expand(entry.trim());
+    if (expanded === undefined) return REFUSED;
+    for (const item of expanded) list.add(item);
+  }
+  return [...list];
+}

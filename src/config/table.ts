@@ -1,0 +1,369 @@
+import { availableParallelism } from "node:os";
+
+/** What a value of each kind is once it has been narrowed. */
+export interface KindTypes {
+  port: number;
+  integer: number;
+  /** Milliseconds. */
+  duration: number;
+  bytes: number;
+  closeCode: number;
+  host: string;
+  /** An absolute path. */
+  file: string;
+  /** An absolute URL, ready for `import()`. */
+  module: string;
+  choice: string;
+  boolean: boolean;
+  /** Normal form: `https://app.example.com`, `https://*.example.com`, `*.example.com` or `null`. */
+  origins: readonly string[];
+  /** Addresses and CIDR blocks; the words are already spelled out. */
+  addresses: readonly string[];
+}
+
+export type OptionKind = keyof KindTypes;
+
+/** Any narrowed value. */
+export type OptionValue = KindTypes[OptionKind];
+
+/** One row of the option table, without its key. */
+export interface OptionSpec {
+  readonly kind: OptionKind;
+  readonly group: OptionGroup;
+  /** One line, for `--help` and the README. */
+  readonly description: string;
+  readonly default: OptionValue | undefined;
+  /** How the default reads where its value depends on the machine, or says nothing. */
+  readonly defaultText?: string;
+  readonly min?: number;
+  readonly max?: number;
+  readonly choices?: readonly string[];
+  /** Words that are accepted besides values of the kind. */
+  readonly words?: readonly string[];
+  /** Shown by the short `--help`. */
+  readonly common?: true;
+}
+
+export type OptionGroup =
+  | "Serving"
+  | "Shutdown"
+  | "Handshake and origin"
+  | "Liveness"
+  | "Backpressure"
+  | "Limits"
+  | "TLS"
+  | "Threads"
+  | "Command line";
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const MAX_BYTES = 1024 * MIB;
+/** The longest delay a Node timer can wait: beyond it, setTimeout fires at once. */
+const MAX_DELAY_MS = 2_147_483_647;
+const MAX_WORKERS = 256;
+
+/**
+ * Every option of the server, once. Types, validation, flags, environment
+ * variables, config-file keys, `--help` and the README are all read off it.
+ */
+export const optionSpecs = {
+  handlers: {
+    kind: "module",
+    group: "Serving",
+    description: "module with your handlers, by path or file URL",
+    default: undefined,
+    defaultText: "built-in echo and chat",
+  },
+  host: {
+    kind: "host",
+    group: "Serving",
+    description: "address or host name to listen on",
+    default: "127.0.0.1",
+    common: true,
+  },
+  port: {
+    kind: "port",
+    group: "Serving",
+    description: "TCP port; 0 takes any free one",
+    default: 8080,
+    min: 0,
+    max: 65_535,
+    common: true,
+  },
+  workers: {
+    kind: "integer",
+    group: "Serving",
+    description: "shards, that is, worker threads",
+    default: Math.min(availableParallelism(), MAX_WORKERS),
+    defaultText: "one per core",
+    min: 1,
+    max: MAX_WORKERS,
+    common: true,
+  },
+  balance: {
+    kind: "choice",
+    group: "Serving",
+    description: "how a new socket's shard is picked",
+    default: "least-connections",
+    choices: ["least-connections", "round-robin"],
+  },
+  backlog: {
+    kind: "integer",
+    group: "Serving",
+    description: "TCP accept queue; the kernel may cap it",
+    default: 4096,
+    min: 1,
+    max: 65_535,
+  },
+  compression: {
+    kind: "boolean",
+    group: "Serving",
+    description: "offer permessage-deflate (RFC 7692)",
+    default: false,
+    common: true,
+  },
+
+  shutdownDeadlineMs: {
+    kind: "duration",
+    group: "Shutdown",
+    description: "whole shutdown, from the signal to the report",
+    default: 8000,
+    min: 1,
+    max: MAX_DELAY_MS,
+    common: true,
+  },
+  shutdownDelayMs: {
+    kind: "duration",
+    group: "Shutdown",
+    description: "not ready but still accepting, for load balancers",
+    default: 0,
+    min: 0,
+    max: MAX_DELAY_MS,
+    common: true,
+  },
+  closeCode: {
+    kind: "closeCode",
+    group: "Shutdown",
+    description: "close code that clients are sent",
+    default: 1001,
+    common: true,
+  },
+  closeRate: {
+    kind: "integer",
+    group: "Shutdown",
+    description: "connections told per second",
+    default: "auto",
+    words: ["auto", "unlimited"],
+    min: 1,
+    max: 10_000_000,
+    common: true,
+  },
+  retryMinMs: {
+    kind: "duration",
+    group: "Shutdown",
+    description: "earliest that a told client is asked to come back",
+    default: 0,
+    min: 0,
+    max: MAX_DELAY_MS,
+  },
+  retrySpreadMs: {
+    kind: "duration",
+    group: "Shutdown",
+    description: "window over which told clients are asked to come back",
+    default: "auto",
+    words: ["auto"],
+    min: 0,
+    max: MAX_DELAY_MS,
+    common: true,
+  },
+  closeDeadlineMs: {
+    kind: "duration",
+    group: "Shutdown",
+    description: "ordinary close: handlers to finish and the peer to answer",
+    default: 5000,
+    min: 1,
+    max: MAX_DELAY_MS,
+  },
+
+  handshakeDeadlineMs: {
+    kind: "duration",
+    group: "Handshake and origin",
+    description: "from the accepted socket to the finished upgrade",
+    default: 5000,
+    min: 1,
+    max: MAX_DELAY_MS,
+  },
+  maxHeaderBytes: {
+    kind: "bytes",
+    group: "Handshake and origin",
+    description: "request line and headers of an upgrade",
+    default: 16 * KIB,
+    min: 512,
+    max: MIB,
+  },
+  origins: {
+    kind: "origins",
+    group: "Handshake and origin",
+    description: "browser origins let in: same, any, or a list",
+    default: "same",
+    words: ["same", "any"],
+    common: true,
+  },
+  trustedProxies: {
+    kind: "addresses",
+    group: "Handshake and origin",
+    description: "whose X-Forwarded-For is believed",
+    default: [],
+    common: true,
+  },
+
+  heartbeatIntervalMs: {
+    kind: "duration",
+    group: "Liveness",
+    description: "silence after which a ping is sent; 0 turns it off",
+    default: 30_000,
+    min: 0,
+    max: MAX_DELAY_MS,
+    common: true,
+  },
+  pongDeadlineMs: {
+    kind: "duration",
+    group: "Liveness",
+    description: "time for any frame to come after a ping",
+    default: 10_000,
+    min: 1,
+    max: MAX_DELAY_MS,
+  },
+
+  highWaterMarkBytes: {
+    kind: "bytes",
+    group: "Backpressure",
+    description: "buffered for one peer: above it, congested",
+    default: MIB,
+    min: 1,
+    max: MAX_BYTES,
+  },
+  lowWaterMarkBytes: {
+    kind: "bytes",
+    group: "Backpressure",
+    description: "buffered for one peer: at or below it, healthy again",
+    default: 256 * KIB,
+    min: 0,
+    max: MAX_BYTES,
+  },
+  maxBufferedBytes: {
+    kind: "bytes",
+    group: "Backpressure",
+    description: "buffered for one peer: above it, closed",
+    default: 16 * MIB,
+    min: 1,
+    max: MAX_BYTES,
+    common: true,
+  },
+  congestionDeadlineMs: {
+    kind: "duration",
+    group: "Backpressure",
+    description: "longest that a peer may stay congested",
+    default: 30_000,
+    min: 1,
+    max: MAX_DELAY_MS,
+  },
+  congestionCloseCode: {
+    kind: "closeCode",
+    group: "Backpressure",
+    description: "close code for a peer that reads too slowly",
+    default: 1013,
+  },
+
+  maxPayloadBytes: {
+    kind: "bytes",
+    group: "Limits",
+    description: "one message, reassembled and decompressed",
+    default: MIB,
+    min: 1,
+    max: MAX_BYTES,
+    common: true,
+  },
+  maxConnections: {
+    kind: "integer",
+    group: "Limits",
+    description: "connections in all; one more is answered 503",
+    default: 50_000,
+    min: 1,
+    max: 10_000_000,
+    common: true,
+  },
+  maxConnectionsPerAddress: {
+    kind: "integer",
+    group: "Limits",
+    description: "connections per remote address; 0 is no limit",
+    default: 0,
+    min: 0,
+    max: 10_000_000,
+    common: true,
+  },
+  maxHandlersInFlight: {
+    kind: "integer",
+    group: "Limits",
+    description: "unfinished handlers per connection; then reading pauses",
+    default: 32,
+    min: 1,
+    max: 1_000_000,
+  },
+  maxMessagesPerSecond: {
+    kind: "integer",
+    group: "Limits",
+    description: "messages from one connection; 0 is no limit",
+    default: 0,
+    min: 0,
+    max: 1_000_000_000,
+  },
+  maxBytesPerSecond: {
+    kind: "bytes",
+    group: "Limits",
+    description: "payload from one connection; 0 is no limit",
+    default: 0,
+    min: 0,
+    max: 1024 * MAX_BYTES,
+  },
+
+  tlsKeyFile: {
+    kind: "file",
+    group: "TLS",
+    description: "private key (PEM)",
+    default: undefined,
+    common: true,
+  },
+  tlsCertFile: {
+    kind: "file",
+    group: "TLS",
+    description: "certificate chain (PEM); SIGHUP reads both again",
+    default: undefined,
+    common: true,
+  },
+
+  startDeadlineMs: {
+    kind: "duration",
+    group: "Threads",
+    description: "time for a shard to load the handlers",
+    default: 30_000,
+    min: 1,
+    max: MAX_DELAY_MS,
+  },
+  blockedAfterMs: {
+    kind: "duration",
+    group: "Threads",
+    description: "report an event loop that stood still this long; 0 never",
+    default: 1000,
+    min: 0,
+    max: MAX_DELAY_MS,
+  },
+  workerHeapMb: {
+    kind: "integer",
+    group: "Threads",
+    description: "heap of one shard in MiB; 0 is Node's own choice",
+    default: 0,
+    min: 0,
+    max: 1_048_576,
+  },
+} as const satisfies Record<string, OptionSpec>;
