@@ -4,11 +4,10 @@ import { checkTogether } from "./config/cross-checks.ts";
 import { describeAccepted, narrow, REFUSED } from "./config/narrow.ts";
 import { suggest } from "./config/suggest.ts";
 import { optionSpecs } from "./config/table.ts";
-import type { KindTypes, OptionSpec, OptionValue } from "./config/table.ts";
+import type { KindTypes, OptionSpec } from "./config/table.ts";
 import { SluiceError } from "./errors.ts";
 
 export { optionTable, renderOptionTable } from "./config/rows.ts";
-export { toBlockList } from "./config/addresses.ts";
 export { isSendableCloseCode } from "./config/narrow.ts";
 
 type Specs = typeof optionSpecs;
@@ -86,9 +85,7 @@ export function resolveConfig(
   // compiler cannot follow through a loop.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   const config = Object.fromEntries(entries) as Config;
-  checkTogether(config, (key) =>
-    options[key] === undefined ? `${key} (its default)` : nameOf(key),
-  );
+  checkTogether(config, options, nameOf);
   return Object.freeze(config);
 }
 
@@ -100,20 +97,21 @@ export function resolveConfig(
  * @param name - How the message calls the option.
  * @throws SluiceError `ERR_SLUICE_OPTION`.
  */
-export function resolveOption(
-  spec: OptionSpec,
+export function resolveOption<Spec extends OptionSpec>(
+  spec: Spec,
   given: unknown,
   name: string,
-): OptionValue | undefined {
-  if (given === undefined) return spec.default;
-  const value = narrow(spec, given);
+): Value<Spec> {
+  const value = given === undefined ? spec.default : narrow(spec, given);
   if (value === REFUSED) {
     throw new SluiceError(
       "ERR_SLUICE_OPTION",
       `${name}: got ${show(given)}, takes ${describeAccepted(spec)}`,
     );
   }
-  return value;
+  // What `narrow` returns for a row is what the row's type says.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return value as Value<Spec>;
 }
 
 function refuseUnknownKeys(options: unknown): void {

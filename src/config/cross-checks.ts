@@ -1,17 +1,21 @@
-import type { Config, OptionKey } from "../config.ts";
+import type { Config, OptionKey, ServerOptions } from "../config.ts";
 import { SluiceError } from "../errors.ts";
 import { formatDuration, formatSize } from "./units.ts";
 
 /**
  * Refuses options that are each fine but contradict one another.
  *
+ * @param given - The options as given: a contradicted default is called one.
  * @param nameOf - How the message calls an option.
  * @throws SluiceError `ERR_SLUICE_OPTION`.
  */
 export function checkTogether(
   config: Config,
+  given: ServerOptions,
   nameOf: (key: OptionKey) => string,
 ): void {
+  const show = (key: OptionKey): string =>
+    given[key] === undefined ? `${nameOf(key)} (its default)` : nameOf(key);
   const mustBeBelow = (
     low: NumericKey,
     high: NumericKey,
@@ -20,27 +24,25 @@ export function checkTogether(
     if (config[low] < config[high]) return;
     throw new SluiceError(
       "ERR_SLUICE_OPTION",
-      `${nameOf(low)}: got ${format(config[low])}, takes less than ${nameOf(high)}, which is ${format(config[high])}`,
+      `${show(low)}: got ${format(config[low])}, takes less than ${show(high)}, which is ${format(config[high])}`,
     );
   };
   mustBeBelow("lowWaterMarkBytes", "highWaterMarkBytes", formatSize);
   mustBeBelow("highWaterMarkBytes", "maxBufferedBytes", formatSize);
   mustBeBelow("shutdownDelayMs", "shutdownDeadlineMs", formatDuration);
 
-  if (
-    (config.tlsKeyFile === undefined) !==
-    (config.tlsCertFile === undefined)
-  ) {
-    const [given, missing] =
-      config.tlsKeyFile === undefined
-        ? (["tlsCertFile", "tlsKeyFile"] as const)
-        : (["tlsKeyFile", "tlsCertFile"] as const);
+  const mustComeWith = (file: FileKey, missing: FileKey): void => {
+    if (config[file] === undefined || config[missing] !== undefined) return;
     throw new SluiceError(
       "ERR_SLUICE_OPTION",
-      `${nameOf(given)}: got a file, but TLS takes both a key and a certificate; ${missing} is missing`,
+      `${nameOf(file)}: got ${JSON.stringify(config[file])}, takes ${nameOf(missing)} beside it: TLS needs both`,
     );
-  }
+  };
+  mustComeWith("tlsKeyFile", "tlsCertFile");
+  mustComeWith("tlsCertFile", "tlsKeyFile");
 }
+
+type FileKey = "tlsKeyFile" | "tlsCertFile";
 
 type NumericKey = {
   [Key in OptionKey]: Config[Key] extends number ? Key : never;

@@ -15,7 +15,7 @@ export interface KindTypes {
   module: string;
   choice: string;
   boolean: boolean;
-  /** Normal form: `https://app.example.com`, `https://*.example.com`, `*.example.com` or `null`. */
+  /** Lower-case, in ASCII, without a trailing slash. */
   origins: readonly string[];
   /** Addresses and CIDR blocks; the words are already spelled out. */
   addresses: readonly string[];
@@ -70,7 +70,7 @@ export const optionSpecs = {
   handlers: {
     kind: "module",
     group: "Serving",
-    description: "module with your handlers, by path or file URL",
+    description: "your handlers: a module's path or file URL",
     default: undefined,
     defaultText: "built-in echo and chat",
   },
@@ -103,7 +103,7 @@ export const optionSpecs = {
   balance: {
     kind: "choice",
     group: "Serving",
-    description: "how a new socket's shard is picked",
+    description: "picks a new socket's shard; or round-robin",
     default: "least-connections",
     choices: ["least-connections", "round-robin"],
   },
@@ -120,7 +120,6 @@ export const optionSpecs = {
     group: "Serving",
     description: "offer permessage-deflate (RFC 7692)",
     default: false,
-    common: true,
   },
 
   shutdownDeadlineMs: {
@@ -135,7 +134,7 @@ export const optionSpecs = {
   shutdownDelayMs: {
     kind: "duration",
     group: "Shutdown",
-    description: "not ready but still accepting, for load balancers",
+    description: "not ready, still accepting, for load balancers",
     default: 0,
     min: 0,
     max: MAX_DELAY_MS,
@@ -151,12 +150,11 @@ export const optionSpecs = {
   closeRate: {
     kind: "integer",
     group: "Shutdown",
-    description: "connections told per second",
+    description: "connections told a second: auto, unlimited or a number",
     default: "auto",
     words: ["auto", "unlimited"],
     min: 1,
     max: 10_000_000,
-    common: true,
   },
   retryMinMs: {
     kind: "duration",
@@ -174,7 +172,6 @@ export const optionSpecs = {
     words: ["auto"],
     min: 0,
     max: MAX_DELAY_MS,
-    common: true,
   },
   closeDeadlineMs: {
     kind: "duration",
@@ -214,13 +211,12 @@ export const optionSpecs = {
     group: "Handshake and origin",
     description: "whose X-Forwarded-For is believed",
     default: [],
-    common: true,
   },
 
   heartbeatIntervalMs: {
     kind: "duration",
     group: "Liveness",
-    description: "silence after which a ping is sent; 0 turns it off",
+    description: "silence before a ping is sent; 0 is never",
     default: 30_000,
     min: 0,
     max: MAX_DELAY_MS,
@@ -258,7 +254,6 @@ export const optionSpecs = {
     default: 16 * MIB,
     min: 1,
     max: MAX_BYTES,
-    common: true,
   },
   congestionDeadlineMs: {
     kind: "duration",
@@ -287,7 +282,7 @@ export const optionSpecs = {
   maxConnections: {
     kind: "integer",
     group: "Limits",
-    description: "connections in all; one more is answered 503",
+    description: "connections in all; one more gets a 503",
     default: 50_000,
     min: 1,
     max: 10_000_000,
@@ -300,7 +295,6 @@ export const optionSpecs = {
     default: 0,
     min: 0,
     max: 10_000_000,
-    common: true,
   },
   maxHandlersInFlight: {
     kind: "integer",

@@ -1,0 +1,15 @@
+#!/usr/bin/env node
+import { describeOldRuntime } from "./cli/runtime.ts";
+
+// Nothing else may be imported statically: an older Node must get its one
+// sentence before it trips over what only a newer one knows.
+const problem = describeOldRuntime(process.versions.node);
+if (problem === undefined) {
+  const { main } = await import("./cli/main.ts");
+  // The report is out and every thread has ended. Leave, rather than wait for
+  // a handle that the user's config file may have left open.
+  process.exit(await main(process));
+} else {
+  process.stderr.write(`${problem}\n`);
+  process.exitCode = 2;
+}

@@ -1,0 +1,36 @@
+import type { EventEmitter } from "node:events";
+
+/** One of the two output streams of a process. */
+export interface OutputStream extends NodeJS.WritableStream {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
+/** What the command line needs of a process; `process` itself is one. */
+export interface Io extends Pick<EventEmitter, "on" | "off"> {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdout: OutputStream;
+  readonly stderr: OutputStream;
+}
+
+/**
+ * Keeps a reader that went away (`sluice serve | head`) from being an uncaught
+ * error: a server does not stop because nobody reads its output any more.
+ */
+export function tolerateClosedOutput({ stdout, stderr }: Io): void {
+  stdout.on("error", ignore);
+  stderr.on("error", ignore);
+}
+
+/** Writes one line and waits until it has left the process, or cannot. */
+export async function writeLine(
+  stream: OutputStream,
+  line: string,
+): Promise<void> {
+  await new Promise<void>((resolve) => {
+    stream.write(`${line}\n`, () => resolve());
+  });
+}
+
+function ignore(): void {}

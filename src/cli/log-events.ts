@@ -1,0 +1,81 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+
+import type { Level, Logger } from "pino";
+
+type Message = Readonly<Record<string, unknown>>;
+type Rule = readonly [level: Level, text: string | ((m: Message) => string)];
+
+/**
+ * What each message of the library's diagnostics channels becomes in the log,
+ * by channel and by the message's `event`; `""` stands for a channel with one
+ * kind of message. An event without a rule is logged at `debug`.
+ */
+const rules: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
+  "sluice:server": {
+    listening: ["debug", "listening"],
+    state: ["info", (message) => `server is ${String(message["state"])}`],
+  },
+  "sluice:shard": {
+    started: ["info", "shard started"],
+    died: ["warn", "shard died; its connections are counted as crashed"],
+    restarting: ["info", "shard is being replaced"],
+    "start-failed": ["error", "shard could not start"],
+    blocked: ["warn", "shard's event loop is blocked"],
+    unblocked: ["info", "shard's event loop runs again"],
+    killed: ["warn", "shard's thread was ended by force"],
+  },
+  "sluice:handler-error": { "": ["error", "handler failed"] },
+  "sluice:rejected": { "": ["debug", "upgrade rejected"] },
+  "sluice:connection": {
+    opened: ["debug", "connection opened"],
+    terminated: ["debug", "connection terminated"],
+  },
+  "sluice:handoff-failed": { "": ["debug", "socket could not be handed over"] },
+  "sluice:tls": {
+    reloaded: ["info", "TLS key and certificate reloaded"],
+    "reload-failed": ["error", "TLS not reloaded; the old certificate stays"],
+  },
+};
+
+const UNKNOWN: Rule = ["debug", "event"];
+
+/**
+ * Logs what the library publishes, until the returned function is called.
+ */
+export function logEvents(logger: Logger): () => void {
+  const listeners = Object.entries(rules).map(([channel, events]) => {
+    const listener = (message: unknown): void => {
+      if (isMessage(message)) logMessage(logger, events, message, channel);
+    };
+    subscribe(channel, listener);
+    return () => unsubscribe(channel, listener);
+  });
+  return () => {
+    for (const stop of listeners) stop();
+  };
+}
+
+function logMessage(
+  logger: Logger,
+  events: Readonly<Record<string, Rule>>,
+  message: Message,
+  channel: string,
+): void {
+  const { event, error, ...fields } = message;
+  const name = typeof event === "string" ? event : "";
+  const [level, text] = events[name] ?? UNKNOWN;
+  if (!logger.isLevelEnabled(level)) return;
+  logger[level](
+    {
+      channel,
+      ...(name === "" ? {} : { event: name }),
+      ...fields,
+      ...(error === undefined ? {} : { err: error }),
+    },
+    typeof text === "string" ? text : text(message),
+  );
+}
+
+function isMessage(message: unknown): message is Message {
+  return typeof message === "object" && message !== null;
+}

@@ -1,0 +1,99 @@
+import type { ShutdownReport } from "./server-types.ts";
+
+/**
+ * What went wrong, one sentence each; empty after a shutdown that ended by its
+ * deadline with every connection accounted for.
+ */
+export function describeProblems(report: ShutdownReport): readonly string[] {
+  const { shardsKilled, shardsCrashed, deadlineMs, durationMs } = report;
+  const problems: string[] = [];
+  if (shardsKilled > 0) {
+    problems.push(`${plural(shardsKilled, "thread")} had to be ended by force`);
+  }
+  if (shardsCrashed > 0) {
+    problems.push(`${plural(shardsCrashed, "thread")} crashed`);
+  }
+  if (!report.deadlineHeld) {
+    problems.push(
+      `it took ${seconds(durationMs)}, past the deadline of ${seconds(deadlineMs)}`,
+    );
+  }
+  if (!report.balanced) {
+    problems.push("the ledger does not add up");
+  }
+  return problems;
+}
+
+/** `shut down in 1.24 s: 5000 connections, 4500 clean, 500 unacknowledged` */
+export function summarize({
+  durationMs,
+  opened,
+  outcomes,
+}: ShutdownReport): string {
+  const counts = Object.entries(outcomes)
+    .filter(([, count]) => count > 0)
+    .map(([name, count]) => `, ${count} ${name}`);
+  return `shut down in ${seconds(durationMs)}: ${plural(opened, "connection")}${counts.join("")}`;
+}
+
+/** The report for people; sixty columns at most, without a final line break. */
+export function renderReport(report: ShutdownReport): string {
+  const { outcomes, opened, closeCodes, states } = report;
+  const codes = Object.entries(closeCodes);
+  return [
+    `Shutdown (${report.reason}) took ${seconds(report.durationMs)} of ${seconds(report.deadlineMs)}.`,
+    ...describeProblems(report).map(
+      (problem) => `Not as it should be: ${problem}.`,
+    ),
+    "",
+    row("accepted", report.accepted),
+    row("rejected", report.rejected),
+    row("opened", opened),
+    ...Object.entries(outcomes).map(([name, count]) =>
+      row(`  ${name}`, count, share(count, opened)),
+    ),
+    ...(codes.length > 0 ? ["", "close codes"] : []),
+    ...codes.map(([code, count]) => row(`  ${code}`, count)),
+    ...(Object.keys(states).length > 0
+      ? [
+          "",
+          ["time spent in".padEnd(22), ...["p50", "p99", "max"].map(cell)].join(
+            "",
+          ),
+        ]
+      : []),
+    ...Object.entries(states).map(([name, times]) =>
+      [
+        `  ${name}`.padEnd(22),
+        ...[times.p50Ms, times.p99Ms, times.maxMs].map((ms) => cell(time(ms))),
+      ].join(""),
+    ),
+  ].join("\n");
+}
+
+function row(name: string, count: number, note = ""): string {
+  return `${name.padEnd(18)}${String(count).padStart(10)}${note}`;
+}
+
+function share(part: number, whole: number): string {
+  if (part === 0 || whole === 0) return "";
+  return `${((100 * part) / whole).toFixed(1)} %`.padStart(10);
+}
+
+function cell(text: string): string {
+  return text.padStart(12);
+}
+
+function time(milliseconds: number): string {
+  return milliseconds < 1000
+    ? `${Math.round(milliseconds)} ms`
+    : seconds(milliseconds);
+}
+
+function seconds(milliseconds: number): string {
+  return `${(milliseconds / 1000).toFixed(2)} s`;
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,189 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+
+import type { Logger } from "pino";
+
+import type { Config } from "../config.ts";
+import { SluiceError } from "../errors.ts";
+import { describeListenFailure, EXIT, statusOf } from "./failure.ts";
+import { writeLine } from "./io.ts";
+import type { Io } from "./io.ts";
+import { logEvents } from "./log-events.ts";
+import { createLogger } from "./logger.ts";
+import { createProgressBar, createProgressLog } from "./progress.ts";
+import type { ProgressDisplay } from "./progress.ts";
+import { describeProblems, renderReport, summarize } from "./report.ts";
+import type { ShutdownReport, SluiceServer } from "./server-types.ts";
+import type { Settings, TalkSettings } from "./settings.ts";
+import { attachSignals } from "./signals.ts";
+
+/** Starts a server; `serve` of the library, unless a test brings its own. */
+export type Serve = (config: Config) => Promise<SluiceServer>;
+
+/**
+ * Serves from start to report.
+ *
+ * @returns The exit status: 0 when every connection is accounted for within the
+ *   deadline, 1 when a thread was killed or something crashed, 2 for an option
+ *   that the server refuses.
+ */
+export async function runServe(
+  { config, talk, warnings }: Settings,
+  io: Io,
+  serve: Serve,
+): Promise<number> {
+  const { logger, progress } = createVoice(talk, io);
+  for (const warning of warnings) logger.warn(warning);
+  const stopLogging = logEvents(logger);
+  try {
+    const server = await start(config, io, logger, serve);
+    if (server === undefined) return EXIT.ok;
+    const stopFollowing = followShutdown(server, progress);
+    const signals = obeySignals(server, io, logger);
+    try {
+      const report = await server.terminated;
+      progress.stop();
+      return await deliver(report, talk, io, logger);
+    } finally {
+      signals.detach();
+      stopFollowing();
+      progress.stop();
+    }
+  } catch (error) {
+    logFailure(error, config, logger);
+    return statusOf(error);
+  } finally {
+    stopLogging();
+  }
+}
+
+/** The logger and the progress display share one stream, so that neither garbles the other. */
+function createVoice(
+  talk: TalkSettings,
+  { stderr, env }: Io,
+): { readonly logger: Logger; readonly progress: ProgressDisplay } {
+  const isTerminal = stderr.isTTY === true;
+  const hasBar = isTerminal && talk.log === "pretty";
+  const bar = hasBar ? createProgressBar(stderr) : undefined;
+  const write = (line: string): void => {
+    bar?.makeRoom();
+    stderr.write(line);
+  };
+  const colorize = isTerminal && (env["NO_COLOR"] ?? "") === "";
+  const logger = createLogger(talk, write, colorize);
+  return { logger, progress: bar ?? createProgressLog(logger) };
+}
+
+/**
+ * @returns `undefined` when a signal came first: nobody is connected yet, so
+ *   there is nothing to shut down gently, and nothing to wait for.
+ */
+async function start(
+  config: Config,
+  io: Io,
+  logger: Logger,
+  serve: Serve,
+): Promise<SluiceServer | undefined> {
+  const stopped = Promise.withResolvers<string>();
+  const signals = attachSignals(io, {
+    stop: stopped.resolve,
+    force: () => undefined,
+    reload: () => undefined,
+  });
+  try {
+    const server = await Promise.race([serve(config), stopped.promise]);
+    if (typeof server === "string") {
+      logger.info({ signal: server }, `${server} before the server was ready`);
+      return undefined;
+    }
+    const scheme = config.tlsKeyFile === undefined ? "ws" : "wss";
+    const { host, port } = server.address;
+    const url = `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`;
+    logger.info({ url, workers: config.workers }, `listening on ${url}`);
+    return server;
+  } finally {
+    signals.detach();
+  }
+}
+
+function obeySignals(server: SluiceServer, io: Io, logger: Logger) {
+  const signals = attachSignals(io, {
+    stop(signal) {
+      logger.info({ signal }, `${signal}: shutting down`);
+      server.shutdown({ reason: signal }).catch((error: unknown) => {
+        // Called off: the server goes on. A real failure also rejects
+        // `terminated`, and is reported from there.
+        logger.warn({ err: error }, "the shutdown did not complete");
+        signals.forget();
+      });
+    },
+    force(signal) {
+      logger.warn({ signal }, `${signal} again: forcing what is left`);
+      server.force();
+    },
+    reload() {
+      // The library publishes how it went, and that is logged; a rejection
+      // must not end the process on top.
+      server.reloadTls().catch((error: unknown) => {
+        logger.warn({ err: error }, "SIGHUP: no TLS files were reloaded");
+      });
+    },
+  });
+  return signals;
+}
+
+/** Shows progress while the server is on its way down, whoever sent it there. */
+function followShutdown(
+  server: SluiceServer,
+  progress: ProgressDisplay,
+): () => void {
+  const follow = (message: unknown): void => {
+    if (typeof message !== "object" || message === null) return;
+    if (!("state" in message)) return;
+    const { state } = message;
+    if (state === "closing" || state === "draining") {
+      progress.start(() => server.stats());
+    } else {
+      progress.stop();
+    }
+  };
+  subscribe("sluice:server", follow);
+  return () => unsubscribe("sluice:server", follow);
+}
+
+/** The report goes to stdout as its last line, or else into the log. */
+async function deliver(
+  report: ShutdownReport,
+  talk: TalkSettings,
+  { stdout }: Io,
+  logger: Logger,
+): Promise<number> {
+  const problems = describeProblems(report);
+  logger.info(talk.report === "none" ? { report } : {}, summarize(report));
+  for (const problem of problems) logger.error(problem);
+  switch (talk.report) {
+    case "json":
+      await writeLine(stdout, JSON.stringify(report));
+      break;
+    case "text":
+      await writeLine(stdout, renderReport(report));
+      break;
+    case "none":
+      break;
+  }
+  return problems.length === 0 ? EXIT.ok : EXIT.failed;
+}
+
+function logFailure(error: unknown, config: Config, logger: Logger): void {
+  const sentence = describeListenFailure(error, config);
+  if (sentence !== undefined) {
+    logger.fatal(sentence);
+  } else if (error instanceof SluiceError) {
+    const { code, cause, message } = error;
+    logger.fatal(
+      { code, ...(cause === undefined ? {} : { err: cause }) },
+      message,
+    );
+  } else {
+    logger.fatal({ err: error }, "the server failed");
+  }
+}

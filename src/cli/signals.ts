@@ -1,0 +1,60 @@
+import type { Io } from "./io.ts";
+
+const STOP_SIGNALS = ["SIGTERM", "SIGINT"] as const;
+
+/**
+ * `npm start` passes a signal on to a child that the terminal or the service
+ * manager has already sent it to. Two within this time are then one.
+ */
+const ECHO_MS = 100;
+
+/** What signals ask for. */
+export interface SignalActions {
+  /** The first SIGTERM or SIGINT. */
+  readonly stop: (signal: string) => void;
+  /** Every further one. */
+  readonly force: (signal: string) => void;
+  /** SIGHUP. */
+  readonly reload: () => void;
+}
+
+/** Signals that are being listened to. */
+export interface AttachedSignals {
+  /** Makes the next SIGTERM or SIGINT a first one again. */
+  forget(): void;
+  detach(): void;
+}
+
+/**
+ * Ties signals to actions, until detached.
+ *
+ * @param now - Monotonic milliseconds.
+ */
+export function attachSignals(
+  io: Pick<Io, "on" | "off" | "env">,
+  actions: SignalActions,
+  now: () => number = () => performance.now(),
+): AttachedSignals {
+  const echoMs = io.env["npm_lifecycle_event"] === undefined ? 0 : ECHO_MS;
+  let firstAt: number | undefined;
+
+  const stop = (signal: string): void => {
+    if (firstAt === undefined) {
+      firstAt = now();
+      actions.stop(signal);
+    } else if (now() - firstAt >= echoMs) {
+      actions.force(signal);
+    }
+  };
+  for (const signal of STOP_SIGNALS) io.on(signal, stop);
+  io.on("SIGHUP", actions.reload);
+  return {
+    forget() {
+      firstAt = undefined;
+    },
+    detach() {
+      for (const signal of STOP_SIGNALS) io.off(signal, stop);
+      io.off("SIGHUP", actions.reload);
+    },
+  };
+}
