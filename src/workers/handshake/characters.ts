@@ -12,6 +12,7 @@ export const LF = 10;
 export const SPACE = 32;
 export const TAB = 9;
 export const COLON = 58;
+export const DELETE = 127;
 
 /** The classes of every byte: a union of {@link TOKEN}, {@link VALUE} and {@link TARGET}. */
 export const CLASS_OF: Uint8Array = classes();
@@ -19,7 +20,7 @@ export const CLASS_OF: Uint8Array = classes();
 function classes(): Uint8Array {
   const table = new Uint8Array(256);
   for (let byte = 0; byte < 256; byte++) {
-    const visible = byte > SPACE && byte < 0x7f;
+    const visible = byte > SPACE && byte < DELETE;
     if (visible || byte === SPACE || byte === TAB || byte >= 0x80) {
       table[byte]! |= VALUE;
     }

@@ -68,6 +68,10 @@ const FIELDS_BY_LENGTH: readonly (readonly number[])[] = Array.from(
     FIELD_NAMES.flatMap((name, field) => (name.length === length ? field : [])),
 );
 
+const FIELD_BYTES: readonly Uint8Array[] = FIELD_NAMES.map((name) =>
+  Buffer.from(name, "latin1"),
+);
+
 const NO_FIELDS: readonly number[] = [];
 
 /**
@@ -80,16 +84,16 @@ export function fieldNamed(
   end: number,
 ): number | undefined {
   for (const field of FIELDS_BY_LENGTH[end - start] ?? NO_FIELDS) {
-    if (isNamed(bytes, start, FIELD_NAMES[field]!)) return field;
+    if (isNamed(bytes, start, FIELD_BYTES[field]!)) return field;
   }
   return undefined;
 }
 
-function isNamed(bytes: Uint8Array, start: number, name: string): boolean {
+function isNamed(bytes: Uint8Array, start: number, name: Uint8Array): boolean {
   for (let index = 0; index < name.length; index++) {
     // Bit 5 is the case of an ASCII letter. Of the other characters of a token,
     // only CR would become the hyphen by it, and CR is none.
-    if ((bytes[start + index]! | 0x20) !== name.charCodeAt(index)) return false;
+    if ((bytes[start + index]! | 0x20) !== name[index]) return false;
   }
   return true;
 }

@@ -3,12 +3,13 @@ import {
   CLASS_OF,
   COLON,
   CR,
+  DELETE,
   isWhitespace,
   LF,
   SPACE,
+  TAB,
   TARGET,
   TOKEN,
-  VALUE,
 } from "./characters.ts";
 import {
   FIELD_COUNT,
@@ -18,6 +19,7 @@ import {
   SINGLETONS,
 } from "./handshake-fields.ts";
 import type { HandshakeFields, HandshakeRequest } from "./handshake-fields.ts";
+import { FAULTS, foreignProtocol } from "./head-faults.ts";
 import { refusal } from "./refusal.ts";
 import type { Refusal, RefusalReason } from "./refusal.ts";
 import { RequestHead } from "./request-head.ts";
@@ -53,8 +55,6 @@ const NO_SPANS: readonly number[] = Array.from(
   () => 0,
 );
 
-const TLS_RECORD_HANDSHAKE = 0x16;
-
 /**
  * Reads the head of one request from the chunks of a socket, strictly (RFC 9110,
  * RFC 9112): what other parsers repair or ignore is refused here, so no proxy in
@@ -71,7 +71,7 @@ export class HeadReader {
   /** The bytes of earlier chunks, when there were any. */
   #earlier: Buffer | undefined;
   #earlierLength = 0;
-  /** Up to where a line feed has been searched. */
+  /** Up to where the bytes are known to be text, or whole lines. */
   #searched = 0;
   #lineStart = 0;
   #lines = 0;
@@ -79,7 +79,7 @@ export class HeadReader {
   #isHead = false;
   #isDone = false;
   /** Start and end of the value of each handshake field; 0 is absent. */
-  readonly #spans: number[] = Array.from(NO_SPANS);
+  readonly #spans: number[] = [...NO_SPANS];
   /** A bit for each handshake field that came more than once. */
   #repeated = 0;
 
@@ -108,23 +108,28 @@ export class HeadReader {
       const fault = foreignProtocol(bytes[0]!);
       if (fault !== undefined) return this.#refuse("bad-request", fault);
     }
-    for (let position = this.#searched; position < end; position++) {
-      if (bytes[position] !== LF) continue;
+    let position = this.#searched;
+    for (;;) {
+      // The one look at every byte: on to the next that no value may have.
+      while (position < end && isText(bytes[position]!)) position++;
+      if (position + 1 >= end && (position === end || bytes[position] === CR)) {
+        break;
+      }
+      if (bytes[position] !== CR || bytes[position + 1] !== LF) {
+        return this.#refuse("bad-request", FAULTS.control);
+      }
       const start = this.#lineStart;
-      const lineEnd = position - 1;
-      if (lineEnd < start || bytes[lineEnd] !== CR) {
-        return this.#refuse("bad-request", FAULTS.lineFeed);
-      }
+      this.#lineStart = position + 2;
       if (start === 0) {
-        const refused = this.#readRequestLine(bytes, lineEnd);
+        const refused = this.#readRequestLine(bytes, position);
         if (refused !== undefined) return refused;
-      } else if (lineEnd === start) {
-        return this.#complete(bytes, position + 1, chunk, before);
+      } else if (position === start) {
+        return this.#complete(bytes, position + 2, chunk, before);
       } else {
-        const refused = this.#readFieldLine(bytes, start, lineEnd);
+        const refused = this.#readFieldLine(bytes, start, position);
         if (refused !== undefined) return refused;
       }
-      this.#lineStart = position + 1;
+      position += 2;
     }
     if (end === maxHeaderBytes) {
       return this.#refuse(
@@ -132,7 +137,7 @@ export class HeadReader {
       );
     }
     if (before === 0 && end > 0) this.#append(chunk);
-    this.#searched = end;
+    this.#searched = position;
     return NEED_MORE;
   }
 
@@ -186,7 +191,7 @@ export class HeadReader {
       : undefined;
   }
 
-  /** `name ":" OWS value OWS` (RFC 9112 section 5). */
+  /** `name ":" OWS value OWS` (RFC 9112 section 5), of which all is known to be text. */
   #readFieldLine(
     bytes: Buffer,
     start: number,
@@ -203,11 +208,6 @@ export class HeadReader {
       );
     }
     let valueStart = colon + 1;
-    for (let position = valueStart; position < end; position++) {
-      if (!isOf(bytes[position]!, VALUE)) {
-        return this.#refuse("bad-request", FAULTS.fieldValue);
-      }
-    }
     const field = fieldNamed(bytes, start, colon);
     if (field === undefined) return undefined;
     let valueEnd = end;
@@ -290,28 +290,12 @@ export class HeadReader {
 /** A name, an IPv4 address or a bracketed IPv6 address, with or without a port. */
 const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~%]*)(?::\d*)?$/u;
 
-/** Fixed texts: nothing of a malformed request is sent back. */
-const FAULTS = {
-  tls: "This port speaks plain HTTP, and a TLS handshake arrived: connect with ws:// instead of wss://.\n",
-  http2:
-    "HTTP/2 is not spoken here: a WebSocket connects with an HTTP/1.1 upgrade.\n",
-  noHttp: "What arrived is not HTTP.\n",
-  lineFeed: "A line must end with CR LF.\n",
-  requestLine:
-    "The request line must be a method, a target and HTTP/1.1, with one space between.\n",
-  fold: "A header must not be continued on the next line.\n",
-  fieldName:
-    "A header must begin with its name, directly followed by a colon.\n",
-  fieldValue: "A header value must not have control characters.\n",
-  repeated: "A header that can be sent only once was repeated.\n",
-  host: "There must be exactly one valid Host header.\n",
-  contentLength: "The header Content-Length must be a number.\n",
-} as const;
-
-/** A first byte that cannot begin a method: what speaks here would never send a line. */
-function foreignProtocol(first: number): string | undefined {
-  if (isOf(first, TOKEN)) return undefined;
-  return first === TLS_RECORD_HANDSHAKE ? FAULTS.tls : FAULTS.noHttp;
+/**
+ * Whether a byte may be in a line: what a field value may have (RFC 9110 section
+ * 5.5). Compared instead of looked up, for it is asked about every byte.
+ */
+function isText(byte: number): boolean {
+  return (byte >= SPACE && byte !== DELETE) || byte === TAB;
 }
 
 function isOf(byte: number, wanted: number): boolean {

@@ -57,6 +57,9 @@ export function originRule(origins: Origins): OriginRule {
 }
 
 function isSameHost(origin: string, host: string): boolean {
+  // What a browser sends, spelled alike on both sides.
+  if (host !== "" && origin === `http://${host}`) return true;
+  if (host !== "" && origin === `https://${host}`) return true;
   const parts = ORIGIN.exec(origin.toLowerCase());
   if (parts === null) return false;
   const [, scheme = "", name = "", port] = parts;

@@ -30,7 +30,8 @@ export function clientAddressBehind(
   trustedProxies: readonly string[],
 ): ClientAddress {
   if (trustedProxies.length === 0) {
-    return (socketAddress) => normalized(socketAddress) ?? socketAddress;
+    // The kernel's spelling is the short one already.
+    return (socketAddress) => unmapped(socketAddress) ?? socketAddress;
   }
   const trusted = trustedRanges(trustedProxies);
   return (socketAddress, forwardedFor) => {
@@ -102,14 +103,15 @@ function addressIn(entry: string): string | undefined {
 /** One spelling for each address, or `undefined` for what is none. */
 function normalized(text: string): string | undefined {
   if (isIPv4(text)) return text;
-  const mapped = /^::ffff:([\d.]+)$/iu.exec(text)?.[1];
-  if (mapped !== undefined && isIPv4(mapped)) return mapped;
   // A zone (fe80::1%eth0) names an interface of one machine, not a client.
   const address = text.replace(/%.*$/u, "");
   if (!isIPv6(address)) return undefined;
   const short = new SocketAddress({ address, family: "ipv6" }).address;
-  // ::ffff:7f00:1 is an IPv4 address too, and shows only once it is shortened.
-  return short.startsWith("::ffff:") && isIPv4(short.slice(7))
-    ? short.slice(7)
-    : short;
+  return unmapped(short) ?? short;
+}
+
+/** The IPv4 address in an IPv4-mapped one in its short form, `undefined` for others. */
+function unmapped(address: string): string | undefined {
+  const mapped = address.startsWith("::ffff:") ? address.slice(7) : "";
+  return isIPv4(mapped) ? mapped : undefined;
 }

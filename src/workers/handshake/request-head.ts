@@ -1,4 +1,4 @@
-import { COLON, trimWhitespace } from "./characters.ts";
+import { trimWhitespace } from "./characters.ts";
 
 /**
  * The head of a request, as a connection keeps it for its whole life: one latin1
@@ -67,9 +67,9 @@ export class RequestHead {
     let found: string | undefined;
     for (let start = firstLine(raw); start < raw.length - 2;) {
       const end = raw.indexOf("\r\n", start);
-      const colon = start + wanted.length;
+      const colon = raw.indexOf(":", start);
       if (
-        raw.charCodeAt(colon) === COLON &&
+        colon - start === wanted.length &&
         raw.slice(start, colon).toLowerCase() === wanted
       ) {
         const value = trimWhitespace(raw.slice(colon + 1, end));
