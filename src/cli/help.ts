@@ -58,9 +58,9 @@ function termWidth(rows: readonly OptionRow[]): number {
 function renderGroups(
   rows: readonly OptionRow[],
   width: number,
-  groupOf: (row: OptionRow) => string,
+  sectionOrGroup: (row: OptionRow) => string,
 ): readonly string[] {
-  const groups = Map.groupBy(rows, groupOf);
+  const groups = Map.groupBy(rows, sectionOrGroup);
   return [...groups.values()].map((members) =>
     members.map((row) => renderLine(row, width)).join("\n"),
   );

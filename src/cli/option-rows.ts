@@ -32,7 +32,7 @@ export const commandLineSpecs = {
   logLevel: {
     kind: "choice",
     group: "Command line",
-    description: "trace, debug, info, warn, error, fatal or silent",
+    description: "trace, debug, info, warn, error or silent",
     default: "info",
     choices: ["trace", "debug", "info", "warn", "error", "fatal", "silent"],
     common: true,

@@ -1,4 +1,3 @@
-import { describeAccepted } from "./narrow.ts";
 import { optionSpecs } from "./table.ts";
 import type { OptionGroup, OptionSpec } from "./table.ts";
 import { formatDuration, formatSize } from "./units.ts";
@@ -68,8 +67,8 @@ function renderGroup(group: OptionGroup, rows: readonly OptionRow[]): string {
   return [
     `**${group}**`,
     "",
-    "| option | flag | default | meaning | takes |",
-    "|---|---|---|---|---|",
+    "| option | flag | default | meaning |",
+    "|---|---|---|---|",
     ...rows.map((row) =>
       [
         "",
@@ -77,7 +76,6 @@ function renderGroup(group: OptionGroup, rows: readonly OptionRow[]): string {
         ` \`${row.flag}\` `,
         ` ${formatDefault(row)} `,
         ` ${row.description} `,
-        ` ${describeAccepted(row)} `,
         "",
       ].join("|"),
     ),

@@ -70,7 +70,7 @@ export const optionSpecs = {
   handlers: {
     kind: "module",
     group: "Serving",
-    description: "your handlers: a module's path or file URL",
+    description: "your handlers, by path or file URL",
     default: undefined,
     defaultText: "built-in echo and chat",
   },
