@@ -16,6 +16,10 @@ const WELL_FORMED: readonly (readonly [string, string])[] = [
   ["whitespace around a value", upgrade({ Upgrade: " \t websocket \t " })],
   ["no whitespace before a value", "GET / HTTP/1.1\r\nHost:a\r\n\r\n"],
   ["an empty value", upgrade({ "X-Empty": "" })],
+  [
+    "a name longer than any of the handshake",
+    upgrade({ ["X".repeat(60)]: "a" }),
+  ],
   ["repeated lists", `${upgrade().slice(0, -2)}upgrade: h2c\r\n\r\n`],
   ["bytes after the head", `${upgrade()}\x81\x80\0\0\0\0\r\n\r\n`],
   [
