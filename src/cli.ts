@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { describeOldRuntime } from "./cli/runtime.ts";
+import { describeOldRuntime } from "./runtime.ts";
 
 // Nothing else may be imported statically: an older Node must get its one
 // sentence before it trips over what only a newer one knows.

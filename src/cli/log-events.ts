@@ -2,6 +2,9 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel";
 
 import type { Level, Logger } from "pino";
 
+import { channels } from "../protocol/channels.ts";
+import type { ChannelName } from "../protocol/channels.ts";
+
 type Message = Readonly<Record<string, unknown>>;
 type Rule = readonly [level: Level, text: string | ((m: Message) => string)];
 
@@ -10,12 +13,12 @@ type Rule = readonly [level: Level, text: string | ((m: Message) => string)];
  * by channel and by the message's `event`; `""` stands for a channel with one
  * kind of message. An event without a rule is logged at `debug`.
  */
-const rules: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
-  "sluice:server": {
+const rules: Readonly<Record<ChannelName, Readonly<Record<string, Rule>>>> = {
+  [channels.server]: {
     listening: ["debug", "listening"],
     state: ["info", (message) => `server is ${String(message["state"])}`],
   },
-  "sluice:shard": {
+  [channels.shard]: {
     started: ["info", "shard started"],
     died: ["warn", "shard died; its connections are counted as crashed"],
     restarting: ["info", "shard is being replaced"],
@@ -24,14 +27,17 @@ const rules: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
     unblocked: ["info", "shard's event loop runs again"],
     killed: ["warn", "shard's thread was ended by force"],
   },
-  "sluice:handler-error": { "": ["error", "handler failed"] },
-  "sluice:rejected": { "": ["debug", "upgrade rejected"] },
-  "sluice:connection": {
+  [channels.handlerError]: { "": ["error", "handler failed"] },
+  [channels.rejected]: { "": ["debug", "upgrade rejected"] },
+  [channels.connection]: {
     opened: ["debug", "connection opened"],
+    congested: ["debug", "connection congested"],
     terminated: ["debug", "connection terminated"],
   },
-  "sluice:handoff-failed": { "": ["debug", "socket could not be handed over"] },
-  "sluice:tls": {
+  [channels.handoffFailed]: {
+    "": ["debug", "socket could not be handed over"],
+  },
+  [channels.tls]: {
     reloaded: ["info", "TLS key and certificate reloaded"],
     "reload-failed": ["error", "TLS not reloaded; the old certificate stays"],
   },
@@ -41,15 +47,22 @@ const UNKNOWN: Rule = ["debug", "event"];
 
 /**
  * Logs what the library publishes, until the returned function is called.
+ *
+ * A channel with nothing to say at the logger's level gets no subscriber: the
+ * shards would otherwise send main a message for every connection.
  */
 export function logEvents(logger: Logger): () => void {
-  const listeners = Object.entries(rules).map(([channel, events]) => {
-    const listener = (message: unknown): void => {
-      if (isMessage(message)) logMessage(logger, events, message, channel);
-    };
-    subscribe(channel, listener);
-    return () => unsubscribe(channel, listener);
-  });
+  const listeners = Object.entries(rules)
+    .filter(([, events]) =>
+      Object.values(events).some(([level]) => logger.isLevelEnabled(level)),
+    )
+    .map(([channel, events]) => {
+      const listener = (message: unknown): void => {
+        if (isMessage(message)) logMessage(logger, events, message, channel);
+      };
+      subscribe(channel, listener);
+      return () => unsubscribe(channel, listener);
+    });
   return () => {
     for (const stop of listeners) stop();
   };

@@ -2,7 +2,7 @@ import cliProgress from "cli-progress";
 import type { Logger } from "pino";
 
 import type { OutputStream } from "./io.ts";
-import type { Outcomes, ServerStats } from "./server-types.ts";
+import type { LiveCounts } from "./server-types.ts";
 
 const BAR_INTERVAL_MS = 100;
 const LOG_INTERVAL_MS = 1000;
@@ -23,11 +23,15 @@ export interface Progress {
 /** Shows a shutdown's progress while it is under way. */
 export interface ProgressDisplay {
   /** Does nothing while already started. */
-  start(stats: () => ServerStats): void;
+  readonly start: (stats: () => LiveCounts) => void;
   /** Does nothing while not started. */
-  stop(): void;
-  /** Called before another line goes to the same terminal. */
-  makeRoom(): void;
+  readonly stop: () => void;
+}
+
+/** A display that shares its stream with other lines. */
+export interface ProgressBar extends ProgressDisplay {
+  /** Writes a line, with its line break, above the bar. */
+  readonly write: (line: string) => void;
 }
 
 /**
@@ -36,7 +40,7 @@ export interface ProgressDisplay {
  * @param endedBefore - Connections that had already ended when it began.
  */
 export function measureProgress(
-  stats: ServerStats,
+  stats: LiveCounts,
   endedBefore: number,
 ): Progress {
   const { closing = 0, draining = 0 } = stats.states;
@@ -63,39 +67,55 @@ export function describeProgress(progress: Progress): string {
   return parts.join(", ");
 }
 
-function countEnded(outcomes: Outcomes): number {
-  return Object.values(outcomes).reduce<number>((sum, n) => sum + n, 0);
+function countEnded(outcomes: LiveCounts["ledger"]["outcomes"]): number {
+  const { clean, unacknowledged, forced, lost, crashed } = outcomes;
+  return clean + unacknowledged + forced + lost + crashed;
 }
 
 /** A bar on a terminal that is redrawn in place, below what is logged. */
-export function createProgressBar(stream: OutputStream): ProgressDisplay {
-  const bar = new cliProgress.SingleBar({
+export function createProgressBar(stream: OutputStream): ProgressBar {
+  let bars: cliProgress.MultiBar | undefined;
+  let bar: cliProgress.SingleBar | undefined;
+  const ticker = createTicker(BAR_INTERVAL_MS, (progress) => {
+    bars ??= new cliProgress.MultiBar(barOptions(stream));
+    bar ??= bars.create(progress.total, progress.done, progress);
+    bar.setTotal(progress.total);
+    bar.update(progress.done, progress);
+  });
+  return {
+    start: ticker.start,
+    stop() {
+      ticker.stop();
+      bars?.stop();
+      bars = bar = undefined;
+    },
+    write(line) {
+      if (bars === undefined) {
+        stream.write(line);
+      } else {
+        bars.log(line);
+        // At once: the next line may be about a crash.
+        bars.update();
+      }
+    },
+  };
+}
+
+function barOptions(stream: OutputStream): cliProgress.Options {
+  return {
     stream,
     barsize: 20,
     fps: 1000 / BAR_INTERVAL_MS,
     clearOnComplete: true,
-    // A log line may have wiped the bar since it was last drawn.
+    // A log line takes the bar's place, so that it has to be drawn again.
     forceRedraw: true,
     // Signals are the server's business: the second one must reach it.
     gracefulExit: false,
-    // Leave the terminal's own settings alone, so that none has to be restored.
-    linewrap: null,
-    hideCursor: null,
+    // Cut to the terminal's width, without changing how it wraps.
+    linewrap: true,
     format: (options, params, progress: Progress) =>
       `${cliProgress.Format.BarFormat(params.progress, options)} ${describeProgress(progress)}`,
-  });
-  return createTicker(
-    BAR_INTERVAL_MS,
-    (progress, isFirst) => {
-      if (isFirst) bar.start(progress.total, progress.done, progress);
-      bar.setTotal(progress.total);
-      bar.update(progress.done, progress);
-    },
-    {
-      stop: () => bar.stop(),
-      makeRoom: () => stream.write("\r\u001B[2K"),
-    },
-  );
+  };
 }
 
 /** One log line a second, for where there is no terminal. */
@@ -107,28 +127,21 @@ export function createProgressLog(logger: Logger): ProgressDisplay {
 
 function createTicker(
   intervalMs: number,
-  show: (progress: Progress, isFirst: boolean) => void,
-  hooks: { readonly stop?: () => void; readonly makeRoom?: () => void } = {},
+  show: (progress: Progress) => void,
 ): ProgressDisplay {
   let timer: NodeJS.Timeout | undefined;
   return {
     start(stats) {
       if (timer !== undefined) return;
       const endedBefore = countEnded(stats().ledger.outcomes);
-      show(measureProgress(stats(), endedBefore), true);
-      timer = setInterval(() => {
-        show(measureProgress(stats(), endedBefore), false);
-      }, intervalMs);
+      const tick = (): void => show(measureProgress(stats(), endedBefore));
+      timer = setInterval(tick, intervalMs);
       timer.unref();
+      tick();
     },
     stop() {
-      if (timer === undefined) return;
       clearInterval(timer);
       timer = undefined;
-      hooks.stop?.();
-    },
-    makeRoom() {
-      if (timer !== undefined) hooks.makeRoom?.();
     },
   };
 }

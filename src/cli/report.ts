@@ -1,4 +1,4 @@
-import type { ShutdownReport } from "./server-types.ts";
+import type { ShutdownReport } from "../index.ts";
 
 /**
  * What went wrong, one sentence each; empty after a shutdown that ended by its
@@ -39,6 +39,7 @@ export function summarize({
 /** The report for people; sixty columns at most, without a final line break. */
 export function renderReport(report: ShutdownReport): string {
   const { outcomes, opened, closeCodes, states } = report;
+  const { rejected, ...endings } = outcomes;
   const codes = Object.entries(closeCodes);
   return [
     `Shutdown (${report.reason}) took ${seconds(report.durationMs)} of ${seconds(report.deadlineMs)}.`,
@@ -47,9 +48,9 @@ export function renderReport(report: ShutdownReport): string {
     ),
     "",
     row("accepted", report.accepted),
-    row("rejected", report.rejected),
+    row("rejected", rejected),
     row("opened", opened),
-    ...Object.entries(outcomes).map(([name, count]) =>
+    ...Object.entries(endings).map(([name, count]) =>
       row(`  ${name}`, count, share(count, opened)),
     ),
     ...(codes.length > 0 ? ["", "close codes"] : []),

@@ -4,6 +4,8 @@ import type { Logger } from "pino";
 
 import type { Config } from "../config.ts";
 import { SluiceError } from "../errors.ts";
+import { channels } from "../protocol/channels.ts";
+import type { ShutdownReport } from "../index.ts";
 import { describeListenFailure, EXIT, statusOf } from "./failure.ts";
 import { writeLine } from "./io.ts";
 import type { Io } from "./io.ts";
@@ -12,12 +14,13 @@ import { createLogger } from "./logger.ts";
 import { createProgressBar, createProgressLog } from "./progress.ts";
 import type { ProgressDisplay } from "./progress.ts";
 import { describeProblems, renderReport, summarize } from "./report.ts";
-import type { ShutdownReport, SluiceServer } from "./server-types.ts";
+import type { ServedServer } from "./server-types.ts";
 import type { Settings, TalkSettings } from "./settings.ts";
 import { attachSignals } from "./signals.ts";
+import type { AttachedSignals } from "./signals.ts";
 
 /** Starts a server; `serve` of the library, unless a test brings its own. */
-export type Serve = (config: Config) => Promise<SluiceServer>;
+export type Serve = (config: Config) => Promise<ServedServer>;
 
 /**
  * Serves from start to report.
@@ -38,7 +41,7 @@ export async function runServe(
     const server = await start(config, io, logger, serve);
     if (server === undefined) return EXIT.ok;
     const stopFollowing = followShutdown(server, progress);
-    const signals = obeySignals(server, io, logger);
+    const signals = obeySignals(server, config, io, logger);
     try {
       const report = await server.terminated;
       progress.stop();
@@ -61,16 +64,13 @@ function createVoice(
   talk: TalkSettings,
   { stderr, env }: Io,
 ): { readonly logger: Logger; readonly progress: ProgressDisplay } {
-  const isTerminal = stderr.isTTY === true;
-  const hasBar = isTerminal && talk.log === "pretty";
-  const bar = hasBar ? createProgressBar(stderr) : undefined;
-  const write = (line: string): void => {
-    bar?.makeRoom();
-    stderr.write(line);
-  };
-  const colorize = isTerminal && (env["NO_COLOR"] ?? "") === "";
-  const logger = createLogger(talk, write, colorize);
-  return { logger, progress: bar ?? createProgressLog(logger) };
+  if (stderr.isTTY !== true || talk.log === "json") {
+    const logger = createLogger(talk, (line) => stderr.write(line), false);
+    return { logger, progress: createProgressLog(logger) };
+  }
+  const bar = createProgressBar(stderr);
+  const hasColors = (env["NO_COLOR"] ?? "") === "";
+  return { logger: createLogger(talk, bar.write, hasColors), progress: bar };
 }
 
 /**
@@ -82,7 +82,7 @@ async function start(
   io: Io,
   logger: Logger,
   serve: Serve,
-): Promise<SluiceServer | undefined> {
+): Promise<ServedServer | undefined> {
   const stopped = Promise.withResolvers<string>();
   const signals = attachSignals(io, {
     stop: stopped.resolve,
@@ -105,7 +105,12 @@ async function start(
   }
 }
 
-function obeySignals(server: SluiceServer, io: Io, logger: Logger) {
+function obeySignals(
+  server: ServedServer,
+  config: Config,
+  io: Io,
+  logger: Logger,
+): AttachedSignals {
   const signals = attachSignals(io, {
     stop(signal) {
       logger.info({ signal }, `${signal}: shutting down`);
@@ -123,6 +128,10 @@ function obeySignals(server: SluiceServer, io: Io, logger: Logger) {
     reload() {
       // The library publishes how it went, and that is logged; a rejection
       // must not end the process on top.
+      if (config.tlsKeyFile === undefined) {
+        logger.info("SIGHUP: TLS is off, there is nothing to reload");
+        return;
+      }
       server.reloadTls().catch((error: unknown) => {
         logger.warn({ err: error }, "SIGHUP: no TLS files were reloaded");
       });
@@ -133,7 +142,7 @@ function obeySignals(server: SluiceServer, io: Io, logger: Logger) {
 
 /** Shows progress while the server is on its way down, whoever sent it there. */
 function followShutdown(
-  server: SluiceServer,
+  server: ServedServer,
   progress: ProgressDisplay,
 ): () => void {
   const follow = (message: unknown): void => {
@@ -146,8 +155,8 @@ function followShutdown(
       progress.stop();
     }
   };
-  subscribe("sluice:server", follow);
-  return () => unsubscribe("sluice:server", follow);
+  subscribe(channels.server, follow);
+  return () => unsubscribe(channels.server, follow);
 }
 
 /** The report goes to stdout as its last line, or else into the log. */

@@ -1,0 +1,53 @@
+import { EventEmitter } from "node:events";
+import { Writable } from "node:stream";
+
+import type { Io, OutputStream } from "../../src/cli/io.ts";
+
+/** A stream that remembers what was written to it. */
+export class FakeOutput extends Writable implements OutputStream {
+  readonly isTTY: boolean;
+  readonly columns = 100;
+  text = "";
+
+  constructor(isTTY: boolean) {
+    super({ decodeStrings: false });
+    this.isTTY = isTTY;
+  }
+
+  get lines(): readonly string[] {
+    return this.text.split("\n").filter((line) => line !== "");
+  }
+
+  override _write(
+    chunk: string,
+    _encoding: BufferEncoding,
+    done: () => void,
+  ): void {
+    this.text += chunk;
+    done();
+  }
+}
+
+/** Stands in for `process`: arguments, environment, streams and signals. */
+export class FakeIo extends EventEmitter implements Io {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdout: FakeOutput;
+  readonly stderr: FakeOutput;
+
+  constructor({
+    args = [],
+    env = {},
+    isTTY = false,
+  }: {
+    readonly args?: readonly string[];
+    readonly env?: Readonly<Record<string, string>>;
+    readonly isTTY?: boolean;
+  } = {}) {
+    super();
+    this.argv = ["node", "sluice", ...args];
+    this.env = env;
+    this.stdout = new FakeOutput(isTTY);
+    this.stderr = new FakeOutput(isTTY);
+  }
+}

@@ -1,0 +1,66 @@
+import { describe, expect, it } from "vitest";
+
+import { attachSignals } from "../../src/cli/signals.ts";
+import { FakeIo } from "./fake-io.ts";
+
+function attached(env: Readonly<Record<string, string>> = {}) {
+  const io = new FakeIo({ env });
+  const told: string[] = [];
+  const clock = { now: 1000 };
+  const signals = attachSignals(
+    io,
+    {
+      stop: (signal) => told.push(`stop ${signal}`),
+      force: (signal) => told.push(`force ${signal}`),
+      reload: () => told.push("reload"),
+    },
+    () => clock.now,
+  );
+  const send = (signal: string): void => {
+    io.emit(signal, signal);
+  };
+  return { io, told, clock, signals, send };
+}
+
+describe("signals", () => {
+  it("stop first and force from then on, whichever of the two comes", () => {
+    const { told, send } = attached();
+    send("SIGTERM");
+    send("SIGINT");
+    send("SIGTERM");
+    expect(told).toEqual(["stop SIGTERM", "force SIGINT", "force SIGTERM"]);
+  });
+
+  it("reload on SIGHUP, also between the others", () => {
+    const { told, send } = attached();
+    send("SIGHUP");
+    send("SIGINT");
+    send("SIGHUP");
+    expect(told).toEqual(["reload", "stop SIGINT", "reload"]);
+  });
+
+  it("are one when npm passes on what the process has already received", () => {
+    const { told, send, clock } = attached({ npm_lifecycle_event: "start" });
+    send("SIGINT");
+    clock.now += 99;
+    send("SIGINT");
+    expect(told).toEqual(["stop SIGINT"]);
+    clock.now += 1;
+    send("SIGINT");
+    expect(told).toEqual(["stop SIGINT", "force SIGINT"]);
+  });
+
+  it("stop again after a shutdown that was called off", () => {
+    const { told, send, signals } = attached();
+    send("SIGTERM");
+    signals.forget();
+    send("SIGTERM");
+    expect(told).toEqual(["stop SIGTERM", "stop SIGTERM"]);
+  });
+
+  it("are nobody's business once detached", () => {
+    const { io, signals } = attached();
+    signals.detach();
+    expect(io.eventNames()).toEqual([]);
+  });
+});
