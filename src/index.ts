@@ -1,0 +1,33 @@
+/**
+ * Sluice: a multi-core WebSocket server that knows how to stop.
+ *
+ * @module sluice
+ */
+export { serve } from "./main/server.ts";
+export type {
+  ServerState,
+  ServerStats,
+  ShardStats,
+  ShutdownOptions,
+  SluiceServer,
+} from "./main/server-types.ts";
+export type { Drain, DrainReport, DrainTarget } from "./main/drain.ts";
+export type { ServerAddress } from "./main/listener.ts";
+export type { Ledger, ShutdownReport } from "./main/report.ts";
+export { resolveConfig } from "./config.ts";
+export type { Config, ServerOptions } from "./config.ts";
+export { SluiceError } from "./errors.ts";
+export type { SluiceErrorCode } from "./errors.ts";
+export { defineHandlers } from "./handlers.ts";
+export type {
+  Authorization,
+  Connection,
+  ConnectionEnd,
+  ConnectionRequest,
+  Handlers,
+  SendStatus,
+} from "./handlers.ts";
+export { outcomes } from "./machines/connection.ts";
+export type { Outcome } from "./machines/connection.ts";
+export { channels } from "./protocol/channels.ts";
+export type { ChannelName } from "./protocol/channels.ts";

@@ -1,0 +1,463 @@
+import { setup } from "xstate";
+
+/** How a connection ended. Every connection has exactly one. */
+export const outcomes = [
+  "rejected",
+  "clean",
+  "unacknowledged",
+  "forced",
+  "lost",
+  "crashed",
+] as const;
+export type Outcome = (typeof outcomes)[number];
+
+/** The outcomes a machine can reach by itself: `crashed` is written by main, once the thread is gone. */
+export type SettledOutcome = Exclude<Outcome, "crashed">;
+
+/** Why our side starts closing; the thread that runs the machine turns it into a close code. */
+export type CloseCause =
+  "application" | "shutdown" | "congestion" | "protocol" | "peer";
+
+export type RefusalCause = "verdict" | "handshake-deadline" | "shutting-down";
+
+/** Facts that change the lifecycle of a connection. Traffic is not among them. */
+export const connectionEvents = [
+  "upgrade.accepted",
+  "upgrade.refused",
+  "heartbeat.due",
+  "peer.responded",
+  "buffer.overflowed",
+  "buffer.drained",
+  "buffer.exceeded",
+  "buffer.flushed",
+  "close.requested",
+  "shutdown.requested",
+  "handlers.settled",
+  "protocol.violated",
+  "peer.closed",
+  "socket.closed",
+  "deadline.reached",
+] as const;
+export type ConnectionEventType = (typeof connectionEvents)[number];
+
+/**
+ * What a thread asks of a state: may messages be taken (`open`), are handlers
+ * awaited (`closing`), is our close frame queued (`sealed`)?
+ */
+export type ConnectionTag = "open" | "closing" | "sealed";
+
+/**
+ * The delays that lead out of each state, by name. The numbers (milliseconds)
+ * only serve the machine when it runs by itself, in a drawing or a test; a shard
+ * resolves the names from its options and the connection's deadline at the
+ * moment a delay is armed.
+ */
+export const connectionDelays = {
+  handshakeDeadline: 5_000,
+  pongDeadline: 10_000,
+  congestionDeadline: 30_000,
+  closingDeadline: 4_000,
+  drainDeadline: 5_000,
+  lingerDeadline: 1_000,
+} as const;
+export type ConnectionDelay = keyof typeof connectionDelays;
+
+const named = (): void => {};
+
+/**
+ * The life of one connection, from the hand-over of its socket to `terminated`.
+ *
+ * It is finite on purpose: no context, no guards, one delay at a time, so that
+ * each (state, event) has a single answer that can be looked up. What varies is
+ * kept on the connection and reaches the machine as an event that already says
+ * it. Actions sit on transitions, not on entry, so that re-entering a state
+ * re-arms its delay and does nothing else.
+ */
+export const connectionMachine = setup({
+  types: {
+    events: {} as { type: ConnectionEventType },
+    tags: {} as ConnectionTag,
+  },
+  delays: connectionDelays,
+  actions: {
+    writeAcceptance: named,
+    writeRefusal: (_, _params: { cause: RefusalCause }) => {},
+    countOpened: named,
+    announceOpened: named,
+    sendPing: named,
+    announceCongestion: named,
+    announceRelief: named,
+    beginClosing: (_, _params: { cause: CloseCause }) => {},
+    sayLastWord: named,
+    awaitHandlers: named,
+    sendCloseFrame: named,
+    endSocket: named,
+    settle: (_, _params: { outcome: SettledOutcome }) => {},
+    release: named,
+  },
+}).createMachine({
+  id: "connection",
+  initial: "upgrading",
+  states: {
+    upgrading: {
+      description: "TCP is accepted; the opening handshake is under way",
+      initial: "handshaking",
+      on: {
+        "socket.closed": {
+          target: "terminated",
+          actions: { type: "settle", params: { outcome: "rejected" } },
+        },
+        "deadline.reached": {
+          target: "terminated",
+          actions: { type: "settle", params: { outcome: "rejected" } },
+        },
+      },
+      states: {
+        handshaking: {
+          description: "reads the request and asks the handlers to authorize",
+          after: {
+            handshakeDeadline: {
+              target: "refusing",
+              actions: {
+                type: "writeRefusal",
+                params: { cause: "handshake-deadline" },
+              },
+            },
+          },
+          on: {
+            "upgrade.accepted": {
+              target: "#connection.open",
+              actions: ["writeAcceptance", "countOpened", "announceOpened"],
+            },
+            "upgrade.refused": {
+              target: "refusing",
+              actions: { type: "writeRefusal", params: { cause: "verdict" } },
+            },
+            "shutdown.requested": {
+              target: "refusing",
+              actions: {
+                type: "writeRefusal",
+                params: { cause: "shutting-down" },
+              },
+            },
+          },
+        },
+        refusing: {
+          description: "the refusal is written; the peer may read it",
+          after: {
+            lingerDeadline: {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "rejected" } },
+            },
+          },
+          on: { "shutdown.requested": { target: "refusing", reenter: true } },
+        },
+      },
+    },
+    open: {
+      tags: "open",
+      description: "messages go both ways",
+      initial: "healthy",
+      on: {
+        "close.requested": {
+          target: "closing",
+          actions: [
+            { type: "beginClosing", params: { cause: "application" } },
+            "awaitHandlers",
+          ],
+        },
+        "shutdown.requested": {
+          target: "closing",
+          actions: [
+            { type: "beginClosing", params: { cause: "shutdown" } },
+            "sayLastWord",
+            "awaitHandlers",
+          ],
+        },
+        "buffer.exceeded": {
+          target: "closing",
+          actions: [
+            { type: "beginClosing", params: { cause: "congestion" } },
+            "awaitHandlers",
+          ],
+        },
+        "peer.closed": {
+          target: "draining.answering",
+          actions: [
+            { type: "beginClosing", params: { cause: "peer" } },
+            "sendCloseFrame",
+          ],
+        },
+        "protocol.violated": {
+          target: "draining.failing",
+          actions: [
+            { type: "beginClosing", params: { cause: "protocol" } },
+            "sendCloseFrame",
+          ],
+        },
+        "deadline.reached": {
+          target: "draining.flushing",
+          actions: [
+            { type: "beginClosing", params: { cause: "shutdown" } },
+            "sendCloseFrame",
+          ],
+        },
+        "socket.closed": {
+          target: "terminated",
+          actions: { type: "settle", params: { outcome: "lost" } },
+        },
+      },
+      states: {
+        healthy: {
+          on: {
+            "heartbeat.due": { target: "probing", actions: "sendPing" },
+            "buffer.overflowed": {
+              target: "congested",
+              actions: "announceCongestion",
+            },
+          },
+        },
+        probing: {
+          description: "a ping is unanswered",
+          after: {
+            pongDeadline: {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "lost" } },
+            },
+          },
+          on: {
+            "peer.responded": "healthy",
+            "buffer.overflowed": {
+              target: "congested",
+              actions: "announceCongestion",
+            },
+          },
+        },
+        congested: {
+          description: "the peer reads slower than the application writes",
+          after: {
+            congestionDeadline: {
+              target: "#connection.closing",
+              actions: [
+                { type: "beginClosing", params: { cause: "congestion" } },
+                "awaitHandlers",
+              ],
+            },
+          },
+          on: {
+            "buffer.drained": { target: "healthy", actions: "announceRelief" },
+          },
+        },
+      },
+    },
+    closing: {
+      tags: "closing",
+      description: "takes no new message; handlers in flight finish",
+      after: {
+        closingDeadline: {
+          target: "draining.flushing",
+          actions: "sendCloseFrame",
+        },
+      },
+      on: {
+        "handlers.settled": {
+          target: "draining.flushing",
+          actions: "sendCloseFrame",
+        },
+        "buffer.exceeded": {
+          target: "draining.flushing",
+          actions: "sendCloseFrame",
+        },
+        "deadline.reached": {
+          target: "draining.flushing",
+          actions: "sendCloseFrame",
+        },
+        "shutdown.requested": { target: "closing", reenter: true },
+        "peer.closed": {
+          target: "draining.answering",
+          actions: "sendCloseFrame",
+        },
+        "protocol.violated": {
+          target: "draining.failing",
+          actions: "sendCloseFrame",
+        },
+        "socket.closed": {
+          target: "terminated",
+          actions: { type: "settle", params: { outcome: "lost" } },
+        },
+      },
+    },
+    draining: {
+      tags: "sealed",
+      description: "our close frame is queued; nothing is sent after it",
+      initial: "flushing",
+      states: {
+        flushing: {
+          description: "our close frame is not yet in the kernel",
+          after: {
+            drainDeadline: {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "forced" } },
+            },
+          },
+          on: {
+            "buffer.flushed": "awaiting",
+            "peer.closed": "answering",
+            "protocol.violated": "failing",
+            "shutdown.requested": { target: "flushing", reenter: true },
+            "deadline.reached": {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "forced" } },
+            },
+            "socket.closed": {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "lost" } },
+            },
+          },
+        },
+        awaiting: {
+          description: "our close frame is flushed; the peer's is awaited",
+          after: {
+            drainDeadline: {
+              target: "#connection.terminated",
+              actions: {
+                type: "settle",
+                params: { outcome: "unacknowledged" },
+              },
+            },
+          },
+          on: {
+            "peer.closed": { target: "concluding", actions: "endSocket" },
+            "protocol.violated": { target: "hangingUp", actions: "endSocket" },
+            "shutdown.requested": { target: "awaiting", reenter: true },
+            "deadline.reached": {
+              target: "#connection.terminated",
+              actions: {
+                type: "settle",
+                params: { outcome: "unacknowledged" },
+              },
+            },
+            "socket.closed": {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "lost" } },
+            },
+          },
+        },
+        answering: {
+          description: "the peer has closed; our close frame is on its way",
+          after: {
+            drainDeadline: {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "forced" } },
+            },
+          },
+          on: {
+            "buffer.flushed": { target: "concluding", actions: "endSocket" },
+            "shutdown.requested": { target: "answering", reenter: true },
+            "deadline.reached": {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "forced" } },
+            },
+            "socket.closed": {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "lost" } },
+            },
+          },
+        },
+        failing: {
+          description:
+            "the peer broke the protocol; our close frame is on its way",
+          after: {
+            drainDeadline: {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "forced" } },
+            },
+          },
+          on: {
+            "buffer.flushed": { target: "hangingUp", actions: "endSocket" },
+            "shutdown.requested": { target: "failing", reenter: true },
+            "deadline.reached": {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "forced" } },
+            },
+            "socket.closed": {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "lost" } },
+            },
+          },
+        },
+        concluding: {
+          description: "close frames went both ways; TCP ends",
+          after: {
+            lingerDeadline: {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "clean" } },
+            },
+          },
+          on: {
+            "shutdown.requested": { target: "concluding", reenter: true },
+            "deadline.reached": {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "clean" } },
+            },
+            "socket.closed": {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "clean" } },
+            },
+          },
+        },
+        hangingUp: {
+          description:
+            "our close frame is flushed; the peer's cannot be read any more; TCP ends",
+          after: {
+            lingerDeadline: {
+              target: "#connection.terminated",
+              actions: {
+                type: "settle",
+                params: { outcome: "unacknowledged" },
+              },
+            },
+          },
+          on: {
+            "shutdown.requested": { target: "hangingUp", reenter: true },
+            "deadline.reached": {
+              target: "#connection.terminated",
+              actions: {
+                type: "settle",
+                params: { outcome: "unacknowledged" },
+              },
+            },
+            "socket.closed": {
+              target: "#connection.terminated",
+              actions: {
+                type: "settle",
+                params: { outcome: "unacknowledged" },
+              },
+            },
+          },
+        },
+      },
+    },
+    terminated: {
+      type: "final",
+      description: "the outcome is known; nothing of it is left in memory",
+      entry: "release",
+    },
+  },
+});
+
+export type ConnectionActionType =
+  | "writeAcceptance"
+  | "writeRefusal"
+  | "countOpened"
+  | "announceOpened"
+  | "sendPing"
+  | "announceCongestion"
+  | "announceRelief"
+  | "beginClosing"
+  | "sayLastWord"
+  | "awaitHandlers"
+  | "sendCloseFrame"
+  | "endSocket"
+  | "settle"
+  | "release";

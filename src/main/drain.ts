@@ -1,0 +1,128 @@
+import type { DrainFilter, Farewell } from "../protocol/messages.ts";
+import type { Shard } from "./shard.ts";
+
+/** What a drain is aimed at; without any of it, at every connection. */
+export interface DrainTarget extends DrainFilter {
+  /** One shard, by its index; it takes no new connections until it is resumed. */
+  shard?: number;
+  /** Milliseconds until those who were told are forced; by default the shutdown deadline. */
+  deadlineMs?: number;
+}
+
+/** What a drain came to. */
+export interface DrainReport {
+  /** Connections that were told to go. */
+  told: number;
+  wasCalledOff: boolean;
+  durationMs: number;
+}
+
+/** A drain under way. */
+export interface Drain {
+  /** Resolves when everyone who was told has ended. */
+  readonly done: Promise<DrainReport>;
+  /** Those not yet told stay; accepting resumes. */
+  callOff(): void;
+}
+
+/** A drain while it is under way: which shards have told, and which are done. */
+class DrainProgress {
+  readonly id: number;
+  readonly #startedAt = performance.now();
+  readonly #waiting: Set<number>;
+  readonly #done = Promise.withResolvers<DrainReport>();
+  #told = 0;
+  #wasCalledOff = false;
+
+  constructor(id: number, shards: readonly number[]) {
+    this.id = id;
+    this.#waiting = new Set(shards);
+    this.#finishIfDone();
+  }
+
+  get done(): Promise<DrainReport> {
+    return this.#done.promise;
+  }
+
+  get isDone(): boolean {
+    return this.#waiting.size === 0;
+  }
+
+  calledOff(): void {
+    this.#wasCalledOff = true;
+  }
+
+  told(count: number): void {
+    this.#told += count;
+  }
+
+  /** Everyone told by this shard has ended, or the shard itself has. */
+  drained(shard: number): void {
+    this.#waiting.delete(shard);
+    this.#finishIfDone();
+  }
+
+  #finishIfDone(): void {
+    if (!this.isDone) return;
+    this.#done.resolve({
+      told: this.#told,
+      wasCalledOff: this.#wasCalledOff,
+      durationMs: performance.now() - this.#startedAt,
+    });
+  }
+}
+
+/** The drains under way: starts them at the shards and follows what the shards say. */
+export class Drains {
+  readonly #underWay = new Map<number, DrainProgress>();
+  #count = 0;
+
+  /**
+   * @param shards - Those that have the connections aimed at.
+   * @param farewellFor - How a shard's connections are told, by its turn.
+   * @param resume - Called when the drain is called off.
+   */
+  start(
+    shards: readonly Shard[],
+    filter: DrainFilter,
+    farewellFor: (turn: number) => Farewell,
+    resume: () => void,
+  ): Drain {
+    const progress = new DrainProgress(
+      ++this.#count,
+      shards.map(({ index }) => index),
+    );
+    const { id, done } = progress;
+    this.#underWay.set(id, progress);
+    void done.then(() => this.#underWay.delete(id));
+    for (const [turn, shard] of shards.entries())
+      shard.post({
+        type: "drain",
+        drain: id,
+        filter,
+        farewell: farewellFor(turn),
+      });
+    return {
+      done,
+      callOff: () => {
+        if (progress.isDone) return;
+        progress.calledOff();
+        for (const shard of shards) shard.post({ type: "call-off", drain: id });
+        resume();
+      },
+    };
+  }
+
+  told(drain: number | "shutdown", count: number): void {
+    if (drain !== "shutdown") this.#underWay.get(drain)?.told(count);
+  }
+
+  drained(drain: number, shard: number): void {
+    this.#underWay.get(drain)?.drained(shard);
+  }
+
+  /** The shard's thread is gone, and with it everyone it had told. */
+  forget(shard: number): void {
+    for (const progress of this.#underWay.values()) progress.drained(shard);
+  }
+}

@@ -1,0 +1,89 @@
+import type { Config } from "../config.ts";
+import type { Drain, DrainTarget } from "./drain.ts";
+import type { ServerAddress } from "./listener.ts";
+import type { Ledger, ShutdownReport } from "./report.ts";
+
+export type ServerState =
+  "starting" | "listening" | "closing" | "draining" | "terminated";
+
+/** One shard, as it stands at this moment. */
+export interface ShardStats {
+  shard: number;
+  /** State of its machine, such as `serving.accepting`. */
+  state: string;
+  isBlocked: boolean;
+  /** Live connections by state. */
+  states: Record<string, number>;
+  connections: number;
+  messagesIn: number;
+  messagesOut: number;
+  bytesIn: number;
+  bytesOut: number;
+  handlersInFlight: number;
+  /** Share of time that the event loop was busy lately, 0 to 1. */
+  utilization: number;
+  restarts: number;
+}
+
+/** The server, as it stands at this moment. */
+export interface ServerStats {
+  state: ServerState;
+  ready: boolean;
+  /** Open connections, and those that are closing. */
+  connections: number;
+  /** Live connections by state, over all shards. */
+  states: Record<string, number>;
+  ledger: Ledger;
+  shards: ShardStats[];
+  /** Milliseconds left of a shutdown under way. */
+  deadlineInMs: number | undefined;
+}
+
+export interface ShutdownOptions {
+  /** Milliseconds from now; `shutdownDeadlineMs` by default. A later call may only shorten it. */
+  deadlineMs?: number;
+  /** For the report. */
+  reason?: string;
+}
+
+/** A running server. */
+export interface SluiceServer {
+  readonly state: ServerState;
+  /** Whether new connections are wanted: false from the moment closing begins. */
+  readonly ready: boolean;
+  /** Where it listens; the port is the real one, also when 0 was asked for. */
+  readonly address: ServerAddress;
+  readonly config: Config;
+  /** Settles when the server has ended, for whatever reason. Rejects with the cause when shards cannot be started any more. */
+  readonly terminated: Promise<ShutdownReport>;
+  /** Live counts by state and shard, read from shared memory: cheap, and right also while a shard is blocked. */
+  stats(): ServerStats;
+  /**
+   * Ends the server: closes every connection within the deadline. Called
+   * twice, both get the same report.
+   *
+   * @throws SluiceError `ERR_SLUICE_SHUTDOWN_CALLED_OFF` when it was called off.
+   */
+  shutdown(options?: ShutdownOptions): Promise<ShutdownReport>;
+  /** Ends a shutdown now: what is left is forced. */
+  force(): void;
+  /** Calls a shutdown off: connections not yet told stay, accepting resumes. False when it is too late. */
+  callOff(): boolean;
+  /**
+   * Closes some connections, or all, and goes on running.
+   *
+   * @throws SluiceError `ERR_SLUICE_STATE` unless the server is listening, and
+   *   for a shard that does not exist.
+   */
+  drain(target?: DrainTarget): Drain;
+  /** Lets a drained shard, or all of them, take connections again. */
+  resume(shard?: number): void;
+  /** Drains a shard, ends its thread and starts a new one. */
+  restartShard(shard: number): Promise<void>;
+  /**
+   * Reads key and certificate again; new connections use them.
+   *
+   * @throws SluiceError `ERR_SLUICE_TLS` when they cannot be used; the old ones stay.
+   */
+  reloadTls(): Promise<void>;
+}

@@ -1,0 +1,448 @@
+import { channel } from "node:diagnostics_channel";
+import { type ActorRefFrom, createActor } from "xstate";
+import { type Config, resolveConfig, type ServerOptions } from "../config.ts";
+import { SluiceError } from "../errors.ts";
+import { type ServerDelay, serverMachine } from "../machines/server.ts";
+import { stateName } from "../machines/transition-table.ts";
+import { channels } from "../protocol/channels.ts";
+import { monotonicNow } from "../protocol/clock.ts";
+import type {
+  Farewell,
+  ShardMessage,
+  TlsMaterial,
+} from "../protocol/messages.ts";
+import { Acceptor } from "./acceptor.ts";
+import { AdmissionDesk } from "./admission-desk.ts";
+import { type Drain, Drains, type DrainTarget } from "./drain.ts";
+import { Listener, type ServerAddress } from "./listener.ts";
+import {
+  DEADLINE_GRACE_MS,
+  isBalanced,
+  type Ledger,
+  readCloseCodes,
+  readDurations,
+  readLedger,
+  type ShutdownReport,
+} from "./report.ts";
+import { requireRuntime } from "./runtime.ts";
+import type {
+  ServerState,
+  ServerStats,
+  ShutdownOptions,
+  SluiceServer,
+} from "./server-types.ts";
+import { Shard, type ShardOwner } from "./shard.ts";
+import { describeShard, sumStates } from "./stats.ts";
+import { readTlsMaterial } from "./tls-material.ts";
+import { watchShards } from "./watch.ts";
+
+/**
+ * Starts a server.
+ *
+ * @param options - See the table in the README.
+ * @returns the server, once it listens and every shard serves
+ * @throws SluiceError `ERR_SLUICE_OPTION`, `ERR_SLUICE_RUNTIME`,
+ *   `ERR_SLUICE_HANDLERS`, `ERR_SLUICE_TLS`, `ERR_SLUICE_LISTEN` or
+ *   `ERR_SLUICE_SHARD_START`; nothing is left running then.
+ */
+export async function serve(
+  options: ServerOptions = {},
+): Promise<SluiceServer> {
+  requireRuntime();
+  const config = resolveConfig(options);
+  const server = new Server(config, await readTlsMaterial(config));
+  await server.start();
+  return server;
+}
+
+const REPORT_GRACE_MS = 900;
+/** Subscribers to these in main hear what happens in the shards. */
+const forwardable = [
+  channels.connection,
+  channels.rejected,
+  channels.handlerError,
+];
+
+class Server implements SluiceServer, ShardOwner {
+  readonly config: Config;
+  readonly forwarded = forwardable.filter(
+    (name) => channel(name).hasSubscribers,
+  );
+  readonly shards: readonly Shard[];
+  tls: TlsMaterial | undefined;
+  readonly #acceptor: Acceptor;
+  readonly #listener: Listener;
+  readonly #actor: ActorRefFrom<typeof serverMachine>;
+  readonly #desk: AdmissionDesk;
+  readonly #watch: { stop(): void };
+  readonly #drains = new Drains();
+  readonly #report = Promise.withResolvers<ShutdownReport>();
+  /** Of the shutdown under way. */
+  #shutdown:
+    | { promise: Promise<ShutdownReport>; reject: (error: Error) => void }
+    | undefined;
+  #startedClosingAt = 0;
+  #deadline = Infinity;
+  #reason = "";
+  #failure: SluiceError | undefined;
+
+  constructor(config: Config, tls: TlsMaterial | undefined) {
+    this.config = config;
+    this.tls = tls;
+    this.#desk = new AdmissionDesk(config.maxConnectionsPerAddress);
+    this.shards = Array.from(
+      { length: config.workers },
+      (_, index) => new Shard(index, this),
+    );
+    this.#acceptor = new Acceptor(config, this.shards);
+    this.#listener = new Listener(config, (socket) =>
+      this.#acceptor.accept(socket),
+    );
+    this.#watch = watchShards(this.shards, config.blockedAfterMs);
+    this.#actor = createActor(this.#machine());
+    this.#actor.subscribe(() => this.#publish("state", { state: this.state }));
+    // Whoever does not wait for the end is not asked to catch its failure.
+    this.#report.promise.catch(() => {});
+    this.#actor.start();
+  }
+
+  async start(): Promise<void> {
+    const serving = this.shards.map((shard) => shard.nextServing());
+    for (const shard of this.shards) shard.start();
+    try {
+      await Promise.all(serving);
+      await this.#listener.listen();
+    } catch (error) {
+      this.#failure ??= error as SluiceError;
+      this.#actor.send({ type: "server.failed" });
+      await this.terminated.catch(() => {});
+      throw error;
+    }
+    this.#actor.send({ type: "server.listening" });
+  }
+
+  get state(): ServerState {
+    const [state] = stateName(this.#actor.getSnapshot().value).split(".");
+    return state as ServerState;
+  }
+
+  get ready(): boolean {
+    return this.state === "listening";
+  }
+
+  get isReady(): boolean {
+    return this.ready || this.state === "starting";
+  }
+
+  get isStopping(): boolean {
+    return this.#failure !== undefined || !this.isReady;
+  }
+
+  get address(): ServerAddress {
+    return this.#listener.address;
+  }
+
+  get terminated(): Promise<ShutdownReport> {
+    return this.#report.promise;
+  }
+
+  stats(): ServerStats {
+    const shards = this.shards.map(describeShard);
+    const ledger = this.#ledger();
+    return {
+      state: this.state,
+      ready: this.ready,
+      connections: ledger.live,
+      states: sumStates(shards),
+      ledger,
+      shards,
+      deadlineInMs: Number.isFinite(this.#deadline)
+        ? Math.max(0, this.#deadline - monotonicNow())
+        : undefined,
+    };
+  }
+
+  shutdown({
+    deadlineMs,
+    reason = "shutdown()",
+  }: ShutdownOptions = {}): Promise<ShutdownReport> {
+    if (this.state === "terminated") return this.terminated;
+    const deadline =
+      monotonicNow() + (deadlineMs ?? this.config.shutdownDeadlineMs);
+    if (this.#shutdown === undefined) {
+      this.#reason = reason;
+      this.#startedClosingAt = monotonicNow();
+      this.#deadline = deadline;
+      const { promise, resolve, reject } =
+        Promise.withResolvers<ShutdownReport>();
+      // Those who only await `terminated` need not catch this one.
+      promise.catch(() => {});
+      this.terminated.then(resolve, reject);
+      this.#shutdown = { promise, reject };
+      this.#actor.send({ type: "shutdown.requested" });
+    } else if (deadlineMs !== undefined && deadline < this.#deadline) {
+      this.#deadline = deadline;
+      this.#actor.send({ type: "shutdown.requested" });
+      this.#broadcast();
+    }
+    return this.#shutdown.promise;
+  }
+
+  force(): void {
+    if (this.#shutdown === undefined) void this.shutdown({ reason: "force()" });
+    this.#deadline = Math.min(this.#deadline, monotonicNow());
+    this.#actor.send({ type: "deadline.reached" });
+  }
+
+  callOff(): boolean {
+    if (this.state !== "closing") return false;
+    this.#actor.send({ type: "shutdown.calledOff" });
+    this.#deadline = Infinity;
+    this.#shutdown?.reject(
+      new SluiceError(
+        "ERR_SLUICE_SHUTDOWN_CALLED_OFF",
+        "the shutdown was called off; the server listens again",
+      ),
+    );
+    this.#shutdown = undefined;
+    for (const shard of this.shards)
+      if (shard.state === "terminated") shard.start();
+    return true;
+  }
+
+  drain({ shard, deadlineMs, ...filter }: DrainTarget = {}): Drain {
+    if (!this.ready)
+      throw new SluiceError(
+        "ERR_SLUICE_STATE",
+        `drain(): the server is ${this.state}, it has to be listening`,
+      );
+    const aimed = shard === undefined ? this.shards : [this.#shardAt(shard)];
+    const isWhole =
+      filter.pathPrefix === undefined && filter.olderThanMs === undefined;
+    const serving = aimed.filter(({ state }) => state.startsWith("serving"));
+    if (isWhole)
+      for (const each of aimed) each.tell({ type: "shard.suspended" });
+    this.#updateListener();
+    const deadline =
+      monotonicNow() + (deadlineMs ?? this.config.shutdownDeadlineMs);
+    return this.#drains.start(
+      serving,
+      filter,
+      (turn) => this.#farewell(deadline, serving.length, turn),
+      () => {
+        if (isWhole) for (const each of aimed) this.resume(each.index);
+      },
+    );
+  }
+
+  resume(shard?: number): void {
+    const resumed = shard === undefined ? this.shards : [this.#shardAt(shard)];
+    for (const each of resumed) each.tell({ type: "shard.resumed" });
+    this.#updateListener();
+  }
+
+  async restartShard(index: number): Promise<void> {
+    const shard = this.#shardAt(index);
+    const deadline = monotonicNow() + this.config.shutdownDeadlineMs;
+    const serving = shard.nextServing();
+    shard.shutDown(this.#farewell(deadline, 1, 0));
+    await serving;
+  }
+
+  async reloadTls(): Promise<void> {
+    try {
+      this.tls = await readTlsMaterial(this.config);
+      if (this.tls === undefined) return;
+      for (const shard of this.shards)
+        shard.post({ type: "tls", tls: this.tls });
+      channel(channels.tls).publish({ event: "reloaded" });
+    } catch (error) {
+      channel(channels.tls).publish({ event: "reload-failed", error });
+      throw error;
+    }
+  }
+
+  // What the shards say.
+
+  shardChanged(_shard: Shard): void {
+    const states = this.shards.map(({ state }) => state);
+    const hasTold = (state: string): boolean =>
+      state === "draining" || state === "ending" || state === "terminated";
+    if (!this.isStopping) return this.#updateListener();
+    if (states.every((state) => state === "terminated"))
+      this.#actor.send({ type: "shards.terminated" });
+    else if (states.every(hasTold)) this.#actor.send({ type: "shards.told" });
+    return undefined;
+  }
+
+  shardMessage(shard: Shard, message: ShardMessage): void {
+    switch (message.type) {
+      case "admit":
+        return shard.post({
+          type: "admission",
+          id: message.id,
+          isAdmitted: this.#desk.admit(shard.index, message.address),
+        });
+      case "released":
+        return this.#desk.release(shard.index, message.address);
+      case "diagnostic":
+        return channel(message.channel).publish(message.message);
+      case "told":
+        return this.#drains.told(message.drain, message.told);
+      case "drained":
+        return this.#drains.drained(message.drain, shard.index);
+      case "tls-reloaded":
+        if (message.error !== undefined)
+          channel(channels.tls).publish({
+            event: "reload-failed",
+            error: message.error,
+          });
+        return undefined;
+      case "ready":
+        return undefined;
+    }
+  }
+
+  shardLost(shard: Shard, _crashed: number): void {
+    this.#desk.forget(shard.index);
+    this.#drains.forget(shard.index);
+  }
+
+  shardFailed(_shard: Shard, cause: SluiceError): void {
+    this.#failure ??= cause;
+    if (this.state !== "listening") return;
+    this.#startedClosingAt = monotonicNow();
+    this.#deadline = monotonicNow() + this.config.shutdownDeadlineMs;
+    this.#reason = cause.message;
+    this.#actor.send({ type: "server.failed" });
+  }
+
+  // What the machine names.
+
+  #machine(): typeof serverMachine {
+    const timeLeft = (): number => Math.max(0, this.#deadline - monotonicNow());
+    const delays: Record<ServerDelay, () => number> = {
+      startDeadline: () => this.config.startDeadlineMs * 2,
+      withdrawalDelay: () => this.config.shutdownDelayMs,
+      shutdownDeadline: timeLeft,
+      reportDeadline: () =>
+        (Number.isFinite(this.#deadline) ? timeLeft() : 0) + REPORT_GRACE_MS,
+    };
+    return serverMachine.provide({
+      delays,
+      actions: {
+        announceReady: () => {
+          this.#setReadiness(true);
+          this.#publish("listening", {
+            address: this.address,
+            workers: this.shards.length,
+          });
+        },
+        withdrawReadiness: () => this.#setReadiness(false),
+        suspendListener: () => this.#listener.suspend(),
+        resumeListener: () => this.#updateListener(),
+        broadcastShutdown: () => this.#broadcast(),
+        broadcastCallOff: () => {
+          for (const shard of this.shards)
+            shard.tell({ type: "shutdown.calledOff" });
+        },
+        broadcastForce: () => {
+          for (const shard of this.shards)
+            shard.tell({ type: "deadline.reached" });
+        },
+        killShards: () => {
+          for (const shard of this.shards)
+            if (shard.state !== "terminated") shard.kill();
+        },
+        completeReport: () => this.#completeReport(),
+      },
+    });
+  }
+
+  #broadcast(): void {
+    for (const shard of this.shards)
+      shard.shutDown(
+        this.#farewell(this.#deadline, this.shards.length, shard.index),
+      );
+    this.shardChanged(this.shards[0] as Shard);
+  }
+
+  #setReadiness(isReady: boolean): void {
+    for (const shard of this.shards) shard.post({ type: "readiness", isReady });
+  }
+
+  #completeReport(): void {
+    this.#listener.suspend();
+    this.#watch.stop();
+    if (this.#failure !== undefined) this.#report.reject(this.#failure);
+    else this.#report.resolve(this.#describeEnd());
+  }
+
+  #describeEnd(): ShutdownReport {
+    const ledger = this.#ledger();
+    const counters = this.shards.map((shard) => shard.counters);
+    const durationMs = monotonicNow() - this.#startedClosingAt;
+    const deadlineMs = Math.max(0, this.#deadline - this.#startedClosingAt);
+    return {
+      reason: this.#reason,
+      accepted: ledger.accepted,
+      rejected: ledger.outcomes.rejected,
+      opened: ledger.opened,
+      outcomes: ledger.outcomes,
+      closeCodes: readCloseCodes(counters),
+      durationMs: Math.round(durationMs),
+      deadlineMs: Math.round(deadlineMs),
+      deadlineHeld: durationMs <= deadlineMs + DEADLINE_GRACE_MS,
+      balanced: isBalanced(ledger),
+      shardsKilled: this.shards.reduce((sum, { kills }) => sum + kills, 0),
+      shardsCrashed: this.shards.reduce((sum, { crashes }) => sum + crashes, 0),
+      states: readDurations(counters),
+    };
+  }
+
+  /** Sockets are accepted only while a shard takes them. */
+  #updateListener(): void {
+    if (!this.ready && this.state !== "closing") return;
+    const isWanted = this.shards.some(({ isAccepting }) => isAccepting);
+    if (!isWanted) this.#listener.suspend();
+    else if (!this.#listener.isListening)
+      this.#listener.listen().catch((error: SluiceError) => {
+        this.#failure = error;
+        this.#actor.send({ type: "server.failed" });
+      });
+  }
+
+  #farewell(deadline: number, shards: number, turn: number): Farewell {
+    const { closeCode, closeRate, retryMinMs, retrySpreadMs } = this.config;
+    return {
+      deadline,
+      closeCode,
+      rate: closeRate,
+      retryMinMs,
+      retrySpreadMs,
+      shards,
+      turn,
+    };
+  }
+
+  #ledger(): Ledger {
+    return readLedger(
+      this.shards.map((shard) => shard.counters),
+      this.#acceptor.refused,
+    );
+  }
+
+  #shardAt(index: number): Shard {
+    const shard = this.shards[index];
+    if (shard === undefined)
+      throw new SluiceError(
+        "ERR_SLUICE_STATE",
+        `there is no shard ${index}; there are 0 to ${this.shards.length - 1}`,
+      );
+    return shard;
+  }
+
+  #publish(event: string, details: Record<string, unknown>): void {
+    channel(channels.server).publish({ event, ...details });
+  }
+}

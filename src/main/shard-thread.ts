@@ -1,0 +1,85 @@
+import { once } from "node:events";
+import { MessageChannel, type MessagePort } from "node:worker_threads";
+import { Piscina } from "piscina";
+import {
+  type MainMessage,
+  type ShardMessage,
+  type ShardTask,
+  type ShardTotals,
+  shardUrl,
+} from "../protocol/messages.ts";
+
+/** How a shard's thread ended. */
+export interface ThreadEnd {
+  /** Undefined when the thread ended by itself, as after a shutdown. */
+  readonly error: unknown;
+  readonly wasKilled: boolean;
+}
+
+/**
+ * One thread with one long task in it: the shard. Its pool has no other
+ * thread, so each shard starts in a fresh one and none inherits another's.
+ */
+export class ShardThread {
+  readonly port: MessagePort;
+  /** Resolves when the thread is gone for certain. */
+  readonly ended: Promise<ThreadEnd>;
+  readonly #lastResort = new AbortController();
+
+  constructor(
+    task: Omit<ShardTask, "port">,
+    onMessage: (message: ShardMessage) => void,
+  ) {
+    const { port1, port2 } = new MessageChannel();
+    this.port = port1;
+    port1.on("message", onMessage);
+    const { workerHeapMb } = task.config;
+    const pool = new Piscina<ShardTask, ShardTotals>({
+      filename: shardUrl.href,
+      minThreads: 0,
+      maxThreads: 1,
+      idleTimeout: Infinity,
+      // Otherwise Piscina stops the event loop of a thread whose task awaits.
+      atomics: "disabled",
+      ...(workerHeapMb > 0 && {
+        resourceLimits: { maxOldGenerationSizeMb: workerHeapMb },
+      }),
+    });
+    // A fault outside the task, such as in the thread's start, ends the task as well.
+    pool.on("error", () => {});
+    const run = pool.run(
+      { ...task, port: port2 },
+      {
+        // Piscina's types take the options of structuredClone for the list itself.
+        transferList: [port2] as never,
+        signal: this.#lastResort.signal,
+      },
+    );
+    this.ended = this.#follow(run, pool);
+  }
+
+  post(message: MainMessage): void {
+    this.port.postMessage(message);
+  }
+
+  /** The last resort: ends the thread, whatever it does. */
+  kill(): void {
+    this.#lastResort.abort();
+  }
+
+  async #follow(
+    run: Promise<ShardTotals>,
+    pool: Piscina<ShardTask, ShardTotals>,
+  ): Promise<ThreadEnd> {
+    // The other end of the port closes with the thread: only then does nobody count any more.
+    const closed = once(this.port, "close");
+    let error: unknown;
+    try {
+      await run;
+    } catch (cause) {
+      error = cause;
+    }
+    await Promise.all([closed, pool.destroy()]);
+    return { error, wasKilled: this.#lastResort.signal.aborted };
+  }
+}

@@ -1,0 +1,266 @@
+import { channel } from "node:diagnostics_channel";
+import type { Socket } from "node:net";
+import { createActor, type ActorRefFrom } from "xstate";
+import type { Config } from "../config.ts";
+import { SluiceError } from "../errors.ts";
+import {
+  type ShardDelay,
+  type ShardEvent,
+  shardDelays,
+  shardMachine,
+} from "../machines/shard.ts";
+import { stateName } from "../machines/transition-table.ts";
+import { channels } from "../protocol/channels.ts";
+import { monotonicNow } from "../protocol/clock.ts";
+import type {
+  Farewell,
+  MainMessage,
+  ShardMessage,
+  ShardTask,
+  TlsMaterial,
+} from "../protocol/messages.ts";
+import { ShardCounters } from "../protocol/shard-counters.ts";
+import { handOver } from "./handoff.ts";
+import { ShardThread, type ThreadEnd } from "./shard-thread.ts";
+
+const KILL_GRACE_MS = 250;
+const BACK_OFF_MS = { first: 100, longest: 10_000 } as const;
+/** A thread that served for so long has not died at its start. */
+const PROVEN_AFTER_MS = 10_000;
+const MAX_FAILED_STARTS = 5;
+
+/** What all shards of a server share. */
+export interface ShardOwner {
+  readonly config: Config;
+  readonly tls: TlsMaterial | undefined;
+  readonly isReady: boolean;
+  readonly forwarded: readonly string[];
+  /** The server takes no part in this shard's life any more: it is not to be replaced. */
+  readonly isStopping: boolean;
+  shardChanged(shard: Shard): void;
+  shardMessage(shard: Shard, message: ShardMessage): void;
+  shardLost(shard: Shard, crashed: number): void;
+  /** It died at its start too often, or at the start of the server. */
+  shardFailed(shard: Shard, cause: SluiceError): void;
+}
+
+/**
+ * One shard as main sees it: its counters, the thread that serves it at the
+ * moment, and the machine that keeps its word when the thread does not. A
+ * thread that dies is replaced, with back-off.
+ */
+export class Shard {
+  readonly index: number;
+  readonly counters = new ShardCounters();
+  /** Its event loop has not turned for `blockedAfterMs`. */
+  isBlocked = false;
+  /** Threads that died, not counting those that were killed. */
+  crashes = 0;
+  /** Threads that had to be ended. */
+  kills = 0;
+  readonly #owner: ShardOwner;
+  #thread: ShardThread | undefined;
+  #actor: ActorRefFrom<typeof shardMachine> | undefined;
+  #readyAt = 0;
+  #failedStarts = 0;
+  #quickDeaths = 0;
+  #restart: NodeJS.Timeout | undefined;
+  #farewell: Farewell | undefined;
+  #serving = Promise.withResolvers<void>();
+
+  constructor(index: number, owner: ShardOwner) {
+    this.index = index;
+    this.#owner = owner;
+  }
+
+  /** Its machine's state; `terminated` also while it waits to be replaced. */
+  get state(): string {
+    const snapshot = this.#actor?.getSnapshot();
+    return snapshot === undefined ? "terminated" : stateName(snapshot.value);
+  }
+
+  get isAccepting(): boolean {
+    return this.state === "serving.accepting";
+  }
+
+  /** Connections, and sockets on their way to become some. */
+  get load(): number {
+    return this.counters.live + this.counters.upgrading;
+  }
+
+  /** Starts its thread. */
+  start(): void {
+    this.#farewell = undefined;
+    const { config, tls, isReady, forwarded } = this.#owner;
+    const task: Omit<ShardTask, "port"> = {
+      shard: this.index,
+      counters: this.counters.buffer,
+      config,
+      tls,
+      isReady,
+      forwarded,
+    };
+    const thread = new ShardThread(task, (message) => this.#take(message));
+    const actor = createActor(this.#machineFor(thread));
+    this.#thread = thread;
+    this.#actor = actor;
+    actor.subscribe(() => this.#owner.shardChanged(this));
+    actor.start();
+    void thread.ended.then((end) => {
+      this.#bookEnd(end);
+      actor.send({ type: "thread.ended" });
+      this.#afterEnd(end);
+    });
+  }
+
+  /** Closes its connections and ends its thread, by the farewell's deadline. */
+  shutDown(farewell: Farewell): void {
+    this.#farewell = farewell;
+    // One that waits to be replaced has nothing to close.
+    clearTimeout(this.#restart);
+    this.#actor?.send({ type: "shutdown.requested" });
+  }
+
+  tell(event: Exclude<ShardEvent, { type: "shutdown.requested" }>): void {
+    this.#actor?.send(event);
+  }
+
+  /** Resolves when it serves again. */
+  nextServing(): Promise<void> {
+    this.#serving = Promise.withResolvers<void>();
+    this.#serving.promise.catch(() => {});
+    return this.#serving.promise;
+  }
+
+  post(message: MainMessage): void {
+    if (this.state !== "terminated") this.#thread?.post(message);
+  }
+
+  /** Hands a fresh socket to its thread. */
+  give(socket: Socket, id: number, isOverLimit: boolean): void {
+    const port = (this.#thread as ShardThread).port;
+    this.counters.add("handed");
+    const failure = handOver(port, socket, id, isOverLimit);
+    if (failure === undefined) return;
+    this.counters.add("abandoned");
+    channel(channels.handoffFailed).publish({
+      shard: this.index,
+      code: failure,
+    });
+  }
+
+  /** Ends its thread without further ado; it is replaced, unless the server stops. */
+  kill(): void {
+    this.kills++;
+    this.#publish("killed");
+    this.#thread?.kill();
+  }
+
+  #machineFor(thread: ShardThread): typeof shardMachine {
+    const post = (message: MainMessage) => () => thread.post(message);
+    const timeLeft = (): number =>
+      Math.max(0, (this.#farewell?.deadline ?? Infinity) - monotonicNow());
+    const delays: Record<ShardDelay, () => number> = {
+      startDeadline: () => this.#owner.config.startDeadlineMs,
+      shutdownDeadline: timeLeft,
+      // Forced without a shutdown before it, there is no time to be left.
+      killDeadline: () =>
+        (this.#farewell === undefined ? 0 : timeLeft()) + KILL_GRACE_MS,
+      endDeadline: () => shardDelays.endDeadline,
+    };
+    return shardMachine.provide({
+      delays,
+      actions: {
+        announceServing: () => this.#announceServing(),
+        broadcastShutdown: () =>
+          thread.post({
+            type: "shutdown",
+            farewell: this.#farewell as Farewell,
+          }),
+        broadcastCallOff: post({ type: "call-off", drain: "shutdown" }),
+        broadcastForce: post({ type: "force" }),
+        killThread: () => this.kill(),
+      },
+    });
+  }
+
+  #take(message: ShardMessage): void {
+    if (message.type === "ready") this.tell({ type: "shard.ready" });
+    else if (message.type === "told" && message.drain === "shutdown")
+      this.tell({ type: "shard.told" });
+    this.#owner.shardMessage(this, message);
+  }
+
+  #announceServing(): void {
+    this.#readyAt = monotonicNow();
+    this.#failedStarts = 0;
+    this.#publish("started");
+    this.#serving.resolve();
+  }
+
+  #bookEnd({ error, wasKilled }: ThreadEnd): void {
+    this.isBlocked = false;
+    const crashed = this.counters.bookDeath();
+    const hasDied = error !== undefined && !wasKilled;
+    if (hasDied) {
+      this.crashes++;
+      this.#publish("died", { error, crashed });
+    }
+    this.#owner.shardLost(this, crashed);
+  }
+
+  #afterEnd({ error, wasKilled }: ThreadEnd): void {
+    if (this.#owner.isStopping) return;
+    if (this.#readyAt === 0 && !wasKilled) this.#failedStarts++;
+    const hasNeverServed =
+      this.counters.get("restarts") === 0 && this.#readyAt === 0;
+    if (hasNeverServed || this.#failedStarts >= MAX_FAILED_STARTS) {
+      const cause = startFailure(this.index, error);
+      this.#publish("start-failed", { error: cause });
+      this.#serving.reject(cause);
+      this.#owner.shardFailed(this, cause);
+      return;
+    }
+    this.#replace(error !== undefined);
+  }
+
+  #replace(hasDied: boolean): void {
+    const served = this.#readyAt === 0 ? 0 : monotonicNow() - this.#readyAt;
+    const isQuick = hasDied && served <= PROVEN_AFTER_MS;
+    this.#quickDeaths = isQuick ? this.#quickDeaths + 1 : 0;
+    this.#readyAt = 0;
+    const delayMs =
+      this.#quickDeaths === 0
+        ? 0
+        : Math.min(
+            BACK_OFF_MS.first * 2 ** (this.#quickDeaths - 1),
+            BACK_OFF_MS.longest,
+          );
+    this.counters.add("restarts");
+    this.#publish("restarting", { delayMs });
+    this.#restart = setTimeout(() => this.start(), delayMs);
+  }
+
+  #publish(event: string, details: Record<string, unknown> = {}): void {
+    channel(channels.shard).publish({ event, shard: this.index, ...details });
+  }
+}
+
+function startFailure(shard: number, cause: unknown): SluiceError {
+  // An error that crossed the threads has kept its code, not its class.
+  if (
+    cause instanceof Error &&
+    "code" in cause &&
+    cause.code === "ERR_SLUICE_HANDLERS"
+  )
+    return new SluiceError("ERR_SLUICE_HANDLERS", cause.message, { cause });
+  const what =
+    cause instanceof Error
+      ? cause.message
+      : "it did not become ready in time (startDeadlineMs)";
+  return new SluiceError(
+    "ERR_SLUICE_SHARD_START",
+    `shard ${shard} cannot be started: ${what}`,
+    { cause },
+  );
+}

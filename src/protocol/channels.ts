@@ -1,0 +1,23 @@
+/**
+ * Names of the `node:diagnostics_channel` channels that Sluice publishes to.
+ * The library never prints: subscribe to these in the main thread, before
+ * `serve`, and what happens in the shards is published there too. In a shard's
+ * thread they can be subscribed to at any time.
+ */
+export const channels = {
+  /** The server's own life: `{ event, ... }`. */
+  server: "sluice:server",
+  /** Shards that start, die, are replaced, block: `{ event, shard, ... }`. */
+  shard: "sluice:shard",
+  /** Connections that open, congest and end: `{ event, shard, connection, ... }`. */
+  connection: "sluice:connection",
+  /** Upgrades refused: `{ shard, connection, remoteAddress, status, reason }`. */
+  rejected: "sluice:rejected",
+  /** A hook that threw or rejected: `{ shard, connection, hook, error }`. */
+  handlerError: "sluice:handler-error",
+  /** A socket whose peer was gone before it could be handed over: `{ code }`. */
+  handoffFailed: "sluice:handoff-failed",
+  /** Certificates reloaded, or not: `{ event, error? }`. */
+  tls: "sluice:tls",
+} as const;
+export type ChannelName = (typeof channels)[keyof typeof channels];

@@ -1,0 +1,88 @@
+import type { MessagePort } from "node:worker_threads";
+import type { Socket } from "node:net";
+import type { Config } from "../config.ts";
+
+/** Which connections a drain is aimed at; all given conditions hold. */
+export interface DrainFilter {
+  /** Connections whose request path starts so. */
+  pathPrefix?: string;
+  /** Connections open for longer than this. */
+  olderThanMs?: number;
+}
+
+/** How connections are told to go. */
+export interface Farewell {
+  /** Absolute, on the monotonic clock that all threads share; milliseconds. */
+  deadline: number;
+  closeCode: number;
+  /** Connections told a second, over the whole server. */
+  rate: number | "auto" | "unlimited";
+  retryMinMs: number;
+  retrySpreadMs: number | "auto";
+  /** How many shards tell at the same time, and which of them this is: they take turns in the retry times. */
+  shards: number;
+  turn: number;
+}
+
+/** Main to shard. */
+export type MainMessage =
+  | {
+      type: "socket";
+      socket: Socket;
+      /** Unique in the process. */
+      id: number;
+      /** Over the limit of connections: to be refused, properly. */
+      isOverLimit: boolean;
+    }
+  | { type: "shutdown"; farewell: Farewell }
+  | { type: "drain"; drain: number; filter: DrainFilter; farewell: Farewell }
+  /** Of one drain, or of the shutdown. */
+  | { type: "call-off"; drain: number | "shutdown" }
+  | { type: "force" }
+  | { type: "readiness"; isReady: boolean }
+  | { type: "admission"; id: number; isAdmitted: boolean }
+  | { type: "tls"; tls: TlsMaterial };
+
+/** Shard to main. */
+export type ShardMessage =
+  | { type: "ready" }
+  /** Everyone that the drain is aimed at has been told. */
+  | { type: "told"; drain: number | "shutdown"; told: number }
+  /** Everyone told by the drain has ended. */
+  | { type: "drained"; drain: number }
+  | { type: "admit"; id: number; address: string }
+  | { type: "released"; address: string }
+  | { type: "tls-reloaded"; error: string | undefined }
+  | { type: "diagnostic"; channel: string; message: Record<string, unknown> };
+
+export interface TlsMaterial {
+  key: string;
+  cert: string;
+}
+
+/** What a shard's task is given. */
+export interface ShardTask {
+  shard: number;
+  port: MessagePort;
+  counters: SharedArrayBuffer;
+  config: Config;
+  tls: TlsMaterial | undefined;
+  isReady: boolean;
+  /** Diagnostics channels that have a subscriber in main; the rest stays in the thread. */
+  forwarded: readonly string[];
+}
+
+/** What a shard's task resolves with: the totals at its end. */
+export interface ShardTotals {
+  shard: number;
+  opened: number;
+  rejected: number;
+}
+
+/** The worker's entry, next to this file's build or source. */
+export const shardUrl = new URL(
+  import.meta.url.endsWith(".ts")
+    ? "../workers/shard.ts"
+    : "../workers/shard.js",
+  import.meta.url,
+);

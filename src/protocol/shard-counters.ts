@@ -1,0 +1,152 @@
+import type { SettledOutcome } from "../machines/connection.ts";
+import { connectionTable } from "../machines/connection-table.ts";
+import { HISTOGRAM_SLOTS } from "./histogram.ts";
+
+/**
+ * Single counters of a shard. Each has one writer: the worker, or main for
+ * those marked so. Since a 64-bit aligned element is stored whole on the
+ * machines that Node runs on, a reader never sees half of a value, also
+ * after the writer has died.
+ */
+const names = [
+  /** Sockets that main has handed over (written by main). */
+  "handed",
+  /** Handed over, never opened, and the thread died (written by main). */
+  "abandoned",
+  /** Opened when the thread died (written by main). */
+  "crashed",
+  /** Times the shard was started again (written by main). */
+  "restarts",
+  "received",
+  "opened",
+  "rejected",
+  "clean",
+  "unacknowledged",
+  "forced",
+  "lost",
+  "messagesIn",
+  "messagesOut",
+  "bytesIn",
+  "bytesOut",
+  /** When the thread's event loop last turned, monotonic milliseconds. */
+  "beatAt",
+  /** Share of time the event loop was busy since the last beat, 0 to 1. */
+  "utilization",
+  /** 99th percentile of the event loop's delay over the last beats, milliseconds. */
+  "loopDelayP99",
+  "heapBytes",
+  /** Handlers in flight. */
+  "handlers",
+] as const;
+export type CounterName = (typeof names)[number];
+
+const stateCount = connectionTable.states.length;
+const edgeCount = connectionTable.edges.length;
+const CLOSE_CODES = 5000;
+
+const statesAt = names.length;
+const edgesAt = statesAt + stateCount;
+const closeCodesAt = edgesAt + edgeCount;
+const histogramsAt = closeCodesAt + CLOSE_CODES;
+const slotCount = histogramsAt + stateCount * HISTOGRAM_SLOTS;
+
+const indexOf = Object.fromEntries(
+  names.map((name, index) => [name, index]),
+) as Record<CounterName, number>;
+
+/**
+ * The counters of one shard, in memory that main and the worker share: main
+ * reads them at any moment without a message, also when the thread is blocked
+ * or gone. They outlive a replaced thread, and only ever grow, but for the
+ * live count of each state and the gauges.
+ */
+export class ShardCounters {
+  readonly buffer: SharedArrayBuffer;
+  readonly #slots: Float64Array;
+  /** Live connections by state, in the order of the connection table. */
+  readonly states: Float64Array;
+  /** Transitions taken, by edge number of the connection table. */
+  readonly edges: Float64Array;
+  /** Ended connections by close code. */
+  readonly closeCodes: Float64Array;
+  readonly #histograms: Float64Array;
+
+  constructor(
+    buffer = new SharedArrayBuffer(slotCount * Float64Array.BYTES_PER_ELEMENT),
+  ) {
+    this.buffer = buffer;
+    this.#slots = new Float64Array(buffer);
+    this.states = this.#slots.subarray(statesAt, edgesAt);
+    this.edges = this.#slots.subarray(edgesAt, closeCodesAt);
+    this.closeCodes = this.#slots.subarray(closeCodesAt, histogramsAt);
+    this.#histograms = this.#slots.subarray(histogramsAt);
+  }
+
+  get(name: CounterName): number {
+    return this.#slots[indexOf[name]] as number;
+  }
+
+  set(name: CounterName, value: number): void {
+    this.#slots[indexOf[name]] = value;
+  }
+
+  add(name: CounterName, amount = 1): void {
+    (this.#slots[indexOf[name]] as number) += amount;
+  }
+
+  /** Buckets of the time spent in a state; see `bucketOf`. */
+  histogram(state: number): Float64Array {
+    const start = state * HISTOGRAM_SLOTS;
+    return this.#histograms.subarray(start, start + HISTOGRAM_SLOTS);
+  }
+
+  /** One visit of a state has ended, after the time whose bucket is given. */
+  addVisit(state: number, bucket: number): void {
+    (this.#histograms[state * HISTOGRAM_SLOTS + bucket] as number) += 1;
+  }
+
+  /** Opened connections that have not ended. */
+  get live(): number {
+    return this.get("opened") - this.#ended() - this.get("crashed");
+  }
+
+  /** Sockets handed over that have neither opened nor been rejected yet. */
+  get upgrading(): number {
+    return (
+      this.get("handed") -
+      this.get("opened") -
+      this.get("rejected") -
+      this.get("abandoned")
+    );
+  }
+
+  /**
+   * Books what the death of the thread ended: every live connection is
+   * `crashed`, every socket that had not opened is rejected. Called by main
+   * when the thread is gone for certain.
+   *
+   * @returns how many connections crashed
+   */
+  bookDeath(): number {
+    const crashed = this.live;
+    this.add("abandoned", this.upgrading);
+    this.add("crashed", crashed);
+    (this.closeCodes[1006] as number) += crashed;
+    this.states.fill(0);
+    this.set("handlers", 0);
+    return crashed;
+  }
+
+  #ended(): number {
+    const settled: SettledOutcome[] = [
+      "clean",
+      "unacknowledged",
+      "forced",
+      "lost",
+    ];
+    return settled.reduce(
+      (sum, outcome) => sum + this.get(outcome as CounterName),
+      0,
+    );
+  }
+}

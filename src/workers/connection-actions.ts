@@ -1,0 +1,200 @@
+import type {
+  CloseCause,
+  ConnectionActionType,
+  ConnectionDelay,
+  RefusalCause,
+  SettledOutcome,
+} from "../machines/connection.ts";
+import { CLOSE_CODE, type LiveConnection } from "./connection.ts";
+import { refusal, refusalResponse } from "./handshake/refusal.ts";
+import { OPCODE } from "./outgoing.ts";
+import { RateLimiter } from "./rate-limiter.ts";
+import { attachReceiver, receive } from "./reception.ts";
+import { type Answer, RETRY_AFTER_SECONDS } from "./upgrade.ts";
+import { createCompressor } from "./ws-engine.ts";
+
+/** How long TCP may take to end once everything is said. */
+const LINGER_MS = 1_000;
+/** Of the time that is left, handlers may use all but this for the closing handshake. */
+const DRAIN_RESERVE_MS = 1_000;
+const DRAIN_RESERVE_SHARE = 0.25;
+
+type Action = (connection: LiveConnection, params: never) => void;
+
+/** The hands of the connection machine: every verb that it names. */
+export const connectionActions: Record<ConnectionActionType, Action> = {
+  writeAcceptance(connection) {
+    connection.outgoing.bytes(connection.upgrade?.acceptance as Buffer);
+  },
+
+  writeRefusal(connection, { cause }: { cause: RefusalCause }) {
+    const { upgrade, shard } = connection;
+    upgrade?.abort();
+    const answer = answerFor(cause, upgrade?.answer);
+    shard.reportRejection(connection, answer.status, answer.reason);
+    connection.outgoing.bytes(refusalBytes(answer));
+    connection.outgoing.write();
+    // Bytes of the peer that stay unread would turn the end of TCP into a reset.
+    connection.socket.resume();
+  },
+
+  countOpened(connection) {
+    const { shard } = connection;
+    shard.counters.add("opened");
+    connection.openedAt = shard.clock.now();
+    shard.reportOpened(connection);
+  },
+
+  announceOpened(connection) {
+    const { upgrade, shard } = connection;
+    const { extensions = {}, rest } = upgrade ?? {};
+    connection.upgrade = null;
+    attachReceiver(connection, extensions);
+    if (Object.keys(extensions).length > 0)
+      connection.compressor = createCompressor(
+        extensions,
+        {
+          get destroyed() {
+            return connection.socket.destroyed;
+          },
+          write: (frame) => connection.outgoing.bytes(frame),
+        },
+        () => compressedReady(connection),
+      );
+    const { maxMessagesPerSecond, maxBytesPerSecond } = shard.config;
+    if (maxMessagesPerSecond > 0 || maxBytesPerSecond > 0)
+      connection.rateLimiter = new RateLimiter(shard.config, shard.clock.now());
+    connection.inbox.open();
+    if (rest !== undefined && rest.length > 0) receive(connection, rest);
+    connection.resumeReading();
+  },
+
+  sendPing(connection) {
+    connection.outgoing.frame(OPCODE.ping, "");
+  },
+
+  announceCongestion(connection) {
+    connection.shard.reportCongestion(connection);
+  },
+
+  announceRelief(connection) {
+    connection.relieve();
+  },
+
+  beginClosing(connection, { cause }: { cause: CloseCause }) {
+    const { shard } = connection;
+    const { closeCode, congestionCloseCode, closeDeadlineMs } = shard.config;
+    connection.goodbye ??= {
+      code: cause === "congestion" ? congestionCloseCode : closeCode,
+      reason: "",
+    };
+    if (cause !== "shutdown")
+      connection.limitDeadline(shard.clock.now() + closeDeadlineMs);
+    connection.abort();
+  },
+
+  sayLastWord(connection) {
+    const work = connection.shard.hooks.run("draining", connection);
+    if (work !== undefined) connection.inbox.track(work);
+  },
+
+  awaitHandlers(connection) {
+    connection.inbox.settle();
+  },
+
+  sendCloseFrame(connection) {
+    // Messages still being compressed go out before it.
+    if (connection.compressor?.isIdle === false) return;
+    const { code, reason } = connection.goodbye as {
+      code: number;
+      reason: string;
+    };
+    connection.outgoing.frame(OPCODE.close, closePayload(code, reason));
+    connection.outgoing.write();
+    connection.socket.resume();
+  },
+
+  endSocket(connection) {
+    connection.socket.end();
+    connection.socket.resume();
+  },
+
+  settle(connection, { outcome }: { outcome: SettledOutcome }) {
+    const { counters } = connection.shard;
+    counters.add(outcome);
+    if (outcome === "rejected") return;
+    const code =
+      outcome === "clean" || outcome === "unacknowledged"
+        ? (connection.goodbye?.code ?? CLOSE_CODE.abnormal)
+        : CLOSE_CODE.abnormal;
+    (counters.closeCodes[code] as number) += 1;
+    connection.abort();
+    connection.shard.reportEnded(connection, {
+      outcome,
+      code,
+      reason: connection.goodbye?.reason ?? "",
+    });
+  },
+
+  release(connection) {
+    connection.upgrade?.abort();
+    connection.upgrade = null;
+    connection.receiver = null;
+    connection.compressor?.close();
+    connection.inbox.drop();
+    connection.relieve();
+    connection.socket.destroy();
+    connection.shard.forget(connection);
+  },
+};
+
+/** What is left of the connection's own time decides, where it has a deadline. */
+export const connectionDelays: Record<
+  ConnectionDelay,
+  (connection: LiveConnection) => number
+> = {
+  handshakeDeadline: ({ shard }) => shard.config.handshakeDeadlineMs,
+  pongDeadline: ({ shard }) => shard.config.pongDeadlineMs,
+  congestionDeadline: ({ shard }) => shard.config.congestionDeadlineMs,
+  closingDeadline: (connection) => {
+    const left = timeLeft(connection);
+    return left - Math.min(DRAIN_RESERVE_MS, left * DRAIN_RESERVE_SHARE);
+  },
+  drainDeadline: timeLeft,
+  lingerDeadline: (connection) => Math.min(LINGER_MS, timeLeft(connection)),
+};
+
+function timeLeft({ deadline, shard }: LiveConnection): number {
+  return Math.max(0, deadline - shard.clock.now());
+}
+
+/** RFC 6455, 5.5.1: code and reason, or nothing where the peer gave none. */
+function closePayload(code: number, reason: string): Buffer {
+  if (code === CLOSE_CODE.none) return Buffer.alloc(0);
+  const payload = Buffer.allocUnsafe(2 + Buffer.byteLength(reason));
+  payload.writeUInt16BE(code, 0);
+  payload.write(reason, 2);
+  return payload;
+}
+
+/** A compressed message has become a frame: a close frame that waited for it follows. */
+function compressedReady(connection: LiveConnection): void {
+  if (connection.has("sealed") && connection.compressor?.isIdle === true)
+    connectionActions.sendCloseFrame(connection, undefined as never);
+}
+
+function answerFor(cause: RefusalCause, verdict: Answer | undefined): Answer {
+  if (cause === "verdict" && verdict !== undefined) return verdict;
+  return cause === "handshake-deadline"
+    ? refusal("handshake-deadline")
+    : refusal("shutting-down", { retryAfterSeconds: RETRY_AFTER_SECONDS });
+}
+
+/** The handlers' own refusal may be one that cannot be written. */
+function refusalBytes(answer: Answer): Buffer {
+  try {
+    return refusalResponse(answer, Date.now());
+  } catch {
+    return refusalResponse(refusal("handler-failed"), Date.now());
+  }
+}

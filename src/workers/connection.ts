@@ -1,0 +1,247 @@
+import type { Socket } from "node:net";
+import { isSendableCloseCode } from "../config.ts";
+import { SluiceError } from "../errors.ts";
+import type { Connection, ConnectionRequest, SendStatus } from "../handlers.ts";
+import type { ConnectionEventType } from "../machines/connection.ts";
+import type { TableState } from "../machines/transition-table.ts";
+import type { RequestHead } from "./handshake/request-head.ts";
+import { parseSubprotocols } from "./handshake/subprotocols.ts";
+import { Inbox } from "./inbox.ts";
+import type { LifecycleHost } from "./lifecycle-runner.ts";
+import { OPCODE, Outgoing, type OutgoingOwner } from "./outgoing.ts";
+import type { RateLimiter } from "./rate-limiter.ts";
+import type { ShardContext } from "./shard-context.ts";
+import type { Upgrade } from "./upgrade.ts";
+import type { Compressor, Receiver } from "./ws-engine.ts";
+import type { WheelEntry } from "./timer-wheel.ts";
+
+/** RFC 6455, 7.1.5: no close frame was received, or it had no code. */
+export const CLOSE_CODE = { none: 1005, abnormal: 1006 } as const;
+const MAX_REASON_BYTES = 123;
+
+/** What a connection is told when it is asked to go, or decides itself. */
+export interface Goodbye {
+  code: number;
+  reason: string;
+}
+
+/**
+ * Everything that one connection is, in one object: identity, request, user
+ * data, machine state, and what it has in its hands. It is what handlers see as
+ * {@link Connection}.
+ */
+export class LiveConnection
+  implements Connection, LifecycleHost<ConnectionEventType>, OutgoingOwner
+{
+  readonly shard: ShardContext;
+  readonly number: number;
+  socket: Socket;
+  readonly outgoing: Outgoing;
+
+  // The machine. The runner sets the state when it starts the connection.
+  lifecycle: TableState = undefined as never;
+  enteredAt = 0;
+  mailbox: ConnectionEventType[] | null = null;
+  wheelNext: WheelEntry | null = null;
+  wheelPrevious: WheelEntry | null = null;
+  wheelDue = 0;
+
+  /** While the opening handshake is under way. */
+  upgrade: Upgrade | null = null;
+  head: RequestHead | null = null;
+  remoteAddress: string;
+  subprotocol = "";
+  data: unknown = undefined;
+  openedAt = 0;
+
+  /** The protocol engine, once open; gone when nothing more is read. */
+  receiver: Receiver | null = null;
+  compressor: Compressor | null = null;
+  readonly inbox: Inbox;
+  rateLimiter: RateLimiter | null = null;
+
+  /** Absolute, monotonic: no state before `terminated` outlasts it. */
+  deadline = Infinity;
+  /** The goodbye that began the closing; the first one counts. */
+  goodbye: Goodbye | null = null;
+  /** Nothing has been heard since the heartbeat last looked. */
+  isSilent = false;
+
+  #request: ConnectionRequest | null = null;
+  #abort: AbortController | null = null;
+  #relieved: (() => void)[] | null = null;
+
+  constructor(
+    shard: ShardContext,
+    number: number,
+    socket: Socket,
+    isSecure: boolean,
+  ) {
+    this.shard = shard;
+    this.number = number;
+    this.socket = socket;
+    this.remoteAddress = socket.remoteAddress ?? "";
+    this.outgoing = new Outgoing(shard.joiner, socket, this, isSecure);
+    this.inbox = new Inbox(this);
+  }
+
+  get id(): string {
+    return `c${this.number}`;
+  }
+
+  get state(): string {
+    return this.lifecycle.name;
+  }
+
+  get request(): ConnectionRequest {
+    return (this.#request ??= describeRequest(
+      this.head as RequestHead,
+      this.remoteAddress,
+    ));
+  }
+
+  get bufferedBytes(): number {
+    return this.outgoing.bufferedBytes + (this.compressor?.bufferedBytes ?? 0);
+  }
+
+  get signal(): AbortSignal {
+    if (this.#abort === null) {
+      this.#abort = new AbortController();
+      if (!this.has("open")) this.#abort.abort();
+    }
+    return this.#abort.signal;
+  }
+
+  /** Asks the machine's state for a tag. */
+  has(tag: "open" | "closing" | "sealed"): boolean {
+    return this.lifecycle.tags.has(tag);
+  }
+
+  /** A fact for the machine. */
+  tell(event: ConnectionEventType): void {
+    this.shard.runner.send(this, event);
+  }
+
+  send(
+    data: string | ArrayBuffer | ArrayBufferView,
+    isBinary = typeof data !== "string",
+  ): SendStatus {
+    const payload = typeof data === "string" ? data : toBytes(data);
+    if (!this.has("open") && !this.has("closing")) return "closed";
+    const { shard, outgoing } = this;
+    if (this.compressor === null)
+      outgoing.frame(isBinary ? OPCODE.binary : OPCODE.text, payload);
+    else this.compressor.send(payload, isBinary);
+    shard.countSent(payload);
+    const buffered = this.bufferedBytes;
+    if (buffered <= shard.config.highWaterMarkBytes) return "sent";
+    if (buffered > shard.config.maxBufferedBytes) this.#judgeBuffer(buffered);
+    return "congested";
+  }
+
+  drained(): Promise<void> {
+    const isCongested =
+      this.bufferedBytes > this.shard.config.highWaterMarkBytes ||
+      this.lifecycle.name === "open.congested";
+    if (!isCongested || this.lifecycle.isFinal) return Promise.resolve();
+    return new Promise((resolve) => {
+      (this.#relieved ??= []).push(resolve);
+    });
+  }
+
+  close(code = 1000, reason = ""): void {
+    if (!isSendableCloseCode(code))
+      throw new SluiceError(
+        "ERR_SLUICE_CLOSE_CODE",
+        `close(): got the code ${String(code)}, takes 1000 to 1014 without 1004, 1005 and 1006, or 3000 to 4999`,
+      );
+    const reasonBytes = Buffer.byteLength(reason);
+    if (reasonBytes > MAX_REASON_BYTES)
+      throw new SluiceError(
+        "ERR_SLUICE_CLOSE_REASON",
+        `close(): got a reason of ${reasonBytes} bytes, takes at most ${MAX_REASON_BYTES}`,
+      );
+    this.sayGoodbye("close.requested", code, reason);
+  }
+
+  /** Tells the machine why the connection has to end; the first goodbye is the one that counts. */
+  sayGoodbye(event: ConnectionEventType, code: number, reason = ""): void {
+    if (this.has("open")) this.goodbye ??= { code, reason };
+    this.tell(event);
+  }
+
+  /** Reads on, unless a handler or the engine has to finish first. */
+  resumeReading(): void {
+    const isHeldBack =
+      this.inbox.isFull || (this.receiver?.writableLength ?? 0) > 0;
+    if (!isHeldBack) this.socket.resume();
+  }
+
+  /** Shortens the time that is left; never lengthens it. */
+  limitDeadline(deadline: number): void {
+    this.deadline = Math.min(this.deadline, deadline);
+  }
+
+  /** Closing has begun: whoever watches the signal may stop. */
+  abort(): void {
+    this.#abort?.abort();
+  }
+
+  /** Wakes those who wait in `drained()`. */
+  relieve(): void {
+    const waiting = this.#relieved;
+    this.#relieved = null;
+    if (waiting !== null) for (const resolve of waiting) resolve();
+  }
+
+  outgoingChanged(): void {
+    const { lifecycle, outgoing } = this;
+    const buffered = this.bufferedBytes;
+    if (buffered === 0) {
+      if (lifecycle.tags.has("sealed")) this.tell("buffer.flushed");
+      else if (lifecycle.name === "upgrading.refusing") this.socket.end();
+    }
+    if (outgoing.bufferedBytes > 0 || lifecycle.name === "open.congested")
+      this.#judgeBuffer(buffered);
+    if (
+      this.#relieved !== null &&
+      buffered <= this.shard.config.lowWaterMarkBytes
+    )
+      this.relieve();
+  }
+
+  #judgeBuffer(buffered: number): void {
+    const { config } = this.shard;
+    if (buffered > config.maxBufferedBytes) this.tell("buffer.exceeded");
+    else if (buffered > config.highWaterMarkBytes)
+      this.tell("buffer.overflowed");
+    else if (buffered <= config.lowWaterMarkBytes) this.tell("buffer.drained");
+  }
+}
+
+/** What handlers are told of a request, read off its head. */
+export function describeRequest(
+  head: RequestHead,
+  remoteAddress: string,
+): ConnectionRequest {
+  return {
+    url: head.target,
+    path: head.path,
+    headers: head.headers,
+    remoteAddress,
+    subprotocols:
+      parseSubprotocols(head.header("sec-websocket-protocol")) ?? [],
+  };
+}
+
+function toBytes(data: unknown): Buffer {
+  if (Buffer.isBuffer(data)) return data;
+  if (ArrayBuffer.isView(data))
+    return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  if (data instanceof ArrayBuffer || data instanceof SharedArrayBuffer)
+    return Buffer.from(data);
+  throw new SluiceError(
+    "ERR_SLUICE_MESSAGE",
+    `send(): got ${data === null ? "null" : typeof data}, takes a string, a Buffer, a typed array or an ArrayBuffer`,
+  );
+}

@@ -1,0 +1,102 @@
+import type { Farewell } from "../protocol/messages.ts";
+import type { LiveConnection } from "./connection.ts";
+import { type Pace, paceOf } from "./pacer.ts";
+import type { Clock } from "./timer-wheel.ts";
+
+const STEP_MS = 20;
+/** So many are told before the event loop turns, so that the rest of the shard goes on serving. */
+const BATCH = 250;
+
+/**
+ * Tells a number of connections to go, at a pace, each with its own time to
+ * come back, and knows when the last has been told and when the last has ended.
+ */
+export class Departure {
+  readonly #clock: Clock;
+  readonly #farewell: Farewell;
+  readonly #targets: readonly LiveConnection[];
+  readonly #startedAt: number;
+  readonly #pace: Pace;
+  readonly #onTold: (told: number) => void;
+  readonly #onDrained: () => void;
+  readonly #leaving = new Set<LiveConnection>();
+  #told = 0;
+  #isOver = false;
+  #timer: unknown;
+
+  constructor(options: {
+    clock: Clock;
+    farewell: Farewell;
+    targets: readonly LiveConnection[];
+    onTold: (told: number) => void;
+    onDrained: () => void;
+  }) {
+    this.#clock = options.clock;
+    this.#farewell = options.farewell;
+    this.#targets = options.targets;
+    this.#onTold = options.onTold;
+    this.#onDrained = options.onDrained;
+    this.#startedAt = options.clock.now();
+    this.#pace = paceOf(this.#targets.length, this.#farewell, this.#startedAt);
+  }
+
+  start(): void {
+    this.#step();
+  }
+
+  /** Those not yet told stay as they are. */
+  callOff(): void {
+    this.#clock.clearTimeout(this.#timer);
+    this.#finishTelling();
+  }
+
+  /** Tells one connection, whatever the pace. */
+  tell(connection: LiveConnection, index: number): void {
+    const { deadline, closeCode } = this.#farewell;
+    connection.limitDeadline(deadline);
+    if (!connection.lifecycle.isFinal) this.#leaving.add(connection);
+    connection.sayGoodbye(
+      "shutdown.requested",
+      closeCode,
+      `retry-after-ms=${this.#pace.retryAfterMs(index)}`,
+    );
+  }
+
+  /** A connection has ended; whether it was told here or not. */
+  ended(connection: LiveConnection): void {
+    this.#leaving.delete(connection);
+    this.#checkDrained();
+  }
+
+  #step(): void {
+    const count = this.#targets.length;
+    const elapsed = this.#clock.now() - this.#startedAt;
+    const { windowMs } = this.#pace;
+    const due =
+      windowMs === 0
+        ? count
+        : Math.min(count, Math.ceil((elapsed / windowMs) * count));
+    const until = Math.min(due, this.#told + BATCH);
+    while (this.#told < until) {
+      const target = this.#targets[this.#told] as LiveConnection;
+      if (!target.lifecycle.isFinal) this.tell(target, this.#told);
+      this.#told++;
+    }
+    if (this.#told === count) this.#finishTelling();
+    else {
+      const waitMs = this.#told < due ? 0 : STEP_MS;
+      this.#timer = this.#clock.setTimeout(() => this.#step(), waitMs);
+    }
+  }
+
+  #finishTelling(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#onTold(this.#told);
+    this.#checkDrained();
+  }
+
+  #checkDrained(): void {
+    if (this.#isOver && this.#leaving.size === 0) this.#onDrained();
+  }
+}

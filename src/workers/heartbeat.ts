@@ -1,0 +1,41 @@
+import type { Registry } from "./registry.ts";
+import type { Clock } from "./timer-wheel.ts";
+
+/**
+ * Probes the connections that have been silent for an interval. One slice of
+ * them at a time, so that pings are spread over the interval instead of
+ * leaving in one burst.
+ */
+export class Heartbeat {
+  readonly #registry: Registry;
+  readonly #clock: Clock;
+  readonly #stepMs: number;
+  #timer: unknown;
+
+  /** @param intervalMs - How long a peer may be silent before it is pinged; 0 turns heartbeats off. */
+  constructor(registry: Registry, clock: Clock, intervalMs: number) {
+    this.#registry = registry;
+    this.#clock = clock;
+    this.#stepMs = intervalMs / registry.sliceCount;
+    if (intervalMs > 0) this.#wait();
+  }
+
+  stop(): void {
+    this.#clock.clearTimeout(this.#timer);
+  }
+
+  #wait(): void {
+    this.#timer = this.#clock.setTimeout(() => {
+      this.#visit();
+      this.#wait();
+    }, this.#stepMs);
+  }
+
+  #visit(): void {
+    for (const connection of this.#registry.nextSlice()) {
+      // What has been silent since the last visit is asked; the rest is marked.
+      if (connection.isSilent) connection.tell("heartbeat.due");
+      connection.isSilent = true;
+    }
+  }
+}

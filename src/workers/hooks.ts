@@ -1,0 +1,83 @@
+import type {
+  Authorization,
+  Connection,
+  ConnectionEnd,
+  ConnectionRequest,
+  Handlers,
+} from "../handlers.ts";
+
+/** Told of a hook that threw or rejected. */
+export type HookFailure = (
+  connection: Connection,
+  hook: keyof Handlers,
+  error: unknown,
+) => void;
+
+type Arguments = {
+  opened: [];
+  message: [data: Buffer, isBinary: boolean];
+  draining: [];
+  closed: [end: ConnectionEnd];
+};
+
+/**
+ * The user's handlers, made safe to call: none throws, and a promise that comes
+ * back never rejects.
+ */
+export class Hooks {
+  readonly #handlers: Handlers;
+  readonly #onFailure: HookFailure;
+
+  constructor(handlers: Handlers, onFailure: HookFailure) {
+    this.#handlers = handlers;
+    this.#onFailure = onFailure;
+  }
+
+  /** Whether there is anything to ask before an upgrade is accepted. */
+  get authorizes(): boolean {
+    return this.#handlers.authorize !== undefined;
+  }
+
+  /** May throw or reject: the upgrade answers for it. */
+  authorize(
+    request: ConnectionRequest,
+    signal: AbortSignal,
+  ): PromiseLike<unknown> | Authorization<unknown> | undefined | void {
+    return this.#handlers.authorize?.(request, signal);
+  }
+
+  /**
+   * Runs a hook.
+   *
+   * @returns a promise while it is under way; `undefined` when the hook is
+   *   absent or done already
+   */
+  run<Hook extends keyof Arguments>(
+    hook: Hook,
+    connection: Connection,
+    ...details: Arguments[Hook]
+  ): Promise<void> | undefined {
+    try {
+      const [first, second] = details as [never, never];
+      const result = this.#handlers[hook]?.(connection, first, second);
+      if (!isThenable(result)) return undefined;
+      return Promise.resolve(result).then(
+        () => {},
+        (error: unknown) => this.#onFailure(connection, hook, error),
+      );
+    } catch (error) {
+      this.#onFailure(connection, hook, error);
+      return undefined;
+    }
+  }
+}
+
+/** Whether a value is a promise of any make. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    "then" in value &&
+    typeof value.then === "function"
+  );
+}

@@ -1,0 +1,107 @@
+import type { LiveConnection } from "./connection.ts";
+
+interface Message {
+  data: Buffer;
+  isBinary: boolean;
+}
+
+/**
+ * Messages on their way into the handlers of one connection: how many run, and
+ * which wait. At the bound reading pauses; what had been read by then waits
+ * here, and is handled also when closing begins meanwhile.
+ */
+export class Inbox {
+  readonly #connection: LiveConnection;
+  #inFlight = 0;
+  #waiting: Message[] | null = null;
+  /** `opened` is still under way: messages wait for it. */
+  #isHeld = false;
+
+  constructor(connection: LiveConnection) {
+    this.#connection = connection;
+  }
+
+  /** Handlers in flight, and messages that wait for one. */
+  get pending(): number {
+    return this.#inFlight + (this.#waiting?.length ?? 0);
+  }
+
+  /** Reading has to wait for a handler to finish. */
+  get isFull(): boolean {
+    return this.#waiting !== null;
+  }
+
+  /** Runs `opened`; messages wait until it has resolved. */
+  open(): void {
+    const work = this.#connection.shard.hooks.run("opened", this.#connection);
+    if (work === undefined) return;
+    this.#isHeld = true;
+    const release = (): void => {
+      this.#isHeld = false;
+    };
+    this.track(work.then(release));
+  }
+
+  /** A whole message has come. */
+  take(data: Buffer, isBinary: boolean): void {
+    const { config } = this.#connection.shard;
+    if (this.#isHeld || this.#inFlight >= config.maxHandlersInFlight) {
+      (this.#waiting ??= []).push({ data, isBinary });
+      this.#connection.socket.pause();
+      return;
+    }
+    this.#handle(data, isBinary);
+    if (this.#connection.has("closing")) this.settle();
+  }
+
+  /** Counts work as in flight until it settles; closing waits for it. */
+  track(work: Promise<void>): void {
+    const { counters } = this.#connection.shard;
+    this.#inFlight++;
+    counters.add("handlers");
+    void work.then(() => {
+      this.#inFlight--;
+      counters.add("handlers", -1);
+      this.#takeWaiting();
+    });
+  }
+
+  /** Tells the machine when nothing is left to wait for. */
+  settle(): void {
+    if (this.pending === 0) this.#connection.tell("handlers.settled");
+  }
+
+  /** The connection has ended: what waits will not be handled. */
+  drop(): void {
+    this.#waiting = null;
+  }
+
+  #handle(data: Buffer, isBinary: boolean): void {
+    const connection = this.#connection;
+    // Counted also while it runs: a handler that closes its own connection is in flight.
+    this.#inFlight++;
+    const work = connection.shard.hooks.run(
+      "message",
+      connection,
+      data,
+      isBinary,
+    );
+    this.#inFlight--;
+    if (work !== undefined) this.track(work);
+  }
+
+  #takeWaiting(): void {
+    const { config } = this.#connection.shard;
+    while (
+      this.#waiting !== null &&
+      !this.#isHeld &&
+      this.#inFlight < config.maxHandlersInFlight
+    ) {
+      const { data, isBinary } = this.#waiting.shift() as Message;
+      if (this.#waiting.length === 0) this.#waiting = null;
+      this.#handle(data, isBinary);
+    }
+    this.#connection.resumeReading();
+    if (this.#connection.has("closing")) this.settle();
+  }
+}

@@ -1,0 +1,231 @@
+import type { Socket } from "node:net";
+
+/** Opcodes of RFC 6455, 5.2. */
+export const OPCODE = {
+  text: 0x1,
+  binary: 0x2,
+  close: 0x8,
+  ping: 0x9,
+  pong: 0xa,
+} as const;
+export type Opcode = (typeof OPCODE)[keyof typeof OPCODE];
+
+const SLAB_BYTES = 32 * 1024;
+/** Payloads up to this are copied behind each other; larger ones are written as they are. */
+const JOIN_LIMIT_BYTES = 4 * 1024;
+const FIN = 0x80;
+const NOTHING = Buffer.alloc(0);
+
+/** What an outgoing queue tells its connection. */
+export interface OutgoingOwner {
+  /** After each write and whenever the kernel has taken all of it: look at `bufferedBytes`. */
+  outgoingChanged(): void;
+}
+
+/**
+ * Joins what one tick sends to one socket into one write, for all connections
+ * of a shard. Frames are built one behind the other in a slab, so frames that
+ * follow each other to the same socket are one piece already.
+ */
+export class WriteJoiner {
+  slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+  slabUsed = 0;
+  #waiting: Outgoing[] = [];
+  #isReading = false;
+  #isScheduled = false;
+
+  /** Takes a queue that has something to write by the end of this tick. */
+  add(outgoing: Outgoing): void {
+    this.#waiting.push(outgoing);
+    if (this.#isReading || this.#isScheduled) return;
+    this.#isScheduled = true;
+    process.nextTick(this.#onTick);
+  }
+
+  /**
+   * A chunk is being read: what it makes connections send is written at the
+   * end of the reading, without waiting for the tick's.
+   */
+  startReading(): void {
+    this.#isReading = true;
+  }
+
+  endReading(): void {
+    this.#isReading = false;
+    this.#writeAll();
+  }
+
+  /** Gives room for so many bytes, all in one slab. */
+  reserve(bytes: number): void {
+    if (this.slabUsed + bytes <= this.slab.length) return;
+    // The old slab lives on in what is still being written from it.
+    this.slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+    this.slabUsed = 0;
+  }
+
+  readonly #onTick = (): void => {
+    this.#isScheduled = false;
+    this.#writeAll();
+  };
+
+  #writeAll(): void {
+    if (this.#waiting.length === 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const outgoing of waiting) outgoing.write();
+  }
+}
+
+/** What one connection has sent and the kernel has not taken. */
+export class Outgoing {
+  socket: Socket;
+  readonly #joiner: WriteJoiner;
+  readonly #owner: OutgoingOwner;
+  /** TLS completes every write later; TCP usually at once. */
+  readonly #isSecure: boolean;
+  #pieces: Uint8Array[] | null = null;
+  /** The open piece: a part of a slab that the next frame may extend. */
+  #slab: Buffer | null = null;
+  #start = 0;
+  #end = 0;
+  #queuedBytes = 0;
+  #isWatched = false;
+  #onTaken: (() => void) | null = null;
+
+  constructor(
+    joiner: WriteJoiner,
+    socket: Socket,
+    owner: OutgoingOwner,
+    isSecure: boolean,
+  ) {
+    this.#joiner = joiner;
+    this.socket = socket;
+    this.#owner = owner;
+    this.#isSecure = isSecure;
+  }
+
+  get bufferedBytes(): number {
+    return this.#queuedBytes + this.socket.writableLength;
+  }
+
+  /** Queues one frame, to be written at the end of the tick. */
+  frame(opcode: Opcode, payload: string | Uint8Array): void {
+    const joiner = this.#joiner;
+    const length =
+      typeof payload === "string"
+        ? Buffer.byteLength(payload)
+        : payload.byteLength;
+    const isJoined = length <= JOIN_LIMIT_BYTES;
+    const headerLength = length < 126 ? 2 : length < 65_536 ? 4 : 10;
+    joiner.reserve(headerLength + (isJoined ? length : 0));
+    const { slab } = joiner;
+    const start = joiner.slabUsed;
+    let at = start;
+    slab[at++] = FIN | opcode;
+    if (headerLength === 2) slab[at++] = length;
+    else if (headerLength === 4) {
+      slab[at++] = 126;
+      at = slab.writeUInt16BE(length, at);
+    } else {
+      slab[at++] = 127;
+      at = slab.writeUInt32BE(Math.floor(length / 2 ** 32), at);
+      at = slab.writeUInt32BE(length % 2 ** 32, at);
+    }
+    if (isJoined) {
+      if (typeof payload === "string") slab.write(payload, at, length, "utf8");
+      else slab.set(payload, at);
+      at += length;
+    }
+    joiner.slabUsed = at;
+    this.#extend(slab, start, at);
+    if (!isJoined)
+      this.bytes(
+        typeof payload === "string" ? Buffer.from(payload, "utf8") : payload,
+      );
+  }
+
+  /** Queues bytes that are complete frames already, or the answer to an upgrade. */
+  bytes(piece: Uint8Array): void {
+    this.#announce(piece.byteLength);
+    this.#seal();
+    (this.#pieces ??= []).push(piece);
+  }
+
+  /** Writes what is queued, now. */
+  write(): void {
+    if (this.#queuedBytes === 0) return;
+    this.#queuedBytes = 0;
+    const { socket } = this;
+    if (this.#pieces === null) {
+      const piece = this.#takePiece();
+      if (socket.writable) this.#writePiece(piece);
+    } else {
+      this.#seal();
+      const pieces = this.#pieces;
+      this.#pieces = null;
+      if (socket.writable) {
+        socket.cork();
+        for (const piece of pieces) this.#writePiece(piece);
+        socket.uncork();
+      }
+    }
+    this.#watchIfNeeded();
+    this.#owner.outgoingChanged();
+  }
+
+  #writePiece(piece: Uint8Array): void {
+    if (this.#isSecure) this.socket.write(piece, this.#taken());
+    else this.socket.write(piece);
+  }
+
+  /**
+   * The kernel did not take everything at once. An empty write behind it says
+   * when it has, so that the usual write needs no callback and no tick.
+   */
+  #watch(): void {
+    this.#isWatched = true;
+    this.socket.write(NOTHING, this.#taken());
+  }
+
+  #taken(): () => void {
+    return (this.#onTaken ??= () => {
+      this.#isWatched = false;
+      this.#watchIfNeeded();
+      this.#owner.outgoingChanged();
+    });
+  }
+
+  #watchIfNeeded(): void {
+    const { socket } = this;
+    const isStuck = socket.writableLength > 0 && socket.writable;
+    if (isStuck && !this.#isSecure && !this.#isWatched) this.#watch();
+  }
+
+  #extend(slab: Buffer, start: number, end: number): void {
+    this.#announce(end - start);
+    if (this.#slab === slab && this.#end === start) {
+      this.#end = end;
+      return;
+    }
+    this.#seal();
+    this.#slab = slab;
+    this.#start = start;
+    this.#end = end;
+  }
+
+  /** Ends the open piece, if there is one. */
+  #seal(): void {
+    if (this.#slab !== null) (this.#pieces ??= []).push(this.#takePiece());
+  }
+
+  #takePiece(): Buffer {
+    const slab = this.#slab as Buffer;
+    this.#slab = null;
+    return slab.subarray(this.#start, this.#end);
+  }
+
+  #announce(bytes: number): void {
+    if (this.#queuedBytes === 0) this.#joiner.add(this);
+    this.#queuedBytes += bytes;
+  }
+}

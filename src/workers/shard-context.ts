@@ -1,0 +1,229 @@
+import { channel } from "node:diagnostics_channel";
+import type { Socket } from "node:net";
+import { createSecureContext, type SecureContext, TLSSocket } from "node:tls";
+import type { Config } from "../config.ts";
+import type { Connection, ConnectionEnd, Handlers } from "../handlers.ts";
+import { connectionTable } from "../machines/connection-table.ts";
+import type { ConnectionEventType } from "../machines/connection.ts";
+import { channels, type ChannelName } from "../protocol/channels.ts";
+import { bucketOf } from "../protocol/histogram.ts";
+import type {
+  ShardMessage,
+  ShardTask,
+  TlsMaterial,
+} from "../protocol/messages.ts";
+import { ShardCounters } from "../protocol/shard-counters.ts";
+import { Admissions } from "./admissions.ts";
+import { connectionActions, connectionDelays } from "./connection-actions.ts";
+import { LiveConnection } from "./connection.ts";
+import type { Departure } from "./departure.ts";
+import { originRule } from "./handshake/origins.ts";
+import {
+  type ClientAddress,
+  clientAddressBehind,
+} from "./handshake/remote-address.ts";
+import type { UpgradePolicy } from "./handshake/upgrade.ts";
+import { Hooks } from "./hooks.ts";
+import { LifecycleRunner } from "./lifecycle-runner.ts";
+import { WriteJoiner } from "./outgoing.ts";
+import { attachSocket } from "./reception.ts";
+import { Registry } from "./registry.ts";
+import type { Clock } from "./timer-wheel.ts";
+import { Upgrade } from "./upgrade.ts";
+
+/** What the connections of one shard share. */
+export class ShardContext {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly counters: ShardCounters;
+  readonly hooks: Hooks;
+  readonly joiner = new WriteJoiner();
+  readonly registry = new Registry();
+  readonly runner: LifecycleRunner<ConnectionEventType, LiveConnection>;
+  readonly clientAddress: ClientAddress;
+  /** Null unless connections are limited by address. */
+  readonly admissions: Admissions | null;
+  upgradePolicy: UpgradePolicy;
+  /** Those on their way out: each is told of every connection's end. */
+  readonly departures = new Set<Departure>();
+  readonly #shard: number;
+  readonly #post: (message: ShardMessage) => void;
+  readonly #forwarded: ReadonlySet<string>;
+  #secureContext: SecureContext | undefined;
+  #closedHooks = 0;
+  #onQuiet: (() => void) | undefined;
+
+  constructor(
+    task: ShardTask,
+    handlers: Handlers,
+    clock: Clock,
+    post: (message: ShardMessage) => void,
+  ) {
+    this.config = task.config;
+    this.clock = clock;
+    this.counters = new ShardCounters(task.counters);
+    this.#shard = task.shard;
+    this.#post = post;
+    this.#forwarded = new Set(task.forwarded);
+    this.hooks = new Hooks(handlers, (connection, hook, error) => {
+      this.reportHookFailure(connection, hook, error);
+      // RFC 6455, 7.4.1: the server met a condition that kept it from going on.
+      if (hook !== "closed" && connection instanceof LiveConnection)
+        connection.sayGoodbye("close.requested", 1011);
+    });
+    this.runner = new LifecycleRunner({
+      table: connectionTable,
+      actions: connectionActions,
+      delays: connectionDelays,
+      clock,
+      observe: (_connection, _event, source, target, edge, spentMs) => {
+        const { states, edges } = this.counters;
+        if (source !== undefined) {
+          (states[source.index] as number) -= 1;
+          this.counters.addVisit(source.index, bucketOf(spentMs));
+        }
+        if (!target.isFinal) (states[target.index] as number) += 1;
+        (edges[edge] as number) += 1;
+      },
+    });
+    const { origins, trustedProxies, maxConnectionsPerAddress } = this.config;
+    this.clientAddress = clientAddressBehind(trustedProxies);
+    this.admissions =
+      maxConnectionsPerAddress > 0 ? new Admissions(post) : null;
+    this.upgradePolicy = {
+      allowsOrigin: originRule(origins),
+      ready: task.isReady,
+      secure: task.tls !== undefined,
+    };
+    if (task.tls !== undefined) this.useTls(task.tls);
+  }
+
+  /** Takes a socket that main has handed over: the life of a connection begins. */
+  adopt(socket: Socket, number: number, isOverLimit: boolean): LiveConnection {
+    this.counters.add("received");
+    const secureContext = this.#secureContext;
+    const isSecure = secureContext !== undefined;
+    const stream = isSecure
+      ? new TLSSocket(socket, {
+          isServer: true,
+          secureContext,
+          ALPNProtocols: ["http/1.1"],
+        })
+      : socket;
+    const connection = new LiveConnection(this, number, stream, isSecure);
+    connection.upgrade = new Upgrade(connection, isOverLimit);
+    this.registry.add(connection);
+    this.runner.start(connection);
+    attachSocket(connection);
+    return connection;
+  }
+
+  /** From now on new connections are encrypted with this; open ones go on as they are. */
+  useTls(tls: TlsMaterial): void {
+    this.#secureContext = createSecureContext(tls);
+  }
+
+  setReadiness(isReady: boolean): void {
+    this.upgradePolicy = { ...this.upgradePolicy, ready: isReady };
+  }
+
+  countSent(payload: string | Uint8Array): void {
+    this.counters.add("messagesOut");
+    this.counters.add("bytesOut", payload.length);
+  }
+
+  /** Resolves when nothing of any connection is left: no machine, no `closed` hook under way. */
+  quiet(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onQuiet = resolve;
+      this.#checkQuiet();
+    });
+  }
+
+  /** The last step of a connection's life. */
+  forget(connection: LiveConnection): void {
+    this.registry.delete(connection);
+    this.admissions?.release(connection);
+    for (const departure of this.departures) departure.ended(connection);
+    this.#checkQuiet();
+  }
+
+  reportOpened(connection: LiveConnection): void {
+    this.#publish(channels.connection, () => ({
+      event: "opened",
+      connection: connection.id,
+      path: connection.request.path,
+      remoteAddress: connection.remoteAddress,
+    }));
+  }
+
+  reportRejection(
+    connection: LiveConnection,
+    status: number,
+    reason: string,
+  ): void {
+    this.#publish(channels.rejected, () => ({
+      connection: connection.id,
+      remoteAddress: connection.remoteAddress,
+      status,
+      reason,
+    }));
+  }
+
+  reportCongestion(connection: LiveConnection): void {
+    this.#publish(channels.connection, () => ({
+      event: "congested",
+      connection: connection.id,
+      bufferedBytes: connection.bufferedBytes,
+    }));
+  }
+
+  reportEnded(connection: LiveConnection, end: ConnectionEnd): void {
+    this.#publish(channels.connection, () => ({
+      event: "terminated",
+      connection: connection.id,
+      outcome: end.outcome,
+      code: end.code,
+    }));
+    const work = this.hooks.run("closed", connection, end);
+    if (work === undefined) return;
+    this.#closedHooks++;
+    void work.then(() => {
+      this.#closedHooks--;
+      this.#checkQuiet();
+    });
+  }
+
+  reportHookFailure(
+    connection: Connection,
+    hook: string,
+    error: unknown,
+  ): void {
+    this.#publish(channels.handlerError, () => ({
+      connection: connection.id,
+      hook,
+      error: describeError(error),
+    }));
+  }
+
+  #checkQuiet(): void {
+    if (this.registry.size === 0 && this.#closedHooks === 0) this.#onQuiet?.();
+  }
+
+  /** To who listens in this thread, and to main where someone listens there. */
+  #publish(name: ChannelName, describe: () => Record<string, unknown>): void {
+    const local = channel(name);
+    const isForwarded = this.#forwarded.has(name);
+    if (!isForwarded && !local.hasSubscribers) return;
+    const message = { shard: this.#shard, ...describe() };
+    local.publish(message);
+    if (isForwarded) this.#post({ type: "diagnostic", channel: name, message });
+  }
+}
+
+/** An error as plain data, since what handlers throw need not survive a thread's border. */
+function describeError(error: unknown): Record<string, string | undefined> {
+  return error instanceof Error
+    ? { name: error.name, message: error.message, stack: error.stack }
+    : { name: typeof error, message: String(error), stack: undefined };
+}

@@ -1,0 +1,199 @@
+import { monotonicNow } from "../protocol/clock.ts";
+import type {
+  DrainFilter,
+  Farewell,
+  MainMessage,
+  ShardMessage,
+  ShardTask,
+  ShardTotals,
+} from "../protocol/messages.ts";
+import { beginBeat } from "./beat.ts";
+import type { LiveConnection } from "./connection.ts";
+import { Departure } from "./departure.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import { loadHandlers } from "./load-handlers.ts";
+import { ShardContext } from "./shard-context.ts";
+import type { Clock } from "./timer-wheel.ts";
+
+/** After the deadline, for the ticks in which the last connections are forced. */
+const END_GRACE_MS = 50;
+
+const threadClock: Clock = {
+  now: monotonicNow,
+  setTimeout: (callback, ms) => setTimeout(callback, ms),
+  clearTimeout: (handle) => clearTimeout(handle as NodeJS.Timeout | undefined),
+};
+
+/**
+ * The life of one shard, as one long task: its promise is the shard's
+ * lifetime, its value the totals. It ends after a shutdown, when nothing of any
+ * connection is left.
+ */
+export default async function runShard(task: ShardTask): Promise<ShardTotals> {
+  const { port } = task;
+  const handlers = await loadHandlers(task.config.handlers);
+  const post = (message: ShardMessage): void => port.postMessage(message);
+  const context = new ShardContext(task, handlers, threadClock, post);
+  const heartbeat = new Heartbeat(
+    context.registry,
+    threadClock,
+    task.config.heartbeatIntervalMs,
+  );
+  const beat = beginBeat(context.counters, threadClock);
+  const shard = new Shard(context, post);
+  port.on("message", (message: MainMessage) => shard.take(message));
+  post({ type: "ready" });
+  await shard.terminated;
+  heartbeat.stop();
+  beat.stop();
+  port.close();
+  return {
+    shard: task.shard,
+    opened: context.counters.get("opened"),
+    rejected: context.counters.get("rejected"),
+  };
+}
+
+/** Does what main says. */
+class Shard {
+  readonly #context: ShardContext;
+  readonly #post: (message: ShardMessage) => void;
+  readonly #drains = new Map<number | "shutdown", Departure>();
+  #deadline: NodeJS.Timeout | undefined;
+  readonly #ended = Promise.withResolvers<void>();
+
+  constructor(context: ShardContext, post: (message: ShardMessage) => void) {
+    this.#context = context;
+    this.#post = post;
+  }
+
+  get terminated(): Promise<void> {
+    return this.#ended.promise;
+  }
+
+  take(message: MainMessage): void {
+    switch (message.type) {
+      case "socket":
+        return this.#adopt(message.socket, message.id, message.isOverLimit);
+      case "shutdown":
+        return this.#shutDown(message.farewell);
+      case "drain":
+        return this.#drain(message.drain, message.filter, message.farewell);
+      case "call-off":
+        return this.#callOff(message.drain);
+      case "force":
+        return this.#force();
+      case "readiness":
+        return this.#context.setReadiness(message.isReady);
+      case "admission":
+        return this.#context.admissions?.answer(message.id, message.isAdmitted);
+      case "tls":
+        return this.#reloadTls(message);
+    }
+  }
+
+  #adopt(
+    socket: Extract<MainMessage, { type: "socket" }>["socket"],
+    id: number,
+    isOverLimit: boolean,
+  ): void {
+    const connection = this.#context.adopt(socket, id, isOverLimit);
+    // It was on its way between the threads when the shutdown passed it.
+    this.#drains.get("shutdown")?.tell(connection, 0);
+  }
+
+  #shutDown(farewell: Farewell): void {
+    this.#callOff("shutdown");
+    const open: LiveConnection[] = [];
+    const others: LiveConnection[] = [];
+    for (const connection of this.#context.registry)
+      (connection.has("open") ? open : others).push(connection);
+    const departure = this.#depart("shutdown", open, farewell);
+    // What is still upgrading is refused, what is closing gets the deadline: at once.
+    for (const connection of others) departure.tell(connection, 0);
+    // Hooks that hear of the last ends may use what is left of the time, and no more.
+    clearTimeout(this.#deadline);
+    const leftMs = Math.max(0, farewell.deadline - threadClock.now());
+    this.#deadline = setTimeout(
+      () => this.#endWhenEmpty(),
+      leftMs + END_GRACE_MS,
+    );
+    void this.#context.quiet().then(() => this.#endWhenEmpty());
+  }
+
+  #endWhenEmpty(): void {
+    const isCalledOff = !this.#drains.has("shutdown");
+    if (isCalledOff || this.#context.registry.size > 0) return;
+    clearTimeout(this.#deadline);
+    this.#ended.resolve();
+  }
+
+  #drain(id: number, filter: DrainFilter, farewell: Farewell): void {
+    const targets: LiveConnection[] = [];
+    for (const connection of this.#context.registry)
+      if (matches(connection, filter, threadClock.now()))
+        targets.push(connection);
+    this.#depart(id, targets, farewell);
+  }
+
+  #depart(
+    id: number | "shutdown",
+    targets: readonly LiveConnection[],
+    farewell: Farewell,
+  ): Departure {
+    const { departures } = this.#context;
+    const departure = new Departure({
+      clock: threadClock,
+      farewell,
+      targets,
+      onTold: (told) => this.#post({ type: "told", drain: id, told }),
+      onDrained: () => {
+        departures.delete(departure);
+        if (id === "shutdown") return;
+        this.#drains.delete(id);
+        this.#post({ type: "drained", drain: id });
+      },
+    });
+    this.#drains.set(id, departure);
+    departures.add(departure);
+    departure.start();
+    return departure;
+  }
+
+  #callOff(id: number | "shutdown"): void {
+    const departure = this.#drains.get(id);
+    this.#drains.delete(id);
+    if (id === "shutdown") clearTimeout(this.#deadline);
+    departure?.callOff();
+  }
+
+  #force(): void {
+    const now = threadClock.now();
+    for (const connection of [...this.#context.registry]) {
+      connection.limitDeadline(now);
+      connection.tell("deadline.reached");
+    }
+  }
+
+  #reloadTls({ tls }: Extract<MainMessage, { type: "tls" }>): void {
+    try {
+      this.#context.useTls(tls);
+      this.#post({ type: "tls-reloaded", error: undefined });
+    } catch (error) {
+      this.#post({ type: "tls-reloaded", error: String(error) });
+    }
+  }
+}
+
+function matches(
+  connection: LiveConnection,
+  { pathPrefix, olderThanMs }: DrainFilter,
+  now: number,
+): boolean {
+  if (!connection.has("open")) return false;
+  const isOnPath =
+    pathPrefix === undefined || connection.request.path.startsWith(pathPrefix);
+  const isOldEnough =
+    olderThanMs === undefined || now - connection.openedAt > olderThanMs;
+  return isOnPath && isOldEnough;
+}

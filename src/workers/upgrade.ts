@@ -1,0 +1,210 @@
+import type { LiveConnection } from "./connection.ts";
+import { describeRequest } from "./connection.ts";
+import type { Authorization } from "../handlers.ts";
+import { SluiceError } from "../errors.ts";
+import { acceptResponse } from "./handshake/accept.ts";
+import { HeadReader } from "./handshake/head-reader.ts";
+import type { HandshakeRequest } from "./handshake/handshake-fields.ts";
+import {
+  type HttpAnswer,
+  refusal,
+  type RefusalReason,
+} from "./handshake/refusal.ts";
+import { examineUpgrade, type Verdict } from "./handshake/upgrade.ts";
+import { isThenable } from "./hooks.ts";
+import { type Extensions, negotiateCompression } from "./ws-engine.ts";
+
+type Asked = Extract<Verdict, { kind: "upgrade" }>;
+
+/** When a client that was refused for want of room should try again, seconds. */
+export const RETRY_AFTER_SECONDS = 5;
+
+/** What was decided about a request. */
+export interface Answer extends HttpAnswer {
+  reason: string;
+}
+
+/**
+ * The opening handshake of one connection: reads the request, holds it against
+ * the policy, asks the handlers, and tells the machine the verdict.
+ */
+export class Upgrade {
+  readonly #connection: LiveConnection;
+  readonly #isOverLimit: boolean;
+  #reader: HeadReader | null;
+  #abort: AbortController | null = null;
+  /** The refusal, once there is one. */
+  answer: Answer | undefined;
+  /** The 101 response, once accepted. */
+  acceptance: Buffer | undefined;
+  extensions: Extensions = {};
+  /** What came behind the request: the first frames. */
+  rest: Buffer | undefined;
+
+  constructor(connection: LiveConnection, isOverLimit: boolean) {
+    this.#connection = connection;
+    this.#isOverLimit = isOverLimit;
+    this.#reader = new HeadReader(connection.shard.config);
+  }
+
+  /** Takes the next bytes of the request. */
+  read(chunk: Buffer): void {
+    // After the verdict, bytes are of no interest.
+    if (this.#reader === null) return;
+    const progress = this.#reader.push(chunk);
+    if (progress.kind === "need-more") return;
+    this.#reader = null;
+    if (progress.kind === "refuse") this.#refuse(progress);
+    else {
+      this.rest = progress.rest;
+      this.#judge(progress);
+    }
+  }
+
+  /** It is too late to authorize. */
+  abort(): void {
+    this.#reader = null;
+    this.#abort?.abort();
+  }
+
+  #judge(request: HandshakeRequest): void {
+    const connection = this.#connection;
+    const { shard } = connection;
+    const verdict = examineUpgrade(request, shard.upgradePolicy);
+    if (verdict.kind !== "upgrade") return this.#refuse(verdict);
+    if (this.#isOverLimit) return this.#refuseFor("too-many-connections");
+    connection.head = request.head;
+    connection.remoteAddress = shard.clientAddress(
+      connection.remoteAddress,
+      request.head.header("x-forwarded-for"),
+    );
+    // Frames that come before the answer wait in the kernel.
+    connection.socket.pause();
+    if (shard.admissions === null) return this.#authorize(verdict);
+    shard.admissions.ask(connection, (isAdmitted) => {
+      if (connection.lifecycle.name !== "upgrading.handshaking") return;
+      if (isAdmitted) this.#authorize(verdict);
+      else this.#refuseFor("too-many-from-address");
+    });
+  }
+
+  #authorize(asked: Asked): void {
+    const connection = this.#connection;
+    const { shard } = connection;
+    if (!shard.hooks.authorizes) return this.#accept(asked, undefined);
+    this.#abort = new AbortController();
+    try {
+      const request = describeRequest(
+        connection.head as NonNullable<typeof connection.head>,
+        connection.remoteAddress,
+      );
+      const decision = shard.hooks.authorize(request, this.#abort.signal);
+      if (!isThenable(decision)) return this.#decide(asked, decision);
+      decision.then(
+        (decided) => this.#decide(asked, decided),
+        (error: unknown) => this.#fail(error),
+      );
+    } catch (error) {
+      this.#fail(error);
+    }
+    return undefined;
+  }
+
+  #decide(asked: Asked, decision: unknown): void {
+    if (this.#connection.lifecycle.name !== "upgrading.handshaking") return;
+    try {
+      const authorization = checkAuthorization(decision);
+      if (authorization === undefined || authorization.accept)
+        this.#accept(asked, authorization);
+      else {
+        const { status, body, headers } = authorization;
+        this.#refuse({
+          ...refusal(reasonOf(status), {
+            status,
+            ...(body !== undefined && { body }),
+            ...(headers !== undefined && { headers }),
+          }),
+        });
+      }
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #accept(
+    asked: Asked,
+    authorization: (Authorization<unknown> & { accept: true }) | undefined,
+  ): void {
+    const connection = this.#connection;
+    const { config } = connection.shard;
+    const subprotocol = authorization?.subprotocol ?? asked.protocols[0];
+    if (subprotocol !== undefined && !asked.protocols.includes(subprotocol))
+      throw new SluiceError(
+        "ERR_SLUICE_HANDLERS",
+        `authorize chose the subprotocol ${JSON.stringify(subprotocol)}; the client offered ${JSON.stringify(asked.protocols)}`,
+      );
+    let extensions: string | undefined;
+    if (config.compression && asked.extensions !== "") {
+      try {
+        const agreed = negotiateCompression(
+          asked.extensions,
+          config.maxPayloadBytes,
+        );
+        this.extensions = agreed?.extensions ?? {};
+        extensions = agreed?.header;
+      } catch {
+        return this.#refuseFor(
+          "bad-request",
+          "The header Sec-WebSocket-Extensions is malformed.\n",
+        );
+      }
+    }
+    connection.data = authorization?.data;
+    connection.subprotocol = subprotocol ?? "";
+    this.acceptance = Buffer.from(
+      acceptResponse({ key: asked.key, protocol: subprotocol, extensions }),
+      "latin1",
+    );
+    connection.tell("upgrade.accepted");
+    return undefined;
+  }
+
+  #fail(error: unknown): void {
+    const connection = this.#connection;
+    connection.shard.reportHookFailure(connection, "authorize", error);
+    this.#refuseFor("handler-failed");
+  }
+
+  #refuseFor(reason: RefusalReason, body?: string): void {
+    this.#refuse(
+      refusal(reason, {
+        ...(body !== undefined && { body }),
+        ...(reason.startsWith("too-many") && {
+          retryAfterSeconds: RETRY_AFTER_SECONDS,
+        }),
+      }),
+    );
+  }
+
+  #refuse(answer: Answer): void {
+    this.answer = answer;
+    this.#connection.tell("upgrade.refused");
+  }
+}
+
+function reasonOf(status: number): RefusalReason {
+  if (status === 401) return "unauthorized";
+  return status === 404 ? "not-found" : "forbidden";
+}
+
+function checkAuthorization(
+  decision: unknown,
+): Authorization<unknown> | undefined {
+  if (decision === undefined) return undefined;
+  if (typeof decision === "object" && decision !== null && "accept" in decision)
+    return decision as Authorization<unknown>;
+  throw new SluiceError(
+    "ERR_SLUICE_HANDLERS",
+    `authorize returned ${JSON.stringify(decision) ?? typeof decision}; it takes { accept: true, data?, subprotocol? } or { accept: false, status }`,
+  );
+}

@@ -1,0 +1,209 @@
+import type { Writable } from "node:stream";
+import * as ws from "ws";
+
+/**
+ * The protocol engine: `ws`, one level below its `WebSocket` class. Sluice uses
+ * its Receiver (framing, masking, fragmentation, UTF-8, limits), its
+ * permessage-deflate and, for compressed connections, its Sender; the lifecycle
+ * that the `WebSocket` class keeps in fields belongs to the machine here. `ws`
+ * exports these classes without documenting them, so everything that is
+ * assumed of them stands in this file.
+ */
+
+/** Emits `message(data, isBinary)`, `ping(data)`, `pong(data)`, `conclude(code, reason)`, `error`. */
+export interface Receiver extends Writable {
+  on(
+    event: "message",
+    listener: (data: Buffer, isBinary: boolean) => void,
+  ): this;
+  on(event: "ping" | "pong", listener: (data: Buffer) => void): this;
+  on(event: "conclude", listener: (code: number, reason: Buffer) => void): this;
+  on(event: "error", listener: (error: Error) => void): this;
+  on(event: "drain", listener: () => void): this;
+}
+
+interface DeflateOffer {
+  [parameter: string]: unknown;
+}
+
+interface Deflate {
+  accept(offers: DeflateOffer[]): DeflateOffer;
+  cleanup(): void;
+}
+
+export type Extensions = Record<string, Deflate>;
+
+/** What the Sender writes frames to. */
+interface FrameSink {
+  readonly destroyed: boolean;
+  cork(): void;
+  uncork(): void;
+  write(frame: Buffer | string, callback?: () => void): boolean;
+}
+
+interface Sender {
+  send(
+    data: Buffer | string,
+    options: {
+      binary: boolean;
+      compress: boolean;
+      fin: boolean;
+      mask: boolean;
+    },
+    callback?: () => void,
+  ): void;
+  readonly _bufferedBytes: number;
+  readonly _state: number;
+}
+
+interface Engine {
+  Receiver: new (options: {
+    isServer: true;
+    maxPayload: number;
+    maxFragments: number;
+    maxBufferedChunks: number;
+    extensions: Extensions;
+  }) => Receiver;
+  Sender: new (sink: FrameSink, extensions: Extensions) => Sender;
+  PerMessageDeflate: {
+    new (options: {
+      isServer: true;
+      maxPayload: number;
+      threshold: number;
+    }): Deflate;
+    readonly extensionName: string;
+  };
+  extension: {
+    parse(header: string): Record<string, DeflateOffer[]>;
+    format(accepted: Record<string, DeflateOffer[]>): string;
+  };
+}
+
+// The published types leave these exports out.
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion
+const engine = ws as unknown as Engine;
+
+/** Compression of a message shorter than this makes it longer, as a rule. */
+const COMPRESSION_THRESHOLD_BYTES = 1024;
+
+/** Fragments of fewer bytes than this on average are an attack on memory, not a way to send. */
+const SMALLEST_FAIR_FRAGMENT_BYTES = 64;
+
+/**
+ * A receiver for one connection.
+ *
+ * @param maxPayloadBytes - Limit of a message, all its fragments together.
+ */
+export function createReceiver(
+  maxPayloadBytes: number,
+  extensions: Extensions,
+): Receiver {
+  const maxParts = Math.max(
+    1024,
+    Math.ceil(maxPayloadBytes / SMALLEST_FAIR_FRAGMENT_BYTES),
+  );
+  return new engine.Receiver({
+    isServer: true,
+    maxPayload: maxPayloadBytes,
+    maxFragments: maxParts,
+    maxBufferedChunks: maxParts,
+    extensions,
+  });
+}
+
+/** The close code that an error of the receiver calls for (RFC 6455, 7.4.1). */
+export function closeCodeOf(error: Error): number {
+  const code = (error as NodeJS.ErrnoException).code ?? "";
+  switch (code) {
+    case "WS_ERR_INVALID_UTF8":
+      return 1007;
+    case "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH":
+    case "WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH":
+      return 1009;
+    case "WS_ERR_TOO_MANY_BUFFERED_PARTS":
+      return 1008;
+    default:
+      return code.startsWith("Z_") ? 1007 : 1002;
+  }
+}
+
+/**
+ * Negotiates permessage-deflate (RFC 7692).
+ *
+ * @param offered - The Sec-WebSocket-Extensions header.
+ * @returns the extensions in force and the header that says so; nothing when
+ *   the client does not offer it
+ * @throws Error when the offer is malformed
+ */
+export function negotiateCompression(
+  offered: string,
+  maxPayloadBytes: number,
+): { extensions: Extensions; header: string } | undefined {
+  const { extensionName } = engine.PerMessageDeflate;
+  const offers = engine.extension.parse(offered)[extensionName];
+  if (offers === undefined) return undefined;
+  const deflate = new engine.PerMessageDeflate({
+    isServer: true,
+    maxPayload: maxPayloadBytes,
+    threshold: COMPRESSION_THRESHOLD_BYTES,
+  });
+  const accepted = deflate.accept(offers);
+  return {
+    extensions: { [extensionName]: deflate },
+    header: engine.extension.format({ [extensionName]: [accepted] }),
+  };
+}
+
+/** Compresses messages, in order; what is ready goes to `write` as whole frames. */
+export interface Compressor {
+  send(data: Buffer | string, isBinary: boolean): void;
+  /** Bytes given and not yet passed on. */
+  readonly bufferedBytes: number;
+  /** Nothing is under way. */
+  readonly isIdle: boolean;
+  close(): void;
+}
+
+/**
+ * A sender for a connection with compression. Compression is asynchronous, so
+ * frames appear later than `send`; `onReady` follows each one.
+ */
+export function createCompressor(
+  extensions: Extensions,
+  sink: { readonly destroyed: boolean; write(bytes: Buffer): void },
+  onReady: () => void,
+): Compressor {
+  const sender = new engine.Sender(
+    {
+      get destroyed() {
+        return sink.destroyed;
+      },
+      cork() {},
+      uncork() {},
+      write(frame, callback) {
+        sink.write(typeof frame === "string" ? Buffer.from(frame) : frame);
+        callback?.();
+        return true;
+      },
+    },
+    extensions,
+  );
+  return {
+    send(data, isBinary) {
+      sender.send(
+        data,
+        { binary: isBinary, compress: true, fin: true, mask: false },
+        onReady,
+      );
+    },
+    get bufferedBytes() {
+      return sender._bufferedBytes;
+    },
+    get isIdle() {
+      return sender._state === 0;
+    },
+    close() {
+      for (const deflate of Object.values(extensions)) deflate.cleanup();
+    },
+  };
+}
