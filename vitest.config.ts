@@ -1,0 +1,41 @@
+import { defineConfig } from "vitest/config";
+
+/** Tests that use real threads and sockets run one file after the other: two would measure each other. */
+const real = [
+  "test/integration/**/*.test.ts",
+  "test/conformance/**/*.test.ts",
+  "test/clients/**/*.test.ts",
+  "property-tests/server/**/*.test.ts",
+];
+
+export default defineConfig({
+  test: {
+    pool: "forks",
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "unit",
+          include: ["test/**/*.test.ts", "property-tests/**/*.test.ts"],
+          exclude: real,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "real",
+          include: real,
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+    coverage: {
+      provider: "v8",
+      include: ["src/**/*.ts"],
+      reporter: ["text-summary", "html"],
+    },
+  },
+});
