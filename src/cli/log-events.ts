@@ -6,17 +6,19 @@ import { channels } from "../protocol/channels.ts";
 import type { ChannelName } from "../protocol/channels.ts";
 
 type Message = Readonly<Record<string, unknown>>;
-type Rule = readonly [level: Level, text: string | ((m: Message) => string)];
+type Rule = readonly [level: Level, text: string];
 
 /**
  * What each message of the library's diagnostics channels becomes in the log,
- * by channel and by the message's `event`; `""` stands for a channel with one
- * kind of message. An event without a rule is logged at `debug`.
+ * by channel and by the message's `event` (and its `state`, if it has one);
+ * `""` stands for a channel with one kind of message. An event without a rule
+ * is logged at `debug`.
  */
 const rules: Readonly<Record<ChannelName, Readonly<Record<string, Rule>>>> = {
   [channels.server]: {
     listening: ["debug", "listening"],
-    state: ["info", (message) => `server is ${String(message["state"])}`],
+    "state.closing": ["info", "closing: telling every connection"],
+    "state.draining": ["info", "draining: waiting for those that were told"],
   },
   [channels.shard]: {
     started: ["info", "shard started"],
@@ -75,18 +77,22 @@ function logMessage(
   channel: string,
 ): void {
   const { event, error, ...fields } = message;
-  const name = typeof event === "string" ? event : "";
+  const name = [event, fields["state"]].filter(isText).join(".");
   const [level, text] = events[name] ?? UNKNOWN;
   if (!logger.isLevelEnabled(level)) return;
   logger[level](
     {
       channel,
-      ...(name === "" ? {} : { event: name }),
+      ...(event === undefined ? {} : { event }),
       ...fields,
       ...(error === undefined ? {} : { err: error }),
     },
-    typeof text === "string" ? text : text(message),
+    text,
   );
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string";
 }
 
 function isMessage(message: unknown): message is Message {

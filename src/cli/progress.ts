@@ -51,7 +51,7 @@ export function measureProgress(
     draining,
     done,
     total: done + stats.connections,
-    leftMs: Math.max(0, stats.deadlineInMs ?? 0),
+    leftMs: Math.max(0, Math.round(stats.deadlineInMs ?? 0)),
   };
 }
 
@@ -118,9 +118,10 @@ function barOptions(stream: OutputStream): cliProgress.Options {
   };
 }
 
-/** One log line a second, for where there is no terminal. */
+/** One log line a second, for where there is no terminal; none when nobody was connected. */
 export function createProgressLog(logger: Logger): ProgressDisplay {
   return createTicker(LOG_INTERVAL_MS, (progress) => {
+    if (progress.total === 0) return;
     logger.info({ progress }, describeProgress(progress));
   });
 }

@@ -41,6 +41,7 @@ export function renderReport(report: ShutdownReport): string {
   const { outcomes, opened, closeCodes, states } = report;
   const { rejected, ...endings } = outcomes;
   const codes = Object.entries(closeCodes);
+  const visited = Object.entries(states).filter(([, { count }]) => count > 0);
   return [
     `Shutdown (${report.reason}) took ${seconds(report.durationMs)} of ${seconds(report.deadlineMs)}.`,
     ...describeProblems(report).map(
@@ -55,19 +56,11 @@ export function renderReport(report: ShutdownReport): string {
     ),
     ...(codes.length > 0 ? ["", "close codes"] : []),
     ...codes.map(([code, count]) => row(`  ${code}`, count)),
-    ...(Object.keys(states).length > 0
-      ? [
-          "",
-          ["time spent in".padEnd(22), ...["p50", "p99", "max"].map(cell)].join(
-            "",
-          ),
-        ]
+    ...(visited.length > 0
+      ? ["", timesRow("time spent in", ["p50", "p99", "max"])]
       : []),
-    ...Object.entries(states).map(([name, times]) =>
-      [
-        `  ${name}`.padEnd(22),
-        ...[times.p50Ms, times.p99Ms, times.maxMs].map((ms) => cell(time(ms))),
-      ].join(""),
+    ...visited.map(([name, { p50Ms, p99Ms, maxMs }]) =>
+      timesRow(`  ${name}`, [p50Ms, p99Ms, maxMs].map(time)),
     ),
   ].join("\n");
 }
@@ -81,8 +74,8 @@ function share(part: number, whole: number): string {
   return `${((100 * part) / whole).toFixed(1)} %`.padStart(10);
 }
 
-function cell(text: string): string {
-  return text.padStart(12);
+function timesRow(name: string, cells: readonly string[]): string {
+  return name.padEnd(26) + cells.map((cell) => cell.padStart(12)).join("");
 }
 
 function time(milliseconds: number): string {

@@ -74,7 +74,9 @@ describe("the log", () => {
     channel("sluice:rejected").publish({ shard: 0, status: 403 });
     channel("sluice:server").publish({ event: "state", state: "closing" });
     expect(lines).toHaveLength(1);
-    expect(parsed(lines[0])).toMatchObject({ msg: "server is closing" });
+    expect(parsed(lines[0])).toMatchObject({
+      msg: "closing: telling every connection",
+    });
   });
 
   it("does not ask the shards for what it would not log", () => {

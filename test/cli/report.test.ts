@@ -26,9 +26,9 @@ close codes
   1001                  4980
   1006                    20
 
-time spent in                  p50         p99         max
-  open.healthy             61.00 s     90.50 s     91.00 s
-  closing                     0 ms      204 ms      1.10 s
+time spent in                      p50         p99         max
+  open.healthy                 61.00 s     90.50 s     91.00 s
+  closing                         0 ms      204 ms      1.10 s
 `.trim(),
     );
   });

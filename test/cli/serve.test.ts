@@ -162,7 +162,7 @@ describe("sluice serve", () => {
     await status;
     expect(io.stderr.text).toContain("-------------------- 0 of 3120 done");
     const logged = io.stderr.text.split("\u001B[2K").at(-1);
-    expect(logged).toMatch(/^\[[^\n]*INFO[^\n]*server is draining/);
+    expect(logged).toMatch(/^\[[^\n]*INFO[^\n]*draining: waiting/);
   });
 
   it("serves on when the shutdown is called off, and obeys the next signal", async () => {
