@@ -1,0 +1,140 @@
+/** docs/benchmarks.md and its charts, from a result file and nothing else. */
+import { caseChart } from "./chart.ts";
+import { significant } from "./metrics.ts";
+import type { CaseResult, Results } from "./results.ts";
+import { slowerThan } from "./slower.ts";
+import { remarks } from "./summary.ts";
+import { caseTable, markdownTable } from "./table.ts";
+import { standings, type Standing } from "./targets.ts";
+
+/** A rendered report. */
+export interface Page {
+  readonly markdown: string;
+  /** SVG documents by file name. */
+  readonly charts: ReadonlyMap<string, string>;
+}
+
+const introduction = `# Benchmarks
+
+<!-- Written by \`npm run bench\`; edit bench/report/ instead. -->
+
+Every case runs Sluice and its peers in turn (A B C A B C …) in one run, each
+time as a fresh process, the server pinned to one core and the load to another.
+Figures are medians over the rounds; a ratio is the median of the ratios within
+each round, since what slowed the machine then slowed both. CPU is user plus
+system time of all of a server's threads and processes, from /proc, for each
+unit of work; every reply was compared with what was sent, byte for byte.
+Compare ratios: absolute figures belong to the machine.
+
+\`\`\`
+npm run bench                        # everything, and this page
+npm run bench -- echo-16 churn       # some cases; --list names them
+npm run bench -- echo-1 --peers sluice,ws --rounds 5 --seconds 4
+npm run bench -- --render            # this page again, from the last results
+\`\`\``;
+
+/**
+ * Renders the report.
+ *
+ * @param results - What was measured.
+ * @param chartFolder - Where the charts will be, relative to the page.
+ */
+export function renderPage(results: Results, chartFolder: string): Page {
+  const charts = new Map<string, string>();
+  const sections = results.cases.map((result) => {
+    const chart = caseChart(result);
+    const file = `${result.name}.svg`;
+    if (chart !== undefined) charts.set(file, chart);
+    const image =
+      chart === undefined ? [] : [`![${result.title}](${chartFolder}/${file})`];
+    return [
+      `### ${result.title} (\`${result.name}\`)`,
+      result.description,
+      ...image,
+      markdownTable(caseTable(result)),
+      roundsLine(result),
+      ...disturbanceList(result),
+    ].join("\n\n");
+  });
+  const markdown = [
+    introduction,
+    "## The machine",
+    machineTable(results),
+    ...targetSection(results),
+    "## The cases",
+    ...sections,
+    "## Still slower, and why",
+    slowerSection(results),
+  ].join("\n\n");
+  return { markdown: `${markdown}\n`, charts };
+}
+
+function machineTable({ machine, versions, configurations }: Results): string {
+  const rows = [
+    ["machine", `${machine.cores} × ${machine.cpu}, ${machine.memoryGib} GiB`],
+    ["kernel", machine.kernel],
+    ...Object.entries(versions),
+  ];
+  const configured = Object.entries(configurations).map(
+    ([title, text]) => `- **${title}**: ${text}.`,
+  );
+  return [
+    markdownTable({
+      head: ["", ""],
+      rows: rows.map(([name, value]) => [name ?? "", value ?? ""]),
+    }),
+    "How each one is configured:",
+    configured.join("\n"),
+  ].join("\n\n");
+}
+
+function targetSection(results: Results): string[] {
+  const found = standings(results.cases);
+  if (found.length === 0) return [];
+  const rows = found.map((standing) => [
+    standing.target.text,
+    limitText(standing),
+    standing.target.stretch === undefined ? "–" : `${standing.target.stretch}`,
+    significant(standing.value),
+    standing.verdict,
+  ]);
+  const head = ["", "target", "stretch", "measured", ""];
+  return ["## The targets", markdownTable({ head, rows })];
+}
+
+function limitText({ target }: Standing): string {
+  const { atMost, atLeast, relativeTo } = target;
+  const reference = relativeTo === undefined ? "" : ` × ${relativeTo}`;
+  return atMost === undefined
+    ? `≥ ${atLeast}${reference}`
+    : `≤ ${atMost}${reference}`;
+}
+
+function roundsLine(result: CaseResult): string {
+  const rounds = Math.max(
+    0,
+    ...result.contenders.map((contender) => contender.rounds.length),
+  );
+  const noun = rounds === 1 ? "round" : "rounds";
+  return `${rounds} ${noun} on ${result.measuredAt.slice(0, 10)}.`;
+}
+
+function disturbanceList(result: CaseResult): string[] {
+  const found = result.contenders.flatMap(remarks);
+  if (found.length === 0) return [];
+  return [
+    "Disturbed or failed:",
+    found.map((remark) => `- ${remark}`).join("\n"),
+  ];
+}
+
+function slowerSection(results: Results): string {
+  const found = slowerThan(results.cases);
+  if (found.length === 0) return "In no case measured here.";
+  return found
+    .map(
+      ({ caseTitle, peerTitle, factor, reason }) =>
+        `- **${caseTitle}**: ${significant(factor)} × ${peerTitle}: ${reason}`,
+    )
+    .join("\n");
+}

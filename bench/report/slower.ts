@@ -1,0 +1,52 @@
+/** Where Sluice is still slower than somebody, and why. */
+import type { CaseResult } from "./results.ts";
+import { ratioTo } from "./summary.ts";
+
+/** One case in which a peer has the better figure of merit. */
+export interface Slower {
+  readonly caseTitle: string;
+  readonly peerTitle: string;
+  /** Sluice's figure as a multiple of the peer's. */
+  readonly factor: number;
+  readonly reason: string;
+}
+
+/** Differences below this are within what rounds differ by. */
+const noticeableFactor = 1.03;
+
+/** Why, by peer; a key `case:peer` goes before the peer alone. */
+const reasons: Readonly<Record<string, string>> = {
+  net:
+    "it speaks no WebSocket: no upgrade, no frames, no masks. It is the floor " +
+    "under anything that goes through Node's sockets, not an alternative.",
+  bun:
+    "its WebSocket is C++ down to the system call (uWebSockets); in Sluice, " +
+    "Node's streams and ws carry every byte through JavaScript.",
+};
+
+const unexplained = "not explained yet.";
+
+/**
+ * Lists every case and peer in which the peer is better.
+ *
+ * @param cases - The results.
+ */
+export function slowerThan(cases: readonly CaseResult[]): Slower[] {
+  return cases.flatMap((result) =>
+    result.contenders.flatMap((peer) => {
+      if (peer.id === "sluice") return [];
+      const factor = ratioTo(result, "sluice", peer.id)?.median;
+      if (factor === undefined || factor < noticeableFactor) return [];
+      const reason =
+        reasons[`${result.name}:${peer.id}`] ?? reasons[peer.id] ?? unexplained;
+      return [
+        {
+          caseTitle: result.title,
+          peerTitle: peer.title,
+          factor,
+          reason,
+        },
+      ];
+    }),
+  );
+}

@@ -1,0 +1,120 @@
+/** `npm run bench`: measures Sluice beside its peers. See options.ts. */
+import { selectCases, benchCases } from "./cases/index.ts";
+import type { BenchCase, RunContext } from "./cases/case.ts";
+import {
+  createTlsFiles,
+  moveOffServerCore,
+  shareCores,
+} from "./environment.ts";
+import { guard } from "./guard.ts";
+import { installPeers } from "./install.ts";
+import { allowedCores } from "./measure/proc.ts";
+import { machineFacts, readVersions } from "./measure/machine.ts";
+import { parseOptions, usage, type BenchOptions } from "./options.ts";
+import { keepLatest, publish, renderDocs } from "./publish.ts";
+import type { CaseResult, Results } from "./report/results.ts";
+import { remarks } from "./report/summary.ts";
+import { caseTable, plainTable } from "./report/table.ts";
+import { runCase, type Turn } from "./runner.ts";
+import { subjectNamed } from "./subjects/index.ts";
+
+const warmupMs = 1000;
+const quickScale = 0.2;
+
+function printTurn({
+  benchCase,
+  contender,
+  round,
+  rounds,
+  result,
+}: Turn): void {
+  const outcome = result.failed ?? result.disturbed.join(", ");
+  console.error(
+    `${benchCase.name} ${round}/${rounds} ${contender.title}` +
+      (outcome === "" ? "" : `: ${outcome}`),
+  );
+}
+
+function printCase(result: CaseResult): void {
+  console.log(`\n${result.title} (${result.name})`);
+  console.log(plainTable(caseTable(result)));
+  for (const remark of result.contenders.flatMap(remarks)) {
+    console.log(`  ! ${remark}`);
+  }
+}
+
+async function measure(
+  cases: readonly BenchCase[],
+  options: BenchOptions,
+  context: RunContext,
+): Promise<Results> {
+  const done: CaseResult[] = [];
+  for (const benchCase of cases) {
+    const result = await runCase(benchCase, context, {
+      rounds: options.rounds,
+      peers: options.peers,
+      onTurn: printTurn,
+    });
+    done.push(result);
+    if (!options.json) printCase(result);
+  }
+  const configured = cases
+    .flatMap((benchCase) => benchCase.contenders)
+    .flatMap(({ subject }) => subject ?? [])
+    .map(({ title, configuration }) => [title, configuration] as const);
+  return {
+    format: 1,
+    machine: machineFacts(),
+    versions: readVersions(),
+    configurations: Object.fromEntries(configured),
+    cases: done,
+  };
+}
+
+async function main(options: BenchOptions): Promise<boolean> {
+  const cases = selectCases(options.caseNames);
+  // A name that nobody has is an error before anything is measured.
+  for (const peer of options.peers ?? []) subjectNamed(peer);
+  const allCores = allowedCores();
+  const cores = shareCores(allCores);
+  moveOffServerCore(cores);
+  using tls = createTlsFiles();
+  const context: RunContext = {
+    cores,
+    allCores,
+    warmupMs,
+    measureMs: options.seconds * 1000,
+    scale: options.quick ? quickScale : 1,
+    tlsFiles: tls.files,
+  };
+  if (options.mode === "guard") return guard(context);
+  installPeers(cases, options.peers);
+  const results = await measure(cases, options, context);
+  keepLatest(results);
+  if (options.json) console.log(JSON.stringify(results));
+  if (options.publish) publish(results);
+  return results.cases.every((result) =>
+    result.contenders.every((contender) =>
+      contender.rounds.every((round) => round.failed === undefined),
+    ),
+  );
+}
+
+const options = parseOptions(process.argv.slice(2));
+switch (options.mode) {
+  case "help":
+    console.log(usage);
+    break;
+  case "list":
+    for (const { name, title } of benchCases) {
+      console.log(`${name.padEnd(22)}${title}`);
+    }
+    break;
+  case "render":
+    renderDocs();
+    break;
+  case "guard":
+  case "measure":
+    process.exitCode = (await main(options)) ? 0 : 1;
+    break;
+}
