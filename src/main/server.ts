@@ -100,7 +100,12 @@ class Server implements SluiceServer, ShardOwner {
     );
     this.#watch = watchShards(this.shards, config.blockedAfterMs);
     this.#actor = createActor(this.#machine());
-    this.#actor.subscribe(() => this.#publish("state", { state: this.state }));
+    let published: ServerState | undefined;
+    this.#actor.subscribe(() => {
+      if (this.state === published) return;
+      published = this.state;
+      this.#publish("state", { state: published });
+    });
     // Whoever does not wait for the end is not asked to catch its failure.
     this.#report.promise.catch(() => {});
     this.#actor.start();
