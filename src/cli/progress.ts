@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import type { OutputStream } from "./io.ts";
 import type { LiveCounts } from "./server-types.ts";
 
+const BAR_WIDTH = 20;
 const BAR_INTERVAL_MS = 100;
 const LOG_INTERVAL_MS = 1000;
 
@@ -43,7 +44,8 @@ export function measureProgress(
   stats: LiveCounts,
   endedBefore: number,
 ): Progress {
-  const { closing = 0, draining = 0 } = stats.states;
+  const closing = countIn(stats, "closing");
+  const draining = countIn(stats, "draining");
   const done = countEnded(stats.ledger.outcomes) - endedBefore;
   return {
     waiting: Math.max(0, stats.connections - closing - draining),
@@ -53,6 +55,13 @@ export function measureProgress(
     total: done + stats.connections,
     leftMs: Math.max(0, Math.round(stats.deadlineInMs ?? 0)),
   };
+}
+
+/** Connections in a state or in one within it, such as `draining.awaiting`. */
+function countIn({ states }: LiveCounts, state: string): number {
+  return Object.entries(states)
+    .filter(([name]) => name === state || name.startsWith(`${state}.`))
+    .reduce((sum, [, count]) => sum + count, 0);
 }
 
 /** `1880 of 5000 done, 120 closing, 3000 draining, 5.2 s left` */
@@ -104,7 +113,7 @@ export function createProgressBar(stream: OutputStream): ProgressBar {
 function barOptions(stream: OutputStream): cliProgress.Options {
   return {
     stream,
-    barsize: 20,
+    barsize: BAR_WIDTH,
     fps: 1000 / BAR_INTERVAL_MS,
     clearOnComplete: true,
     // A log line takes the bar's place, so that it has to be drawn again.
@@ -113,8 +122,16 @@ function barOptions(stream: OutputStream): cliProgress.Options {
     gracefulExit: false,
     // Cut to the terminal's width, without changing how it wraps.
     linewrap: true,
-    format: (options, params, progress: Progress) =>
-      `${cliProgress.Format.BarFormat(params.progress, options)} ${describeProgress(progress)}`,
+    format: (options, params, progress: Progress) => {
+      const words = describeProgress(progress);
+      const room = params.maxWidth - words.length - 1;
+      const barsize = Math.max(0, Math.min(BAR_WIDTH, room));
+      const bar = cliProgress.Format.BarFormat(params.progress, {
+        ...options,
+        barsize,
+      });
+      return `${bar} ${words}`.trimStart();
+    },
   };
 }
 

@@ -6,7 +6,7 @@ import type { Io, OutputStream } from "../../src/cli/io.ts";
 /** A stream that remembers what was written to it. */
 export class FakeOutput extends Writable implements OutputStream {
   readonly isTTY: boolean;
-  readonly columns = 100;
+  columns = 100;
   text = "";
 
   constructor(isTTY: boolean) {

@@ -43,7 +43,11 @@ export function reportOf(given: Partial<ShutdownReport> = {}): ShutdownReport {
 export function statsOf(given: Partial<LiveCounts> = {}): LiveCounts {
   return {
     connections: 3120,
-    states: { closing: 120, draining: 3000 },
+    states: {
+      closing: 120,
+      "draining.flushing": 1000,
+      "draining.awaiting": 2000,
+    },
     ledger: {
       outcomes: {
         rejected: 3,

@@ -109,6 +109,18 @@ describe("progress on a terminal", () => {
     expect(terminal.text.endsWith("\u001B[1G\u001B[0J")).toBe(true);
   });
 
+  it("gives its own width up to the numbers on a narrow terminal", () => {
+    const terminal = new FakeOutput(true);
+    terminal.columns = 64;
+    const bar = createProgressBar(terminal);
+    bar.start(statsOf);
+    bar.write("\n");
+    bar.stop();
+    expect(terminal.text).toContain(
+      "\u001B[1G--------- 0 of 3120 done, 120 closing, 3000 draining, 5.2 s left\u001B[0K",
+    );
+  });
+
   it("stays below what is logged, and only while it is there", () => {
     const terminal = new FakeOutput(true);
     const bar = createProgressBar(terminal);
