@@ -8,7 +8,6 @@ import type { KindTypes, OptionSpec } from "./config/table.ts";
 import { SluiceError } from "./errors.ts";
 
 export { optionTable, renderOptionTable } from "./config/rows.ts";
-export { isSendableCloseCode } from "./config/narrow.ts";
 
 type Specs = typeof optionSpecs;
 

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import type { Io } from "./io.ts";
 
 /** What a subcommand gets to work with. */
-export interface CommandContext {
+interface CommandContext {
   readonly io: Io;
   /** Sets the exit status with which the process will end. */
   readonly exitWith: (status: number) => void;
