@@ -7,6 +7,7 @@ import { optionSpecs } from "./config/table.ts";
 import type { KindTypes, OptionSpec } from "./config/table.ts";
 import { SluiceError } from "./errors.ts";
 
+export { isSendableCloseCode } from "./config/narrow.ts";
 export { optionTable, renderOptionTable } from "./config/rows.ts";
 
 type Specs = typeof optionSpecs;

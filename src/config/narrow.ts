@@ -34,7 +34,7 @@ type Narrowed = OptionValue | typeof REFUSED;
  * the IANA registry (1012 to 1014). 1004 to 1006 and 1015 never go on the wire;
  * 3000 to 4999 are for libraries and applications.
  */
-function isSendableCloseCode(code: number): boolean {
+export function isSendableCloseCode(code: number): boolean {
   if (!Number.isInteger(code)) return false;
   if (code >= 3000 && code <= 4999) return true;
   return code >= 1000 && code <= 1014 && (code < 1004 || code > 1006);
