@@ -7,7 +7,7 @@ export interface OutputStream extends NodeJS.WritableStream {
 }
 
 /** What the command line needs of a process; `process` itself is one. */
-export interface Io extends Pick<EventEmitter, "on" | "off"> {
+export interface Io extends Pick<EventEmitter, "on"> {
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdout: OutputStream;

@@ -17,7 +17,7 @@ import { describeProblems, renderReport, summarize } from "./report.ts";
 import type { ServedServer } from "./server-types.ts";
 import type { Settings, TalkSettings } from "./settings.ts";
 import { attachSignals } from "./signals.ts";
-import type { AttachedSignals } from "./signals.ts";
+import type { AttachedSignals, SignalActions } from "./signals.ts";
 
 /** Starts a server; `serve` of the library, unless a test brings its own. */
 export type Serve = (config: Config) => Promise<ServedServer>;
@@ -37,17 +37,23 @@ export async function runServe(
   const { logger, progress } = createVoice(talk, io);
   for (const warning of warnings) logger.warn(warning);
   const stopLogging = logEvents(logger);
+  const early = Promise.withResolvers<string>();
+  const signals = attachSignals(io, beforeServing(early.resolve));
   try {
-    const server = await start(config, io, logger, serve);
-    if (server === undefined) return EXIT.ok;
+    const server = await Promise.race([serve(config), early.promise]);
+    if (typeof server === "string") {
+      // Nobody is connected yet: there is nothing to end gently or to wait for.
+      logger.info({ signal: server }, `${server} before the server was ready`);
+      return EXIT.ok;
+    }
+    signals.redirect(whileServing(server, config, logger, signals));
     const stopFollowing = followShutdown(server, progress);
-    const signals = obeySignals(server, config, io, logger);
+    logAddress(server, config, logger);
     try {
       const report = await server.terminated;
       progress.stop();
       return await deliver(report, talk, io, logger);
     } finally {
-      signals.detach();
       stopFollowing();
       progress.stop();
     }
@@ -73,45 +79,27 @@ function createVoice(
   return { logger: createLogger(talk, bar.write, hasColors), progress: bar };
 }
 
-/**
- * @returns `undefined` when a signal came first: nobody is connected yet, so
- *   there is nothing to shut down gently, and nothing to wait for.
- */
-async function start(
-  config: Config,
-  io: Io,
+function logAddress(
+  { address: { host, port } }: ServedServer,
+  { tlsKeyFile, workers }: Config,
   logger: Logger,
-  serve: Serve,
-): Promise<ServedServer | undefined> {
-  const stopped = Promise.withResolvers<string>();
-  const signals = attachSignals(io, {
-    stop: stopped.resolve,
-    force: () => undefined,
-    reload: () => undefined,
-  });
-  try {
-    const server = await Promise.race([serve(config), stopped.promise]);
-    if (typeof server === "string") {
-      logger.info({ signal: server }, `${server} before the server was ready`);
-      return undefined;
-    }
-    const scheme = config.tlsKeyFile === undefined ? "ws" : "wss";
-    const { host, port } = server.address;
-    const url = `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`;
-    logger.info({ url, workers: config.workers }, `listening on ${url}`);
-    return server;
-  } finally {
-    signals.detach();
-  }
+): void {
+  const scheme = tlsKeyFile === undefined ? "ws" : "wss";
+  const url = `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  logger.info({ url, workers }, `listening on ${url}`);
 }
 
-function obeySignals(
+function beforeServing(stop: (signal: string) => void): SignalActions {
+  return { stop, force: () => undefined, reload: () => undefined };
+}
+
+function whileServing(
   server: ServedServer,
   config: Config,
-  io: Io,
   logger: Logger,
-): AttachedSignals {
-  const signals = attachSignals(io, {
+  signals: AttachedSignals,
+): SignalActions {
+  return {
     stop(signal) {
       logger.info({ signal }, `${signal}: shutting down`);
       server.shutdown({ reason: signal }).catch((error: unknown) => {
@@ -126,18 +114,17 @@ function obeySignals(
       server.force();
     },
     reload() {
-      // The library publishes how it went, and that is logged; a rejection
-      // must not end the process on top.
       if (config.tlsKeyFile === undefined) {
         logger.info("SIGHUP: TLS is off, there is nothing to reload");
         return;
       }
+      // The library publishes how it went, and that is logged; a rejection
+      // must not end the process on top.
       server.reloadTls().catch((error: unknown) => {
         logger.warn({ err: error }, "SIGHUP: no TLS files were reloaded");
       });
     },
-  });
-  return signals;
+  };
 }
 
 /** Shows progress while the server is on its way down, whoever sent it there. */

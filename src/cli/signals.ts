@@ -22,39 +22,42 @@ export interface SignalActions {
 export interface AttachedSignals {
   /** Makes the next SIGTERM or SIGINT a first one again. */
   forget(): void;
-  detach(): void;
+  /** Sends what comes from now on to other actions. */
+  redirect(to: SignalActions): void;
 }
 
 /**
- * Ties signals to actions, until detached.
+ * Ties signals to actions for the rest of the process's life. There is no
+ * letting go on purpose: while nobody listens, even for an instant between two
+ * listeners, a SIGHUP or an impatient second SIGTERM kills the process.
  *
  * @param now - Monotonic milliseconds.
  */
 export function attachSignals(
-  io: Pick<Io, "on" | "off" | "env">,
+  io: Pick<Io, "on" | "env">,
   actions: SignalActions,
   now: () => number = () => performance.now(),
 ): AttachedSignals {
   const echoMs = io.env["npm_lifecycle_event"] === undefined ? 0 : ECHO_MS;
+  let target = actions;
   let firstAt: number | undefined;
 
   const stop = (signal: string): void => {
     if (firstAt === undefined) {
       firstAt = now();
-      actions.stop(signal);
+      target.stop(signal);
     } else if (now() - firstAt >= echoMs) {
-      actions.force(signal);
+      target.force(signal);
     }
   };
   for (const signal of STOP_SIGNALS) io.on(signal, stop);
-  io.on("SIGHUP", actions.reload);
+  io.on("SIGHUP", () => target.reload());
   return {
     forget() {
       firstAt = undefined;
     },
-    detach() {
-      for (const signal of STOP_SIGNALS) io.off(signal, stop);
-      io.off("SIGHUP", actions.reload);
+    redirect(to) {
+      target = to;
     },
   };
 }

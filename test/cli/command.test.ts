@@ -55,6 +55,9 @@ async function serving(...args: readonly string[]) {
     out,
     status: Number(status),
   }));
+  // Whoever waits for a line of a process that is no more, waits no longer.
+  const gone = new AbortController();
+  child.once("close", () => gone.abort());
   let log = "";
   child.stderr.setEncoding("utf8");
   child.stderr.on("data", (chunk: string) => (log += chunk));
@@ -62,7 +65,7 @@ async function serving(...args: readonly string[]) {
     for (;;) {
       const found = pattern.exec(log);
       if (found !== null) return found;
-      await once(child.stderr, "data");
+      await once(child.stderr, "data", { signal: gone.signal });
     }
   };
   const [, url = ""] = await logged(/listening on (ws:[^"]+)/);

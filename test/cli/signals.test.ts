@@ -58,9 +58,16 @@ describe("signals", () => {
     expect(told).toEqual(["stop SIGTERM", "stop SIGTERM"]);
   });
 
-  it("are nobody's business once detached", () => {
-    const { io, signals } = attached();
-    signals.detach();
-    expect(io.eventNames()).toEqual([]);
+  it("go elsewhere once redirected, without an instant in which nobody listens", () => {
+    const { io, told, send, signals } = attached();
+    const listened = io.rawListeners("SIGHUP");
+    signals.redirect({
+      stop: () => told.push("other stop"),
+      force: () => told.push("other force"),
+      reload: () => told.push("other reload"),
+    });
+    for (const signal of ["SIGHUP", "SIGTERM", "SIGTERM"]) send(signal);
+    expect(told).toEqual(["other reload", "other stop", "other force"]);
+    expect(io.rawListeners("SIGHUP")).toEqual(listened);
   });
 });
