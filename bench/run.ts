@@ -13,7 +13,7 @@ import { machineFacts, readVersions } from "./measure/machine.ts";
 import { parseOptions, usage, type BenchOptions } from "./options.ts";
 import { keepLatest, publish, renderDocs } from "./publish.ts";
 import type { CaseResult, Results } from "./report/results.ts";
-import { remarks } from "./report/summary.ts";
+import { remarksOn } from "./report/summary.ts";
 import { caseTable, plainTable } from "./report/table.ts";
 import { runCase, type Turn } from "./runner.ts";
 import { subjectNamed } from "./subjects/index.ts";
@@ -38,7 +38,7 @@ function printTurn({
 function printCase(result: CaseResult): void {
   console.log(`\n${result.title} (${result.name})`);
   console.log(plainTable(caseTable(result)));
-  for (const remark of result.contenders.flatMap(remarks)) {
+  for (const remark of remarksOn(result)) {
     console.log(`  ! ${remark}`);
   }
 }

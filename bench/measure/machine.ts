@@ -19,7 +19,7 @@ export function machineFacts(): MachineFacts {
     cpu: cpus()[0]?.model.trim() ?? "unknown",
     cores: cpus().length,
     memoryGib: Math.round(totalmem() / 2 ** 30),
-    kernel: `Linux ${release()}`,
+    kernel: `Linux ${release().split("-")[0]}`,
   };
 }
 

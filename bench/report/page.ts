@@ -1,9 +1,9 @@
 /** docs/benchmarks.md and its charts, from a result file and nothing else. */
-import { caseChart } from "./chart.ts";
+import { caseChart, targetChart } from "./chart.ts";
 import { significant } from "./metrics.ts";
 import type { CaseResult, Results } from "./results.ts";
 import { slowerThan } from "./slower.ts";
-import { remarks } from "./summary.ts";
+import { remarksOn } from "./summary.ts";
 import { caseTable, markdownTable } from "./table.ts";
 import { standings, type Standing } from "./targets.ts";
 
@@ -13,6 +13,8 @@ export interface Page {
   /** SVG documents by file name. */
   readonly charts: ReadonlyMap<string, string>;
 }
+
+const overviewFile = "targets.svg";
 
 const introduction = `# Benchmarks
 
@@ -24,7 +26,8 @@ Figures are medians over the rounds; a ratio is the median of the ratios within
 each round, since what slowed the machine then slowed both. CPU is user plus
 system time of all of a server's threads and processes, from /proc, for each
 unit of work; every reply was compared with what was sent, byte for byte.
-Compare ratios: absolute figures belong to the machine.
+Compare ratios: absolute figures belong to the machine. Where the load's own CPU
+is near 100 %, the server was not saturated, and its throughput is the load's.
 
 \`\`\`
 npm run bench                        # everything, and this page
@@ -56,11 +59,18 @@ export function renderPage(results: Results, chartFolder: string): Page {
       ...disturbanceList(result),
     ].join("\n\n");
   });
+  const found = standings(results.cases);
+  const overview = targetChart(found);
+  if (overview !== undefined) charts.set(overviewFile, overview);
+  const overviewImage =
+    overview === undefined
+      ? undefined
+      : `![Measured ratios and their targets](${chartFolder}/${overviewFile})`;
   const markdown = [
     introduction,
     "## The machine",
     machineTable(results),
-    ...targetSection(results),
+    ...targetSection(found, overviewImage),
     "## The cases",
     ...sections,
     "## Still slower, and why",
@@ -88,8 +98,10 @@ function machineTable({ machine, versions, configurations }: Results): string {
   ].join("\n\n");
 }
 
-function targetSection(results: Results): string[] {
-  const found = standings(results.cases);
+function targetSection(
+  found: readonly Standing[],
+  chart: string | undefined,
+): string[] {
   if (found.length === 0) return [];
   const rows = found.map((standing) => [
     standing.target.text,
@@ -99,7 +111,11 @@ function targetSection(results: Results): string[] {
     standing.verdict,
   ]);
   const head = ["", "target", "stretch", "measured", ""];
-  return ["## The targets", markdownTable({ head, rows })];
+  return [
+    "## The targets",
+    ...(chart === undefined ? [] : [chart]),
+    markdownTable({ head, rows }),
+  ];
 }
 
 function limitText({ target }: Standing): string {
@@ -120,7 +136,7 @@ function roundsLine(result: CaseResult): string {
 }
 
 function disturbanceList(result: CaseResult): string[] {
-  const found = result.contenders.flatMap(remarks);
+  const found = remarksOn(result);
   if (found.length === 0) return [];
   return [
     "Disturbed or failed:",

@@ -42,14 +42,22 @@ export function ratioTo(
   return pairedRatio(valuesOf(contender, metric), valuesOf(reference, metric));
 }
 
-/** Everything that disturbed a contender's rounds, once each, and failures. */
-export function remarks(contender: ContenderResult): string[] {
-  return contender.rounds.flatMap((round, index) => {
-    const prefix = `${contender.title}, round ${index + 1}`;
-    const found = round.disturbed.map((what) => `${prefix}: ${what}.`);
-    if (round.failed !== undefined) {
-      found.push(`${prefix} failed: ${round.failed}`);
-    }
-    return found;
+/**
+ * What disturbed a contender's rounds, and which failed, in one line.
+ *
+ * @returns undefined when there is nothing to say.
+ */
+export function remark(contender: ContenderResult): string | undefined {
+  const found = contender.rounds.flatMap(({ disturbed, failed }, index) => {
+    const what = failed === undefined ? disturbed : [`failed: ${failed}`];
+    return what.length === 0 ? [] : [`round ${index + 1} ${what.join(", ")}`];
   });
+  return found.length === 0
+    ? undefined
+    : `${contender.title}: ${found.join("; ")}`;
+}
+
+/** The remarks on all contenders of a case. */
+export function remarksOn(result: CaseResult): string[] {
+  return result.contenders.map(remark).filter((found) => found !== undefined);
 }

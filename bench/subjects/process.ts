@@ -47,8 +47,11 @@ export async function startPinned(
 
 function complaintIn(stderr: string): string {
   const lines = stderr.split("\n").filter((line) => line.trim() !== "");
-  const error = lines.find((line) => /^\w*Error\b/.test(line));
-  return error ?? lines.at(-1) ?? "it printed nothing";
+  const errors = lines.filter((line) =>
+    /^\s*(?:\[cause\]: )?\w*Error\b/.test(line),
+  );
+  if (errors.length > 0) return errors.map((line) => line.trim()).join(" ");
+  return lines.at(-1) ?? "it printed nothing";
 }
 
 /**

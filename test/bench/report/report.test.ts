@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { caseChart } from "../../../bench/report/chart.ts";
+import { caseChart, targetChart } from "../../../bench/report/chart.ts";
 import {
   labelOf,
   metrics,
@@ -8,7 +8,7 @@ import {
 import { renderPage } from "../../../bench/report/page.ts";
 import { mergeResults } from "../../../bench/report/results.ts";
 import { slowerThan } from "../../../bench/report/slower.ts";
-import { ratioTo, remarks } from "../../../bench/report/summary.ts";
+import { ratioTo, remark } from "../../../bench/report/summary.ts";
 import {
   caseTable,
   markdownTable,
@@ -134,10 +134,13 @@ describe("remarks", () => {
         { metrics: {}, disturbed: [], failed: "it fell over" },
       ],
     };
-    expect(remarks(disturbed)).toEqual([
-      "the ws, round 1: somebody was here.",
-      "the ws, round 2 failed: it fell over",
-    ]);
+    expect(remark(disturbed)).toBe(
+      "the ws: round 1 somebody was here; round 2 failed: it fell over",
+    );
+  });
+
+  it("are not made where there is nothing to say", () => {
+    expect(remark(contender("ws", [1]))).toBeUndefined();
   });
 });
 
@@ -149,6 +152,12 @@ describe("a chart", () => {
     );
     expect(widths).toEqual([198, 220, 110]);
     expect(svg).toContain("the bun");
+  });
+
+  it("of the targets marks each where it is", () => {
+    const svg = targetChart(standings([echo])) ?? "";
+    expect(svg.match(/<rect /g)).toHaveLength(1);
+    expect(svg).toMatch(/<line [^>]*x1="(\d+(?:\.\d)?)" x2="\1"/);
   });
 
   it("escapes what it shows", () => {
@@ -166,7 +175,7 @@ describe("a chart", () => {
 describe("the page", () => {
   it("shows every case with its chart, and ends with what is slower", () => {
     const { markdown, charts } = renderPage(results([echo]), "charts");
-    expect([...charts.keys()]).toEqual(["echo-1.svg"]);
+    expect([...charts.keys()]).toEqual(["echo-1.svg", "targets.svg"]);
     expect(markdown).toContain("![Case echo-1](charts/echo-1.svg)");
     expect(markdown).toContain("3 rounds on 2026-01-02.");
     const ending = markdown.slice(markdown.indexOf("## Still slower, and why"));
