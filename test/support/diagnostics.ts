@@ -1,0 +1,54 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { onTestFinished } from "vitest";
+import type { ChannelName } from "../../src/index.ts";
+import { within } from "./within.ts";
+
+/** A message of a diagnostics channel. */
+export type Message = Readonly<Record<string, unknown>>;
+
+/** What a channel says, from now to the end of the test. */
+export interface Overheard {
+  readonly messages: readonly Message[];
+  /** The first message with these fields, past or to come. */
+  said(fields: Message, patienceMs?: number): Promise<Message>;
+}
+
+/**
+ * Listens to a channel in this thread. Call it before `serve`, so that the
+ * shards pass on what they say.
+ */
+export function overhear(name: ChannelName): Overheard {
+  const messages: Message[] = [];
+  const waiting = new Set<() => void>();
+  const listen = (message: unknown): void => {
+    messages.push(message as Message);
+    for (const wake of [...waiting]) wake();
+  };
+  subscribe(name, listen);
+  onTestFinished(() => void unsubscribe(name, listen));
+  return {
+    messages,
+    async said(fields, patienceMs) {
+      const find = (): Message | undefined =>
+        messages.find((message) =>
+          Object.entries(fields).every(
+            ([key, value]) => message[key] === value,
+          ),
+        );
+      const found = find();
+      if (found !== undefined) return found;
+      const { promise, resolve } = Promise.withResolvers<Message>();
+      const look = (): void => {
+        const message = find();
+        if (message !== undefined) resolve(message);
+      };
+      waiting.add(look);
+      try {
+        const what = `${name} to say ${JSON.stringify(fields)}`;
+        return await within(what, promise, patienceMs);
+      } finally {
+        waiting.delete(look);
+      }
+    },
+  };
+}
