@@ -54,6 +54,11 @@ const indexOf = Object.fromEntries(
   names.map((name, index) => [name, index]),
 ) as Record<CounterName, number>;
 
+const bytesInAt = indexOf.bytesIn;
+const bytesOutAt = indexOf.bytesOut;
+const messagesInAt = indexOf.messagesIn;
+const messagesOutAt = indexOf.messagesOut;
+
 /**
  * The counters of one shard, in memory that main and the worker share: main
  * reads them at any moment without a message, also when the thread is blocked
@@ -92,6 +97,23 @@ export class ShardCounters {
 
   add(name: CounterName, amount = 1): void {
     (this.#slots[indexOf[name]] as number) += amount;
+  }
+
+  // The path of a message, by constant index.
+
+  /** Bytes have been read from a socket. */
+  countRead(bytes: number): void {
+    (this.#slots[bytesInAt] as number) += bytes;
+  }
+
+  countMessageIn(): void {
+    (this.#slots[messagesInAt] as number) += 1;
+  }
+
+  /** A message was sent, of so many bytes or characters. */
+  countMessageOut(length: number): void {
+    (this.#slots[messagesOutAt] as number) += 1;
+    (this.#slots[bytesOutAt] as number) += length;
   }
 
   /** Buckets of the time spent in a state; see `bucketOf`. */

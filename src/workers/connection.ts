@@ -6,6 +6,7 @@ import type { ConnectionEventType } from "../machines/connection.ts";
 import type { TableState } from "../machines/transition-table.ts";
 import type { RequestHead } from "./handshake/request-head.ts";
 import { parseSubprotocols } from "./handshake/subprotocols.ts";
+import type { FrameListener } from "./frame-reader.ts";
 import { Inbox } from "./inbox.ts";
 import type { LifecycleHost } from "./lifecycle-runner.ts";
 import { OPCODE, Outgoing, type OutgoingOwner } from "./outgoing.ts";
@@ -31,7 +32,11 @@ export interface Goodbye {
  * {@link Connection}.
  */
 export class LiveConnection
-  implements Connection, LifecycleHost<ConnectionEventType>, OutgoingOwner
+  implements
+    Connection,
+    LifecycleHost<ConnectionEventType>,
+    OutgoingOwner,
+    FrameListener
 {
   readonly shard: ShardContext;
   readonly number: number;
@@ -132,7 +137,7 @@ export class LiveConnection
     if (this.compressor === null)
       outgoing.frame(isBinary ? OPCODE.binary : OPCODE.text, payload);
     else this.compressor.send(payload, isBinary);
-    shard.countSent(payload);
+    shard.counters.countMessageOut(payload.length);
     const buffered = this.bufferedBytes;
     if (buffered <= shard.config.highWaterMarkBytes) return "sent";
     if (buffered > shard.config.maxBufferedBytes) this.#judgeBuffer(buffered);
@@ -168,6 +173,29 @@ export class LiveConnection
   sayGoodbye(event: ConnectionEventType, code: number, reason = ""): void {
     if (this.has("open")) this.goodbye ??= { code, reason };
     this.tell(event);
+  }
+
+  /** Whether what the peer sends still counts. */
+  get isReading(): boolean {
+    return this.receiver !== null;
+  }
+
+  /** A whole message has come. */
+  messageRead(data: Buffer, isBinary: boolean): void {
+    if (!this.has("open")) return;
+    const { shard, rateLimiter } = this;
+    shard.counters.countMessageIn();
+    const isAllowed =
+      rateLimiter === null || rateLimiter.take(data.length, shard.clock.now());
+    if (isAllowed) this.inbox.take(data, isBinary);
+    else this.sayGoodbye("close.requested", 1008, "rate limit exceeded");
+  }
+
+  /** RFC 6455, 7.1.7: the connection fails; where the next frame begins is unknown. */
+  violated(closeCode: number): void {
+    this.receiver = null;
+    this.socket.resume();
+    this.sayGoodbye("protocol.violated", closeCode);
   }
 
   /** Reads on, unless a handler or the engine has to finish first. */

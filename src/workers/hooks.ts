@@ -15,7 +15,6 @@ export type HookFailure = (
 
 type Arguments = {
   opened: [];
-  message: [data: Buffer, isBinary: boolean];
   draining: [];
   closed: [end: ConnectionEnd];
 };
@@ -46,6 +45,24 @@ export class Hooks {
     return this.#handlers.authorize?.(request, signal);
   }
 
+  /** Runs `message`: what `run` does, without its generality, since every message passes here. */
+  message(
+    connection: Connection,
+    data: Buffer,
+    isBinary: boolean,
+  ): Promise<void> | undefined {
+    let result: unknown;
+    try {
+      result = this.#handlers.message?.(connection, data, isBinary);
+    } catch (error) {
+      this.#onFailure(connection, "message", error);
+      return undefined;
+    }
+    return result === undefined
+      ? undefined
+      : this.#follow(connection, "message", result);
+  }
+
   /**
    * Runs a hook.
    *
@@ -58,17 +75,25 @@ export class Hooks {
     ...details: Arguments[Hook]
   ): Promise<void> | undefined {
     try {
-      const [first, second] = details as [never, never];
-      const result = this.#handlers[hook]?.(connection, first, second);
-      if (!isThenable(result)) return undefined;
-      return Promise.resolve(result).then(
-        () => {},
-        (error: unknown) => this.#onFailure(connection, hook, error),
-      );
+      const [detail] = details as [never];
+      const result = this.#handlers[hook]?.(connection, detail);
+      return this.#follow(connection, hook, result);
     } catch (error) {
       this.#onFailure(connection, hook, error);
       return undefined;
     }
+  }
+
+  #follow(
+    connection: Connection,
+    hook: keyof Handlers,
+    result: unknown,
+  ): Promise<void> | undefined {
+    if (!isThenable(result)) return undefined;
+    return Promise.resolve(result).then(
+      () => {},
+      (error: unknown) => this.#onFailure(connection, hook, error),
+    );
   }
 }
 

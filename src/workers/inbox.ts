@@ -80,12 +80,7 @@ export class Inbox {
     const connection = this.#connection;
     // Counted also while it runs: a handler that closes its own connection is in flight.
     this.#inFlight++;
-    const work = connection.shard.hooks.run(
-      "message",
-      connection,
-      data,
-      isBinary,
-    );
+    const work = connection.shard.hooks.message(connection, data, isBinary);
     this.#inFlight--;
     if (work !== undefined) this.track(work);
   }

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { LiveConnection } from "./connection.ts";
+import { readFrames } from "./frame-reader.ts";
 import { OPCODE } from "./outgoing.ts";
 import {
   closeCodeOf,
@@ -45,14 +46,19 @@ export function attachReceiver(
 
 /** Takes a chunk of the peer's bytes, in whatever state the connection is. */
 export function receive(connection: LiveConnection, chunk: Buffer): void {
+  const { shard } = connection;
   connection.isSilent = false;
-  connection.shard.counters.add("bytesIn", chunk.length);
+  shard.counters.countRead(chunk.length);
   if (connection.lifecycle.name === "open.probing")
     connection.tell("peer.responded");
   const { receiver, upgrade } = connection;
   if (receiver !== null) {
-    receiver.write(chunk);
-    if (receiver.writableLength > 0) connection.socket.pause();
+    const isPlain = connection.compressor === null;
+    const left = isPlain
+      ? readFrames(chunk, receiver, shard.config.maxPayloadBytes, connection)
+      : chunk.length;
+    if (!isPlain) receiver.write(chunk);
+    if (left > 0 && receiver.writableLength > 0) connection.socket.pause();
   } else if (upgrade !== null) upgrade.read(chunk);
   // Else the peer has closed, or broken the protocol: nothing it says counts any more.
 }
@@ -76,18 +82,7 @@ function onSocketGone(this: Owned): void {
 function onSocketError(): void {}
 
 function onMessage(this: Owned, data: Buffer, isBinary: boolean): void {
-  const connection = this[CONNECTION];
-  if (!connection.has("open")) return;
-  const { shard, rateLimiter } = connection;
-  shard.counters.add("messagesIn");
-  if (
-    rateLimiter !== null &&
-    !rateLimiter.take(data.length, shard.clock.now())
-  ) {
-    connection.sayGoodbye("close.requested", 1008, "rate limit exceeded");
-    return;
-  }
-  connection.inbox.take(data, isBinary);
+  this[CONNECTION].messageRead(data, isBinary);
 }
 
 /** RFC 6455, 5.5.2: a pong with the same data, unless our close frame is out. */
@@ -103,12 +98,8 @@ function onConclude(this: Owned, code: number, reason: Buffer): void {
   connection.sayGoodbye("peer.closed", code, reason.toString());
 }
 
-/** RFC 6455, 7.1.7: the connection fails; where the next frame begins is unknown. */
 function onReceiverError(this: Owned, error: Error): void {
-  const connection = this[CONNECTION];
-  connection.receiver = null;
-  connection.socket.resume();
-  connection.sayGoodbye("protocol.violated", closeCodeOf(error));
+  this[CONNECTION].violated(closeCodeOf(error));
 }
 
 function onReceiverDrain(this: Owned): void {

@@ -127,11 +127,6 @@ export class ShardContext {
     this.upgradePolicy = { ...this.upgradePolicy, ready: isReady };
   }
 
-  countSent(payload: string | Uint8Array): void {
-    this.counters.add("messagesOut");
-    this.counters.add("bytesOut", payload.length);
-  }
-
   /** Resolves when nothing of any connection is left: no machine, no `closed` hook under way. */
   quiet(): Promise<void> {
     return new Promise((resolve) => {

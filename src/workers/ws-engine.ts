@@ -20,6 +20,10 @@ export interface Receiver extends Writable {
   on(event: "conclude", listener: (code: number, reason: Buffer) => void): this;
   on(event: "error", listener: (error: Error) => void): this;
   on(event: "drain", listener: () => void): this;
+  readonly _state: number;
+  readonly _bufferedBytes: number;
+  /** Opcode of the fragmented message under way, or 0. */
+  readonly _fragmented: number;
 }
 
 interface DeflateOffer {
@@ -109,6 +113,21 @@ export function createReceiver(
     maxBufferedChunks: maxParts,
     extensions,
   });
+}
+
+/** State of a receiver that waits for a frame's first byte. */
+const GET_INFO = 0;
+
+/**
+ * Whether a receiver stands between two messages, with nothing of the next one:
+ * what is read then may also be read by somebody else.
+ */
+export function isAtBoundary(receiver: Receiver): boolean {
+  return (
+    receiver._state === GET_INFO &&
+    receiver._bufferedBytes === 0 &&
+    receiver._fragmented === 0
+  );
 }
 
 /** The close code that an error of the receiver calls for (RFC 6455, 7.4.1). */
