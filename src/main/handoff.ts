@@ -1,26 +1,53 @@
-import type { Socket } from "node:net";
 import type { MessagePort } from "node:worker_threads";
-import type { MainMessage } from "../protocol/messages.ts";
+import type { Arrival, MainMessage } from "../protocol/messages.ts";
 
 /**
- * Moves a fresh socket to a shard's thread. Node can do so since 24.20.0 and
- * 26.6.0, for sockets that have read nothing.
- *
- * @returns the error's code when the socket cannot be moved any more, because
- *   its peer has already gone; the socket is destroyed then
+ * Moves fresh sockets to a shard's thread: all that one turn of the event loop
+ * has accepted in one message, since a message costs more than a socket in it.
+ * Node can do so since 24.20.0 and 26.6.0, for sockets that have read nothing.
  */
-export function handOver(
-  port: MessagePort,
-  socket: Socket,
-  id: number,
-  isOverLimit: boolean,
-): string | undefined {
-  const message: MainMessage = { type: "socket", socket, id, isOverLimit };
-  try {
-    port.postMessage(message, [socket]);
-    return undefined;
-  } catch (error) {
-    socket.destroy();
-    return (error as NodeJS.ErrnoException).code ?? "ERR_UNKNOWN";
+export class Handoff {
+  readonly #port: MessagePort;
+  readonly #onFailure: (code: string) => void;
+  #waiting: Arrival[] = [];
+
+  /** @param onFailure - Told of each socket that could not be moved, because its peer had gone already; it is destroyed. */
+  constructor(port: MessagePort, onFailure: (code: string) => void) {
+    this.#port = port;
+    this.#onFailure = onFailure;
+  }
+
+  /** Hands over a socket by the end of this turn of the event loop. */
+  add(arrival: Arrival): void {
+    this.#waiting.push(arrival);
+    if (this.#waiting.length === 1) setImmediate(() => this.flush());
+  }
+
+  /** Hands over what waits, now: what is posted afterwards comes after it. */
+  flush(): void {
+    const arrivals = this.#waiting;
+    if (arrivals.length === 0) return;
+    this.#waiting = [];
+    if (this.#post(arrivals) === undefined) return;
+    // One of them cannot be moved, and with it the whole message: one by one.
+    for (const arrival of arrivals) {
+      const failure = this.#post([arrival]);
+      if (failure === undefined) continue;
+      arrival.socket.destroy();
+      this.#onFailure(failure);
+    }
+  }
+
+  #post(arrivals: readonly Arrival[]): string | undefined {
+    const message: MainMessage = { type: "sockets", arrivals };
+    try {
+      this.#port.postMessage(
+        message,
+        arrivals.map(({ socket }) => socket),
+      );
+      return undefined;
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code ?? "ERR_UNKNOWN";
+    }
   }
 }

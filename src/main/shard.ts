@@ -20,7 +20,7 @@ import type {
   TlsMaterial,
 } from "../protocol/messages.ts";
 import { ShardCounters } from "../protocol/shard-counters.ts";
-import { handOver } from "./handoff.ts";
+import { Handoff } from "./handoff.ts";
 import { ShardThread, type ThreadEnd } from "./shard-thread.ts";
 
 const KILL_GRACE_MS = 250;
@@ -60,6 +60,7 @@ export class Shard {
   kills = 0;
   readonly #owner: ShardOwner;
   #thread: ShardThread | undefined;
+  #handoff: Handoff | undefined;
   #actor: ActorRefFrom<typeof shardMachine> | undefined;
   #readyAt = 0;
   #failedStarts = 0;
@@ -103,6 +104,7 @@ export class Shard {
     const thread = new ShardThread(task, (message) => this.#take(message));
     const actor = createActor(this.#machineFor(thread));
     this.#thread = thread;
+    this.#handoff = new Handoff(thread.port, (code) => this.#countLost(code));
     this.#actor = actor;
     actor.subscribe(() => this.#owner.shardChanged(this));
     actor.start();
@@ -138,15 +140,13 @@ export class Shard {
 
   /** Hands a fresh socket to its thread. */
   give(socket: Socket, id: number, isOverLimit: boolean): void {
-    const port = (this.#thread as ShardThread).port;
     this.counters.add("handed");
-    const failure = handOver(port, socket, id, isOverLimit);
-    if (failure === undefined) return;
+    this.#handoff?.add({ socket, id, isOverLimit });
+  }
+
+  #countLost(code: string): void {
     this.counters.add("abandoned");
-    channel(channels.handoffFailed).publish({
-      shard: this.index,
-      code: failure,
-    });
+    channel(channels.handoffFailed).publish({ shard: this.index, code });
   }
 
   /** Ends its thread without further ado; it is replaced, unless the server stops. */
@@ -172,11 +172,14 @@ export class Shard {
       delays,
       actions: {
         announceServing: () => this.#announceServing(),
-        broadcastShutdown: () =>
+        broadcastShutdown: () => {
+          // What was accepted before the broadcast arrives before it.
+          this.#handoff?.flush();
           thread.post({
             type: "shutdown",
             farewell: this.#farewell as Farewell,
-          }),
+          });
+        },
         broadcastCallOff: post({ type: "call-off", drain: "shutdown" }),
         broadcastForce: post({ type: "force" }),
         killThread: () => this.kill(),

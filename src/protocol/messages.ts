@@ -24,16 +24,18 @@ export interface Farewell {
   turn: number;
 }
 
+/** A fresh socket on its way to a shard. */
+export interface Arrival {
+  socket: Socket;
+  /** Unique in the process. */
+  id: number;
+  /** Over the limit of connections: to be refused, properly. */
+  isOverLimit: boolean;
+}
+
 /** Main to shard. */
 export type MainMessage =
-  | {
-      type: "socket";
-      socket: Socket;
-      /** Unique in the process. */
-      id: number;
-      /** Over the limit of connections: to be refused, properly. */
-      isOverLimit: boolean;
-    }
+  | { type: "sockets"; arrivals: readonly Arrival[] }
   | { type: "shutdown"; farewell: Farewell }
   | { type: "drain"; drain: number; filter: DrainFilter; farewell: Farewell }
   /** Of one drain, or of the shutdown. */

@@ -115,8 +115,17 @@ export const connectionActions: Record<ConnectionActionType, Action> = {
   },
 
   endSocket(connection) {
-    connection.socket.end();
-    connection.socket.resume();
+    const { socket } = connection;
+    // After both close frames nothing of worth can follow, and the kernel has
+    // ours: closing at once saves a half-close and the wait for the peer's.
+    // TLS says a goodbye of its own first; and a peer that broke the protocol
+    // may still be sending, which would turn the close into a reset.
+    const isSaid = connection.lifecycle.name === "draining.concluding";
+    if (isSaid && !connection.isSecure) socket.destroy();
+    else {
+      socket.end();
+      socket.resume();
+    }
   },
 
   settle(connection, { outcome }: { outcome: SettledOutcome }) {

@@ -5,11 +5,11 @@ import type { Connection, ConnectionRequest, SendStatus } from "../handlers.ts";
 import type { ConnectionEventType } from "../machines/connection.ts";
 import type { TableState } from "../machines/transition-table.ts";
 import type { RequestHead } from "./handshake/request-head.ts";
-import { parseSubprotocols } from "./handshake/subprotocols.ts";
 import type { FrameListener } from "./frame-reader.ts";
 import { Inbox } from "./inbox.ts";
 import type { LifecycleHost } from "./lifecycle-runner.ts";
 import { OPCODE, Outgoing, type OutgoingOwner } from "./outgoing.ts";
+import { LiveRequest } from "./live-request.ts";
 import type { RateLimiter } from "./rate-limiter.ts";
 import type { ShardContext } from "./shard-context.ts";
 import type { Upgrade } from "./upgrade.ts";
@@ -42,6 +42,7 @@ export class LiveConnection
   readonly number: number;
   socket: Socket;
   readonly outgoing: Outgoing;
+  readonly isSecure: boolean;
 
   // The machine. The runner sets the state when it starts the connection.
   lifecycle: TableState = undefined as never;
@@ -54,7 +55,6 @@ export class LiveConnection
   /** While the opening handshake is under way. */
   upgrade: Upgrade | null = null;
   head: RequestHead | null = null;
-  remoteAddress: string;
   subprotocol = "";
   data: unknown = undefined;
   openedAt = 0;
@@ -73,6 +73,7 @@ export class LiveConnection
   isSilent = false;
 
   #request: ConnectionRequest | null = null;
+  #remoteAddress: string | null = null;
   #abort: AbortController | null = null;
   #relieved: (() => void)[] | null = null;
 
@@ -85,7 +86,7 @@ export class LiveConnection
     this.shard = shard;
     this.number = number;
     this.socket = socket;
-    this.remoteAddress = socket.remoteAddress ?? "";
+    this.isSecure = isSecure;
     this.outgoing = new Outgoing(shard.joiner, socket, this, isSecure);
     this.inbox = new Inbox(this);
   }
@@ -99,9 +100,14 @@ export class LiveConnection
   }
 
   get request(): ConnectionRequest {
-    return (this.#request ??= describeRequest(
-      this.head as RequestHead,
-      this.remoteAddress,
+    return (this.#request ??= new LiveRequest(this));
+  }
+
+  /** The client's address; asking the system for it costs a call, so it is asked when it is wanted. */
+  get remoteAddress(): string {
+    return (this.#remoteAddress ??= this.shard.clientAddress(
+      this.socket.remoteAddress ?? "",
+      this.head?.header("x-forwarded-for"),
     ));
   }
 
@@ -245,21 +251,6 @@ export class LiveConnection
       this.tell("buffer.overflowed");
     else if (buffered <= config.lowWaterMarkBytes) this.tell("buffer.drained");
   }
-}
-
-/** What handlers are told of a request, read off its head. */
-export function describeRequest(
-  head: RequestHead,
-  remoteAddress: string,
-): ConnectionRequest {
-  return {
-    url: head.target,
-    path: head.path,
-    headers: head.headers,
-    remoteAddress,
-    subprotocols:
-      parseSubprotocols(head.header("sec-websocket-protocol")) ?? [],
-  };
 }
 
 function toBytes(data: unknown): Buffer {

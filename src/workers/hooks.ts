@@ -37,6 +37,11 @@ export class Hooks {
     return this.#handlers.authorize !== undefined;
   }
 
+  /** Whether ends are heard of. */
+  get hearsClosed(): boolean {
+    return this.#handlers.closed !== undefined;
+  }
+
   /** May throw or reject: the upgrade answers for it. */
   authorize(
     request: ConnectionRequest,

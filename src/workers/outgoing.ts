@@ -163,7 +163,9 @@ export class Outgoing {
       this.#seal();
       const pieces = this.#pieces;
       this.#pieces = null;
-      if (socket.writable) {
+      if (pieces.length === 1 && socket.writable)
+        this.#writePiece(pieces[0] as Uint8Array);
+      else if (socket.writable) {
         socket.cork();
         for (const piece of pieces) this.#writePiece(piece);
         socket.uncork();

@@ -1,5 +1,6 @@
 import { monotonicNow } from "../protocol/clock.ts";
 import type {
+  Arrival,
   DrainFilter,
   Farewell,
   MainMessage,
@@ -73,8 +74,9 @@ class Shard {
 
   take(message: MainMessage): void {
     switch (message.type) {
-      case "socket":
-        return this.#adopt(message.socket, message.id, message.isOverLimit);
+      case "sockets":
+        for (const arrival of message.arrivals) this.#adopt(arrival);
+        return undefined;
       case "shutdown":
         return this.#shutDown(message.farewell);
       case "drain":
@@ -92,11 +94,7 @@ class Shard {
     }
   }
 
-  #adopt(
-    socket: Extract<MainMessage, { type: "socket" }>["socket"],
-    id: number,
-    isOverLimit: boolean,
-  ): void {
+  #adopt({ socket, id, isOverLimit }: Arrival): void {
     const connection = this.#context.adopt(socket, id, isOverLimit);
     // It was on its way between the threads when the shutdown passed it.
     this.#drains.get("shutdown")?.tell(connection, 0);

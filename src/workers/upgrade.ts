@@ -1,5 +1,4 @@
 import type { LiveConnection } from "./connection.ts";
-import { describeRequest } from "./connection.ts";
 import type { Authorization } from "../handlers.ts";
 import { SluiceError } from "../errors.ts";
 import { acceptResponse } from "./handshake/accept.ts";
@@ -74,10 +73,8 @@ export class Upgrade {
     if (verdict.kind !== "upgrade") return this.#refuse(verdict);
     if (this.#isOverLimit) return this.#refuseFor("too-many-connections");
     connection.head = request.head;
-    connection.remoteAddress = shard.clientAddress(
-      connection.remoteAddress,
-      request.head.header("x-forwarded-for"),
-    );
+    // Once the socket has closed, the system does not know its peer any more.
+    if (shard.hooks.hearsClosed) void connection.remoteAddress;
     // Frames that come before the answer wait in the kernel.
     connection.socket.pause();
     if (shard.admissions === null) return this.#authorize(verdict);
@@ -94,11 +91,10 @@ export class Upgrade {
     if (!shard.hooks.authorizes) return this.#accept(asked, undefined);
     this.#abort = new AbortController();
     try {
-      const request = describeRequest(
-        connection.head as NonNullable<typeof connection.head>,
-        connection.remoteAddress,
+      const decision = shard.hooks.authorize(
+        connection.request,
+        this.#abort.signal,
       );
-      const decision = shard.hooks.authorize(request, this.#abort.signal);
       if (!isThenable(decision)) return this.#decide(asked, decision);
       decision.then(
         (decided) => this.#decide(asked, decided),
