@@ -24,7 +24,9 @@ export class AdmissionDesk {
 
   release(shard: number, address: string): void {
     const counts = this.#byShard.get(shard);
-    if (counts !== undefined) subtract(counts, address, 1);
+    // What a forgotten shard had admitted is taken back already.
+    if (counts?.has(address) !== true) return;
+    subtract(counts, address, 1);
     subtract(this.#total, address, 1);
   }
 

@@ -23,7 +23,8 @@ export interface Pace {
  */
 export function paceOf(count: number, farewell: Farewell, nowMs: number): Pace {
   const { rate, retryMinMs, retrySpreadMs, shards, turn } = farewell;
-  const total = count * shards;
+  // At least one: someone may come who was not counted.
+  const total = Math.max(1, count * shards);
   const remainingMs = Math.max(0, farewell.deadline - nowMs);
   const spreadMs =
     retrySpreadMs === "auto"
