@@ -204,11 +204,14 @@ export class LiveConnection
     this.sayGoodbye("protocol.violated", closeCode);
   }
 
+  /** Reading waits for a handler or the engine to finish. */
+  get isHeldBack(): boolean {
+    return this.inbox.isFull || (this.receiver?.writableLength ?? 0) > 0;
+  }
+
   /** Reads on, unless a handler or the engine has to finish first. */
   resumeReading(): void {
-    const isHeldBack =
-      this.inbox.isFull || (this.receiver?.writableLength ?? 0) > 0;
-    if (!isHeldBack) this.socket.resume();
+    if (!this.isHeldBack) this.socket.resume();
   }
 
   /** Shortens the time that is left; never lengthens it. */

@@ -20,6 +20,8 @@ export class Departure {
   readonly #onTold: (told: number) => void;
   readonly #onDrained: () => void;
   readonly #leaving = new Set<LiveConnection>();
+  /** How many of the targets have had their turn, and how many of those were still there to be told. */
+  #passed = 0;
   #told = 0;
   #isOver = false;
   #timer: unknown;
@@ -76,15 +78,16 @@ export class Departure {
       windowMs === 0
         ? count
         : Math.min(count, Math.ceil((elapsed / windowMs) * count));
-    const until = Math.min(due, this.#told + BATCH);
-    while (this.#told < until) {
-      const target = this.#targets[this.#told] as LiveConnection;
-      if (!target.lifecycle.isFinal) this.tell(target, this.#told);
+    const until = Math.min(due, this.#passed + BATCH);
+    for (; this.#passed < until; this.#passed++) {
+      const target = this.#targets[this.#passed] as LiveConnection;
+      if (target.lifecycle.isFinal) continue;
+      this.tell(target, this.#passed);
       this.#told++;
     }
-    if (this.#told === count) this.#finishTelling();
+    if (this.#passed === count) this.#finishTelling();
     else {
-      const waitMs = this.#told < due ? 0 : STEP_MS;
+      const waitMs = this.#passed < due ? 0 : STEP_MS;
       this.#timer = this.#clock.setTimeout(() => this.#step(), waitMs);
     }
   }

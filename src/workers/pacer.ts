@@ -23,8 +23,7 @@ export interface Pace {
  */
 export function paceOf(count: number, farewell: Farewell, nowMs: number): Pace {
   const { rate, retryMinMs, retrySpreadMs, shards, turn } = farewell;
-  // At least one: someone may come who was not counted.
-  const total = Math.max(1, count * shards);
+  const total = count * shards;
   const remainingMs = Math.max(0, farewell.deadline - nowMs);
   const spreadMs =
     retrySpreadMs === "auto"
@@ -34,7 +33,10 @@ export function paceOf(count: number, farewell: Farewell, nowMs: number): Pace {
     windowMs: windowMs(total, rate, remainingMs),
     retryAfterMs: (index) =>
       Math.round(
-        retryMinMs + (spreadMs * (index * shards + turn + 0.5)) / total,
+        retryMinMs +
+          (spreadMs * (index * shards + turn + 0.5)) /
+            // Someone may come who was not counted.
+            Math.max(1, total),
       ),
   };
 }

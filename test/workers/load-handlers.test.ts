@@ -1,0 +1,80 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { loadHandlers } from "../../src/workers/load-handlers.ts";
+
+describe("loading handlers", () => {
+  let folder = "";
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "sluice-handlers-"));
+  });
+  afterAll(async () => {
+    await rm(folder, { recursive: true });
+  });
+
+  async function module(name: string, source: string): Promise<string> {
+    const file = join(folder, name);
+    await writeFile(file, source);
+    return file;
+  }
+
+  it("gives the echo and chat of the demo without a module", async () => {
+    expect(Object.keys(await loadHandlers(undefined))).toContain("authorize");
+  });
+
+  it("takes a module by path and by URL, in JavaScript", async () => {
+    const file = await module(
+      "plain.mjs",
+      "export default { message() { return 'plain'; } };",
+    );
+    const byPath = await loadHandlers(file);
+    const byUrl = await loadHandlers(pathToFileURL(file).href);
+    expect(byPath.message).toBeInstanceOf(Function);
+    expect(byUrl.message).toBe(byPath.message);
+  });
+
+  it("takes hooks that are exported by name", async () => {
+    const file = await module("named.mjs", "export function opened() {}");
+    expect((await loadHandlers(file)).opened).toBeInstanceOf(Function);
+  });
+
+  it("takes hooks of a class's instance", async () => {
+    const file = await module(
+      "class.mjs",
+      "class Service { message() {} }\nexport default new Service();",
+    );
+    expect((await loadHandlers(file)).message).toBeInstanceOf(Function);
+  });
+
+  it.each([
+    ["throws", "throw new Error('no database');", /no database/],
+    ["is not JavaScript", "this is not it", /cannot be loaded/],
+    ["exports a function", "export default () => {};", /exports function/],
+    ["exports null", "export default null;", /exports/],
+    ["has no hook", "export default { mesage() {} };", /no hook.*message/],
+    [
+      "has a hook that is none",
+      "export default { message: 'echo' };",
+      /message.*not a function/,
+    ],
+  ])("refuses a module that %s, and says why", async (what, source, text) => {
+    const file = await module(`${what.replaceAll(" ", "-")}.mjs`, source);
+    await expect(loadHandlers(file)).rejects.toMatchObject({
+      name: "SluiceError",
+      code: "ERR_SLUICE_HANDLERS",
+      message: expect.stringMatching(text),
+    });
+    await expect(loadHandlers(file)).rejects.toThrow(file);
+  });
+
+  it("refuses a module that is not there, with the cause", async () => {
+    await expect(
+      loadHandlers(join(folder, "missing.mjs")),
+    ).rejects.toMatchObject({
+      code: "ERR_SLUICE_HANDLERS",
+      cause: expect.objectContaining({ code: expect.any(String) }),
+    });
+  });
+});
