@@ -103,8 +103,8 @@ describe("the transition table", () => {
           step.target.delayEvent !== undefined,
         );
         // The end of a delay needs no cancelling.
-        if (event !== delayEvent)
-          expect(step.cancelsDelay).toBe(delayEvent !== undefined);
+        const isEnd = event === delayEvent;
+        expect(step.cancelsDelay || isEnd).toBe(delayEvent !== undefined);
       }
   });
 

@@ -46,8 +46,8 @@ describe("the pace of a farewell", () => {
 
   it("spreads the times to come back evenly over the window", () => {
     const given = farewell({ retryMinMs: 500, retrySpreadMs: 10_000 });
-    const { retryAfterMs } = paceOf(1_000, given, NOW);
-    const times = Array.from({ length: 1_000 }, (_, i) => retryAfterMs(i));
+    const pace = paceOf(1_000, given, NOW);
+    const times = Array.from({ length: 1_000 }, (_, i) => pace.retryAfterMs(i));
     expect(times[0]).toBe(505);
     expect(times.at(-1)).toBe(10_495);
     for (const [index, time] of times.slice(1).entries())
@@ -58,8 +58,8 @@ describe("the pace of a farewell", () => {
     const shards = 3;
     const times = [0, 1, 2].flatMap((turn) => {
       const given = farewell({ retrySpreadMs: 30_000, shards, turn });
-      const { retryAfterMs } = paceOf(1_000, given, NOW);
-      return Array.from({ length: 1_000 }, (_, i) => retryAfterMs(i));
+      const pace = paceOf(1_000, given, NOW);
+      return Array.from({ length: 1_000 }, (_, i) => pace.retryAfterMs(i));
     });
     expect(new Set(times).size).toBe(3_000);
   });
@@ -74,9 +74,9 @@ describe("the pace of a farewell", () => {
   });
 
   it("has a time to come back also for one that was not counted", () => {
-    const { retryAfterMs, windowMs } = paceOf(0, farewell(), NOW);
-    expect(windowMs).toBe(0);
-    expect(retryAfterMs(0)).toBeGreaterThanOrEqual(0);
-    expect(retryAfterMs(0)).toBeLessThanOrEqual(1_000);
+    const pace = paceOf(0, farewell(), NOW);
+    expect(pace.windowMs).toBe(0);
+    expect(pace.retryAfterMs(0)).toBeGreaterThanOrEqual(0);
+    expect(pace.retryAfterMs(0)).toBeLessThanOrEqual(1_000);
   });
 });
