@@ -62,6 +62,7 @@ export class Shard {
   #thread: ShardThread | undefined;
   #handoff: Handoff | undefined;
   #actor: ActorRefFrom<typeof shardMachine> | undefined;
+  #state = "terminated";
   #readyAt = 0;
   #failedStarts = 0;
   #quickDeaths = 0;
@@ -76,8 +77,7 @@ export class Shard {
 
   /** Its machine's state; `terminated` also while it waits to be replaced. */
   get state(): string {
-    const snapshot = this.#actor?.getSnapshot();
-    return snapshot === undefined ? "terminated" : stateName(snapshot.value);
+    return this.#state;
   }
 
   get isAccepting(): boolean {
@@ -86,7 +86,7 @@ export class Shard {
 
   /** Connections, and sockets on their way to become some. */
   get load(): number {
-    return this.counters.live + this.counters.upgrading;
+    return this.counters.load;
   }
 
   /** Starts its thread. */
@@ -106,7 +106,11 @@ export class Shard {
     this.#thread = thread;
     this.#handoff = new Handoff(thread.port, (code) => this.#countLost(code));
     this.#actor = actor;
-    actor.subscribe(() => this.#owner.shardChanged(this));
+    actor.subscribe(({ value }) => {
+      // Kept as text: the acceptor asks for every socket.
+      this.#state = stateName(value);
+      this.#owner.shardChanged(this);
+    });
     actor.start();
     void thread.ended.then((end) => {
       this.#bookEnd(end);

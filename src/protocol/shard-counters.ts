@@ -1,4 +1,3 @@
-import type { SettledOutcome } from "../machines/connection.ts";
 import { connectionTable } from "../machines/connection-table.ts";
 import { HISTOGRAM_SLOTS } from "./histogram.ts";
 
@@ -129,7 +128,7 @@ export class ShardCounters {
 
   /** Opened connections that have not ended. */
   get live(): number {
-    return this.get("opened") - this.#ended() - this.get("crashed");
+    return this.get("opened") - this.#ended - this.get("crashed");
   }
 
   /** Sockets handed over that have neither opened nor been rejected yet. */
@@ -140,6 +139,11 @@ export class ShardCounters {
       this.get("rejected") -
       this.get("abandoned")
     );
+  }
+
+  /** Every socket handed over that has not ended: what balancing goes by. */
+  get load(): number {
+    return this.live + this.upgrading;
   }
 
   /**
@@ -159,16 +163,13 @@ export class ShardCounters {
     return crashed;
   }
 
-  #ended(): number {
-    const settled: SettledOutcome[] = [
-      "clean",
-      "unacknowledged",
-      "forced",
-      "lost",
-    ];
-    return settled.reduce(
-      (sum, outcome) => sum + this.get(outcome as CounterName),
-      0,
+  /** Opened connections that have ended, but for those that crashed. */
+  get #ended(): number {
+    return (
+      this.get("clean") +
+      this.get("unacknowledged") +
+      this.get("forced") +
+      this.get("lost")
     );
   }
 }

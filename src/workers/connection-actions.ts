@@ -49,8 +49,9 @@ export const connectionActions: Record<ConnectionActionType, Action> = {
     const { upgrade, shard } = connection;
     const { extensions = {}, rest } = upgrade ?? {};
     connection.upgrade = null;
-    attachReceiver(connection, extensions);
-    if (Object.keys(extensions).length > 0)
+    connection.isReading = true;
+    if (Object.keys(extensions).length > 0) {
+      attachReceiver(connection, extensions);
       connection.compressor = createCompressor(
         extensions,
         {
@@ -61,6 +62,7 @@ export const connectionActions: Record<ConnectionActionType, Action> = {
         },
         () => compressedReady(connection),
       );
+    }
     const { maxMessagesPerSecond, maxBytesPerSecond } = shard.config;
     if (maxMessagesPerSecond > 0 || maxBytesPerSecond > 0)
       connection.rateLimiter = new RateLimiter(shard.config, shard.clock.now());
@@ -148,6 +150,7 @@ export const connectionActions: Record<ConnectionActionType, Action> = {
   release(connection) {
     connection.upgrade?.abort();
     connection.upgrade = null;
+    connection.isReading = false;
     connection.receiver = null;
     connection.compressor?.close();
     connection.inbox.drop();

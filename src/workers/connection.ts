@@ -59,7 +59,9 @@ export class LiveConnection
   data: unknown = undefined;
   openedAt = 0;
 
-  /** The protocol engine, once open; gone when nothing more is read. */
+  /** Open, and the peer has neither closed nor broken the protocol: what it sends counts. */
+  isReading = false;
+  /** The protocol engine, from the first frame that takes it. */
   receiver: Receiver | null = null;
   compressor: Compressor | null = null;
   readonly inbox: Inbox;
@@ -181,11 +183,6 @@ export class LiveConnection
     this.tell(event);
   }
 
-  /** Whether what the peer sends still counts. */
-  get isReading(): boolean {
-    return this.receiver !== null;
-  }
-
   /** A whole message has come. */
   messageRead(data: Buffer, isBinary: boolean): void {
     if (!this.has("open")) return;
@@ -197,9 +194,19 @@ export class LiveConnection
     else this.sayGoodbye("close.requested", 1008, "rate limit exceeded");
   }
 
+  /** RFC 6455, 5.5.2: a pong with the same data, unless our close frame is out. */
+  pingRead(data: Buffer): void {
+    if (!this.has("sealed")) this.outgoing.frame(OPCODE.pong, data);
+  }
+
+  closeRead(code: number, reason: string): void {
+    this.isReading = false;
+    this.sayGoodbye("peer.closed", code, reason);
+  }
+
   /** RFC 6455, 7.1.7: the connection fails; where the next frame begins is unknown. */
   violated(closeCode: number): void {
-    this.receiver = null;
+    this.isReading = false;
     this.socket.resume();
     this.sayGoodbye("protocol.violated", closeCode);
   }

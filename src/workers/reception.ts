@@ -1,11 +1,11 @@
 import type { Socket } from "node:net";
 import type { LiveConnection } from "./connection.ts";
 import { readFrames } from "./frame-reader.ts";
-import { OPCODE } from "./outgoing.ts";
 import {
   closeCodeOf,
   createReceiver,
   type Extensions,
+  isAtBoundary,
   type Receiver,
 } from "./ws-engine.ts";
 
@@ -26,11 +26,11 @@ export function attachSocket(connection: LiveConnection): void {
   socket.on("error", onSocketError);
 }
 
-/** Puts the protocol engine behind an accepted upgrade. */
+/** Puts the protocol engine behind a connection. */
 export function attachReceiver(
   connection: LiveConnection,
   extensions: Extensions,
-): void {
+): Receiver {
   const receiver = createReceiver(
     connection.shard.config.maxPayloadBytes,
     extensions,
@@ -42,6 +42,7 @@ export function attachReceiver(
   receiver.on("error", onReceiverError);
   receiver.on("drain", onReceiverDrain);
   connection.receiver = receiver;
+  return receiver;
 }
 
 /** Takes a chunk of the peer's bytes, in whatever state the connection is. */
@@ -51,16 +52,25 @@ export function receive(connection: LiveConnection, chunk: Buffer): void {
   shard.counters.countRead(chunk.length);
   if (connection.lifecycle.name === "open.probing")
     connection.tell("peer.responded");
-  const { receiver, upgrade } = connection;
-  if (receiver !== null) {
-    const isPlain = connection.compressor === null;
-    const left = isPlain
-      ? readFrames(chunk, receiver, shard.config.maxPayloadBytes, connection)
-      : chunk.length;
-    if (!isPlain) receiver.write(chunk);
-    if (left > 0 && receiver.writableLength > 0) connection.socket.pause();
-  } else if (upgrade !== null) upgrade.read(chunk);
+  if (connection.isReading) readOpen(connection, chunk);
+  else connection.upgrade?.read(chunk);
   // Else the peer has closed, or broken the protocol: nothing it says counts any more.
+}
+
+/** Reads frames here where that can be, and lets the engine read the rest. */
+function readOpen(connection: LiveConnection, chunk: Buffer): void {
+  const { receiver } = connection;
+  // What is compressed is decompressed later, and must not be overtaken.
+  const isBetweenMessages =
+    receiver === null ||
+    (connection.compressor === null && isAtBoundary(receiver));
+  const read = isBetweenMessages
+    ? readFrames(chunk, connection.shard.config.maxPayloadBytes, connection)
+    : 0;
+  if (read === chunk.length) return;
+  const engine = receiver ?? attachReceiver(connection, {});
+  engine.write(read === 0 ? chunk : chunk.subarray(read));
+  if (engine.writableLength > 0) connection.socket.pause();
 }
 
 function onData(this: Owned, chunk: Buffer): void {
@@ -85,17 +95,12 @@ function onMessage(this: Owned, data: Buffer, isBinary: boolean): void {
   this[CONNECTION].messageRead(data, isBinary);
 }
 
-/** RFC 6455, 5.5.2: a pong with the same data, unless our close frame is out. */
 function onPing(this: Owned, data: Buffer): void {
-  const connection = this[CONNECTION];
-  if (connection.has("sealed")) return;
-  connection.outgoing.frame(OPCODE.pong, data);
+  this[CONNECTION].pingRead(data);
 }
 
 function onConclude(this: Owned, code: number, reason: Buffer): void {
-  const connection = this[CONNECTION];
-  connection.receiver = null;
-  connection.sayGoodbye("peer.closed", code, reason.toString());
+  this[CONNECTION].closeRead(code, reason.toString());
 }
 
 function onReceiverError(this: Owned, error: Error): void {

@@ -75,9 +75,8 @@ export class Upgrade {
     connection.head = request.head;
     // Once the socket has closed, the system does not know its peer any more.
     if (shard.hooks.hearsClosed) void connection.remoteAddress;
-    // Frames that come before the answer wait in the kernel.
-    connection.socket.pause();
     if (shard.admissions === null) return this.#authorize(verdict);
+    this.#holdFrames();
     shard.admissions.ask(connection, (isAdmitted) => {
       if (connection.lifecycle.name !== "upgrading.handshaking") return;
       if (isAdmitted) this.#authorize(verdict);
@@ -96,6 +95,7 @@ export class Upgrade {
         this.#abort.signal,
       );
       if (!isThenable(decision)) return this.#decide(asked, decision);
+      this.#holdFrames();
       decision.then(
         (decided) => this.#decide(asked, decided),
         (error: unknown) => this.#fail(error),
@@ -104,6 +104,11 @@ export class Upgrade {
       this.#fail(error);
     }
     return undefined;
+  }
+
+  /** Frames that come before the answer wait in the kernel. */
+  #holdFrames(): void {
+    this.#connection.socket.pause();
   }
 
   #decide(asked: Asked, decision: unknown): void {

@@ -1,0 +1,174 @@
+import { fc, test } from "@fast-check/vitest";
+import { describe, expect } from "vitest";
+import {
+  type FrameListener,
+  readFrames,
+} from "../../src/workers/frame-reader.ts";
+import {
+  closeCodeOf,
+  createReceiver,
+  isAtBoundary,
+  type Receiver,
+} from "../../src/workers/ws-engine.ts";
+
+const MAX_PAYLOAD = 300;
+
+/** What a stream of bytes means, as a list of facts in order. */
+type Fact = readonly [string, ...unknown[]];
+
+class Recorder implements FrameListener {
+  readonly facts: Fact[] = [];
+  isReading = true;
+
+  messageRead(data: Buffer, isBinary: boolean): void {
+    this.facts.push(["message", data.toString("hex"), isBinary]);
+  }
+
+  pingRead(data: Buffer): void {
+    this.facts.push(["ping", data.toString("hex")]);
+  }
+
+  closeRead(code: number, reason: string): void {
+    this.isReading = false;
+    this.facts.push(["close", code, reason]);
+  }
+
+  violated(closeCode: number): void {
+    this.isReading = false;
+    this.facts.push(["violated", closeCode]);
+  }
+}
+
+function engineFor(recorder: Recorder): Receiver {
+  const receiver = createReceiver(MAX_PAYLOAD, {});
+  receiver.on("message", (data, isBinary) =>
+    recorder.messageRead(data, isBinary),
+  );
+  receiver.on("ping", (data) => recorder.pingRead(data));
+  receiver.on("conclude", (code, reason) =>
+    recorder.closeRead(code, reason.toString()),
+  );
+  receiver.on("error", (error) => recorder.violated(closeCodeOf(error)));
+  return receiver;
+}
+
+/** The engine tells of errors in a later tick of the same turn. */
+const turn = (): Promise<void> =>
+  new Promise((resolve) => setImmediate(resolve));
+
+async function byEngine(chunks: readonly Buffer[]): Promise<Fact[]> {
+  const recorder = new Recorder();
+  const receiver = engineFor(recorder);
+  for (const chunk of chunks) {
+    if (recorder.isReading) receiver.write(Buffer.from(chunk));
+    await turn();
+  }
+  return recorder.facts;
+}
+
+async function byBoth(chunks: readonly Buffer[]): Promise<Fact[]> {
+  const recorder = new Recorder();
+  const receiver = engineFor(recorder);
+  for (const chunk of chunks) {
+    if (!recorder.isReading) break;
+    const own = Buffer.from(chunk);
+    const read = isAtBoundary(receiver)
+      ? readFrames(own, MAX_PAYLOAD, recorder)
+      : 0;
+    if (read < own.length) receiver.write(own.subarray(read));
+    await turn();
+  }
+  return recorder.facts;
+}
+
+interface Frame {
+  first: number;
+  payload: Uint8Array;
+  mask: Uint8Array | undefined;
+}
+
+function encode({ first, payload, mask }: Frame): Buffer {
+  const { length } = payload;
+  const head = Buffer.alloc(length < 126 ? 2 : 4);
+  head[0] = first;
+  head[1] = (mask === undefined ? 0 : 0x80) | (length < 126 ? length : 126);
+  if (length >= 126) head.writeUInt16BE(length, 2);
+  if (mask === undefined) return Buffer.concat([head, payload]);
+  const masked = payload.map((byte, i) => byte ^ (mask[i % 4] as number));
+  return Buffer.concat([head, mask, masked]);
+}
+
+const mask = fc.uint8Array({ minLength: 4, maxLength: 4 });
+const text = fc
+  .string({ unit: "grapheme", maxLength: 60 })
+  .map((string) => new Uint8Array(Buffer.from(string)));
+const bytes = fc.uint8Array({ maxLength: 150 });
+const closePayload = fc
+  .tuple(fc.integer({ min: 990, max: 5005 }), fc.oneof(text, bytes))
+  .map(
+    ([code, reason]) =>
+      new Uint8Array([code >> 8, code & 0xff, ...reason.subarray(0, 123)]),
+  );
+
+const goodFrame = fc.oneof(
+  fc.record({ first: fc.constant(0x81), payload: text, mask }),
+  fc.record({ first: fc.constant(0x82), payload: bytes, mask }),
+  fc.record({ first: fc.constantFrom(0x89, 0x8a), payload: bytes, mask }),
+  // Fragments: first, middle, last.
+  fc.record({
+    first: fc.constantFrom(0x01, 0x02, 0x00, 0x80),
+    payload: text,
+    mask,
+  }),
+);
+const anyFrame = fc.record({
+  first: fc.oneof(
+    fc.constantFrom(0x81, 0x82, 0x88, 0x89, 0x8a),
+    fc.integer({ min: 0, max: 255 }),
+  ),
+  payload: fc.oneof(
+    text,
+    bytes,
+    fc.uint8Array({ minLength: 280, maxLength: 320 }),
+  ),
+  mask: fc.option(mask, { nil: undefined, freq: 12 }),
+});
+const closeFrame = fc.record({
+  first: fc.constant(0x88),
+  payload: fc.oneof(fc.constant(new Uint8Array()), bytes, closePayload),
+  mask,
+});
+const frames = fc
+  .array(
+    fc.oneof(
+      { weight: 8, arbitrary: goodFrame },
+      { weight: 1, arbitrary: anyFrame },
+      { weight: 1, arbitrary: closeFrame },
+    ),
+    { minLength: 1, maxLength: 12 },
+  )
+  .map((list) => Buffer.concat(list.map(encode)));
+
+/** A stream and the places where it is cut into chunks. */
+const streams = frames.chain((stream) =>
+  fc
+    .uniqueArray(fc.nat({ max: Math.max(0, stream.length - 1) }), {
+      maxLength: 6,
+    })
+    .map((cuts) => {
+      const places = [0, ...cuts.toSorted((a, b) => a - b), stream.length];
+      return places
+        .slice(1)
+        .map((place, i) => stream.subarray(places[i], place))
+        .filter((chunk) => chunk.length > 0);
+    }),
+);
+
+describe("the laws of the frame reader", () => {
+  test.prop([streams], { numRuns: 2000 })(
+    "whatever comes, however it is cut, means what it means to the engine alone",
+    async (chunks) => {
+      expect(await byBoth(chunks)).toEqual(await byEngine(chunks));
+    },
+  );
+});
