@@ -106,7 +106,7 @@ export function resolveOption<Spec extends OptionSpec>(
   if (value === REFUSED) {
     throw new SluiceError(
       "ERR_SLUICE_OPTION",
-      `${name}: got ${show(given)}, takes ${describeAccepted(spec)}`,
+      `${name}: got ${spec.kind === "secret" ? "another value (not shown)" : show(given)}, takes ${describeAccepted(spec)}`,
     );
   }
   // What `narrow` returns for a row is what the row's type says.

@@ -12,6 +12,7 @@ export type {
   SluiceServer,
 } from "./main/server-types.ts";
 export type { Drain, DrainReport, DrainTarget } from "./main/drain.ts";
+export type { AdminAddress } from "./admin/listen.ts";
 export type { ServerAddress } from "./main/listener.ts";
 export type { Ledger, ShutdownReport } from "./main/report.ts";
 export { resolveConfig } from "./config.ts";

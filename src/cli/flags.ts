@@ -17,7 +17,13 @@ const placeholders: Readonly<Record<OptionKind, string>> = {
   boolean: "",
   origins: "LIST",
   addresses: "LIST",
+  hosts: "LIST",
+  secret: "TOKEN",
+  url: "URL",
 };
+
+/** Kinds whose flag may be repeated. */
+const lists = new Set<OptionKind>(["origins", "addresses", "hosts"]);
 
 /** Longer lists of choices go into the description. */
 const MAX_PLACEHOLDER_LENGTH = 16;
@@ -51,7 +57,7 @@ export function addFlags(command: Command, rows: readonly OptionRow[]): void {
       `${row.flag} <${placeholderOf(row)}>`,
       row.description,
     );
-    if (row.kind === "origins" || row.kind === "addresses") {
+    if (lists.has(row.kind)) {
       option.argParser((value, previous?: string) =>
         previous === undefined ? value : `${previous},${value}`,
       );

@@ -17,6 +17,8 @@ type Rule = readonly [level: Level, text: string];
 const rules: Readonly<Record<ChannelName, Readonly<Record<string, Rule>>>> = {
   [channels.server]: {
     listening: ["debug", "listening"],
+    inspector: ["info", "the inspector is at this address"],
+    "admin-failed": ["error", "the inspector failed to answer a call"],
     "state.closing": ["info", "closing: telling every connection"],
     "state.draining": ["info", "draining: waiting for those that were told"],
   },

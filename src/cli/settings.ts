@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import type pino from "pino";
 
 import { optionKeys, resolveConfig, resolveOption } from "../config.ts";
-import type { Config } from "../config.ts";
+import type { Config, ServerOptions } from "../config.ts";
 import { readConfigFile } from "./config-file.ts";
 import { readEnvironment } from "./environment.ts";
 import type { Io } from "./io.ts";
@@ -30,6 +30,9 @@ interface Source {
   readonly nameOf: (key: string) => string;
 }
 
+/** Where the command line's defaults differ from the library's: whoever starts a server from a shell wants to look at it. */
+const shellDefaults: ServerOptions = { admin: true };
+
 const rowOf = new Map(serveRows.map((row) => [row.key, row]));
 
 /**
@@ -53,7 +56,10 @@ export async function readSettings(
   if (file !== undefined) sources.push(await readFileSource(file));
 
   const options = Object.fromEntries(
-    optionKeys.map((key) => [key, find(key, sources)?.given.get(key)]),
+    optionKeys.map((key) => [
+      key,
+      find(key, sources)?.given.get(key) ?? shellDefaults[key],
+    ]),
   );
   return {
     config: resolveConfig(options, (key) => nameOf(key, sources)),

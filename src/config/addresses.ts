@@ -41,3 +41,10 @@ function fewestBits(address: string): number {
   const short = new SocketAddress({ address, family: "ipv6" }).address;
   return short.startsWith("::ffff:") && short.includes(".") ? 96 : 0;
 }
+
+/** Whether a host can only be reached from this machine: `127.0.0.0/8`, `::1` or `localhost`. */
+export function isLoopback(host: string): boolean {
+  const name = host.toLowerCase();
+  if (isIPv4(name)) return name.startsWith("127.");
+  return name === "::1" || name === "localhost";
+}

@@ -1,5 +1,6 @@
 import type { Config, OptionKey, ServerOptions } from "../config.ts";
 import { SluiceError } from "../errors.ts";
+import { isLoopback } from "./addresses.ts";
 import { formatDuration, formatSize } from "./units.ts";
 
 /**
@@ -40,6 +41,13 @@ export function checkTogether(
   };
   mustComeWith("tlsKeyFile", "tlsCertFile");
   mustComeWith("tlsCertFile", "tlsKeyFile");
+
+  const { admin, adminHost, adminToken } = config;
+  if (admin && adminToken === undefined && !isLoopback(adminHost))
+    throw new SluiceError(
+      "ERR_SLUICE_OPTION",
+      `${nameOf("adminHost")}: got ${JSON.stringify(adminHost)}, takes a loopback address unless ${nameOf("adminToken")} is set: whoever reaches the inspector can end the server`,
+    );
 }
 
 type FileKey = "tlsKeyFile" | "tlsCertFile";

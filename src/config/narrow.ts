@@ -13,6 +13,8 @@ import {
 } from "./units.ts";
 
 const HOST_NAME = /^[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9])?\.?$/i;
+/** Long enough that nobody guesses it, and fit for a header as it is. */
+const SECRET = /^[\x21-\x7e]{16,256}$/;
 const BOOLEANS: Readonly<Record<string, boolean>> = {
   true: true,
   yes: true,
@@ -89,6 +91,9 @@ const descriptions: Readonly<
   origins:
     "a list of origins such as https://app.example.com or https://*.example.com",
   addresses: 'a list of IP addresses and CIDR blocks, "loopback" and "private"',
+  hosts: "a list of host names, without scheme or port",
+  secret: "16 to 256 printable ASCII characters without spaces",
+  url: "a WebSocket URL such as ws://127.0.0.1:5000",
 };
 
 function describeInteger({ min = 0, max = 0 }: OptionSpec): string {
@@ -128,6 +133,16 @@ const narrowers: Readonly<Record<OptionKind, (value: unknown) => Narrowed>> = {
   },
   origins: (value) => toList(value, (entry) => wrap(normalizeOrigin(entry))),
   addresses: (value) => toList(value, expandAddress),
+  hosts: (value) =>
+    toList(value, (entry) =>
+      HOST_NAME.test(entry) ? [entry.toLowerCase()] : undefined,
+    ),
+  secret: (value) =>
+    typeof value === "string" && SECRET.test(value) ? value : REFUSED,
+  url: (value) => {
+    const text = String(value);
+    return /^wss?:\/\//i.test(text) && URL.canParse(text) ? text : REFUSED;
+  },
 };
 
 function isOneOf(choices: readonly string[], value: Narrowed): boolean {

@@ -19,6 +19,12 @@ export interface KindTypes {
   origins: readonly string[];
   /** Addresses and CIDR blocks; the words are already spelled out. */
   addresses: readonly string[];
+  /** Host names without a port, in lower case. */
+  hosts: readonly string[];
+  /** Never shown in a message. */
+  secret: string;
+  /** Of a WebSocket. */
+  url: string;
 }
 
 export type OptionKind = keyof KindTypes;
@@ -53,6 +59,7 @@ export type OptionGroup =
   | "Limits"
   | "TLS"
   | "Threads"
+  | "Inspector"
   | "Command line";
 
 const KIB = 1024;
@@ -359,5 +366,47 @@ export const optionSpecs = {
     default: 0,
     min: 0,
     max: 1_048_576,
+  },
+
+  admin: {
+    kind: "boolean",
+    group: "Inspector",
+    description: "inspector page, API and metrics; --no-admin for none",
+    default: false,
+    defaultText: "on in the shell, off in the library",
+  },
+  adminHost: {
+    kind: "host",
+    group: "Inspector",
+    description: "its address; other than loopback it needs a token",
+    default: "127.0.0.1",
+  },
+  adminPort: {
+    kind: "port",
+    group: "Inspector",
+    description: "its port; a number is that one or none, 0 any",
+    default: "auto",
+    defaultText: "8081 or the next free",
+    words: ["auto"],
+    min: 0,
+    max: 65_535,
+  },
+  adminToken: {
+    kind: "secret",
+    group: "Inspector",
+    description: "asked of every call; better in SLUICE_ADMIN_TOKEN",
+    default: undefined,
+  },
+  adminHosts: {
+    kind: "hosts",
+    group: "Inspector",
+    description: "names it answers to, besides its own addresses",
+    default: [],
+  },
+  adminFeed: {
+    kind: "url",
+    group: "Inspector",
+    description: "an XState inspector that gets followed connections",
+    default: undefined,
   },
 } as const satisfies Record<string, OptionSpec>;

@@ -1,6 +1,7 @@
 import type { MessagePort } from "node:worker_threads";
 import type { Socket } from "node:net";
 import type { Config } from "../config.ts";
+import type { Findings, FollowedTransition, Inquiry } from "./inspection.ts";
 
 /** Which connections a drain is aimed at; all given conditions hold. */
 export interface DrainFilter {
@@ -43,7 +44,8 @@ export type MainMessage =
   | { type: "force" }
   | { type: "readiness"; isReady: boolean }
   | { type: "admission"; id: number; isAdmitted: boolean }
-  | { type: "tls"; tls: TlsMaterial };
+  | { type: "tls"; tls: TlsMaterial }
+  | { type: "inspect"; id: number; inquiry: Inquiry };
 
 /** Shard to main. */
 export type ShardMessage =
@@ -55,6 +57,9 @@ export type ShardMessage =
   | { type: "admit"; id: number; address: string }
   | { type: "released"; address: string }
   | { type: "tls-reloaded"; error: string | undefined }
+  /** The answer to the inquiry with that id. */
+  | { type: "inspected"; id: number; findings: Findings[Inquiry["type"]] }
+  | { type: "followed"; transition: FollowedTransition }
   | { type: "diagnostic"; channel: string; message: Record<string, unknown> };
 
 export interface TlsMaterial {

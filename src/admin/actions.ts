@@ -1,0 +1,161 @@
+import { isSendableCloseCode } from "../config.ts";
+import { SluiceError } from "../errors.ts";
+import { type Call, CallError } from "./call.ts";
+import type { DrainLog } from "./drains.ts";
+import { readInteger, readText, refuseOthers } from "./fields.ts";
+import type { Following } from "./following.ts";
+import type { Routes } from "./router.ts";
+import type { InspectedServer } from "./subject.ts";
+
+const MAX_DELAY_MS = 2_147_483_647;
+const MAX_REASON_BYTES = 123;
+
+/** Everything that changes something. */
+export function actionRoutes(
+  server: InspectedServer,
+  following: Following,
+  drains: DrainLog,
+): Routes {
+  const shardOf = (call: Call): number => {
+    const { shard = "" } = call.params;
+    if (/^\d{1,3}$/.test(shard) && Number(shard) < server.shards.length)
+      return Number(shard);
+    throw new CallError(
+      404,
+      `there is no shard ${shard}; there are 0 to ${server.shards.length - 1}`,
+    );
+  };
+  const drain = async (call: Call, shard?: number): Promise<void> => {
+    const body = await call.body();
+    const fields = (name: string): unknown => body[name];
+    refuseOthers(
+      Object.keys(body),
+      shard === undefined
+        ? ["shard", "pathPrefix", "olderThanMs", "deadlineMs"]
+        : ["deadlineMs"],
+    );
+    const last = server.shards.length - 1;
+    const aimed = shard ?? readInteger(fields, "shard", 0, last);
+    const pathPrefix = readText(fields, "pathPrefix");
+    const olderThanMs = readInteger(fields, "olderThanMs", 0, MAX_DELAY_MS);
+    const deadlineMs = readInteger(fields, "deadlineMs", 1, MAX_DELAY_MS);
+    const target = {
+      ...(aimed !== undefined && { shard: aimed }),
+      ...(pathPrefix !== undefined && { pathPrefix }),
+      ...(olderThanMs !== undefined && { olderThanMs }),
+      ...(deadlineMs !== undefined && { deadlineMs }),
+    };
+    call.json(drains.add(server.drain(target), target), 202);
+  };
+  const resume = async (call: Call, shard?: number): Promise<void> => {
+    const body = await call.body();
+    refuseOthers(Object.keys(body), shard === undefined ? ["shard"] : []);
+    const last = server.shards.length - 1;
+    requireListening(server, "resume");
+    server.resume(shard ?? readInteger((name) => body[name], "shard", 0, last));
+    call.json({});
+  };
+
+  return {
+    "POST /api/drain": (call) => drain(call),
+    "POST /api/resume": (call) => resume(call),
+    "POST /api/drains/:id/call-off": (call) => {
+      drains.callOff(idOf(call));
+      call.json(drains.find(idOf(call)));
+    },
+    "POST /api/shards/:shard/drain": (call) => drain(call, shardOf(call)),
+    "POST /api/shards/:shard/resume": (call) => resume(call, shardOf(call)),
+    "POST /api/shards/:shard/restart": (call) => {
+      const shard = shardOf(call);
+      requireListening(server, "restart");
+      if (!server.shards[shard]?.state.startsWith("serving"))
+        throw new CallError(409, `shard ${shard} does not serve at the moment`);
+      server.restartShard(shard).catch(() => {
+        // What became of it is the shard's state, which everyone sees.
+      });
+      call.json({}, 202);
+    },
+    "POST /api/connections/:id/close": async (call) => {
+      const body = await call.body();
+      const fields = (name: string): unknown => body[name];
+      refuseOthers(Object.keys(body), ["code", "reason"]);
+      const code = readInteger(fields, "code", 1000, 4999) ?? 1000;
+      if (!isSendableCloseCode(code))
+        throw new CallError(
+          400,
+          `code: got ${code}, takes 1000 to 1003, 1007 to 1014 or 3000 to 4999`,
+        );
+      const reason = readText(fields, "reason", MAX_REASON_BYTES) ?? "";
+      if (Buffer.byteLength(reason) > MAX_REASON_BYTES)
+        throw new CallError(
+          400,
+          `reason: takes at most ${MAX_REASON_BYTES} bytes of UTF-8`,
+        );
+      await following.close(connectionOf(call), code, reason);
+      call.json({}, 202);
+    },
+    "POST /api/shutdown": async (call) => {
+      const body = await call.body();
+      const fields = (name: string): unknown => body[name];
+      refuseOthers(Object.keys(body), ["deadlineMs", "reason"]);
+      const deadlineMs = readInteger(fields, "deadlineMs", 1, MAX_DELAY_MS);
+      const reason = readText(fields, "reason", 200) ?? "inspector";
+      server
+        .shutdown({ reason, ...(deadlineMs !== undefined && { deadlineMs }) })
+        .catch(() => {
+          // Called off, or failed: `terminated` and the status tell.
+        });
+      call.json({}, 202);
+    },
+    "POST /api/shutdown/call-off": (call) => {
+      if (!server.callOff())
+        throw new CallError(
+          409,
+          server.ready
+            ? "no shutdown is under way"
+            : "too late: every connection has been told",
+        );
+      call.json({});
+    },
+    "POST /api/shutdown/force": (call) => {
+      if (server.state !== "closing" && server.state !== "draining")
+        throw new CallError(409, "no shutdown is under way");
+      server.force();
+      call.json({}, 202);
+    },
+  };
+}
+
+/** The number of a connection, from its id or itself: `c42` or `42`. */
+export function connectionOf({ params: { id = "" } }: Call): number {
+  const number = /^c?(\d{1,15})$/.exec(id)?.[1];
+  if (number !== undefined) return Number(number);
+  throw new CallError(
+    400,
+    "a connection's id is a c and a number, such as c42",
+  );
+}
+
+/** The number of a drain. */
+export function idOf({ params: { id = "" } }: Call): number {
+  if (/^\d{1,9}$/.test(id)) return Number(id);
+  throw new CallError(404, "a drain's id is a number");
+}
+
+/** The status and sentence for what an action threw; undefined for a fault of ours. */
+export function describeFailure(
+  error: unknown,
+): { status: number; message: string } | undefined {
+  if (error instanceof CallError) return error;
+  if (error instanceof SluiceError && error.code === "ERR_SLUICE_STATE")
+    return { status: 409, message: error.message };
+  return undefined;
+}
+
+function requireListening(server: InspectedServer, verb: string): void {
+  if (!server.ready)
+    throw new CallError(
+      409,
+      `${verb}: the server is ${server.state}, it has to be listening`,
+    );
+}

@@ -1,0 +1,276 @@
+import { randomBytes } from "node:crypto";
+import { channel, subscribe, unsubscribe } from "node:diagnostics_channel";
+import { readFileSync } from "node:fs";
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from "node:http";
+import { channels } from "../protocol/channels.ts";
+import type {
+  Findings,
+  FollowedTransition,
+  Inquiry,
+} from "../protocol/inspection.ts";
+import {
+  actionRoutes,
+  connectionOf,
+  describeFailure,
+  idOf,
+} from "./actions.ts";
+import type { EndReport, Status } from "./api.ts";
+import { Call } from "./call.ts";
+import { listConnections, listFields } from "./connections.ts";
+import { DrainLog } from "./drains.ts";
+import { openFeed } from "./feed.ts";
+import { refuseOthers } from "./fields.ts";
+import { Following } from "./following.ts";
+import { Guard } from "./guard.ts";
+import { Inquiries } from "./inquiries.ts";
+import { type AdminAddress, DEFAULT_PORT, listenAdmin } from "./listen.ts";
+import { Lookout } from "./lookout.ts";
+import { createMetrics } from "./metrics.ts";
+import { pagePaths, sendPage } from "./page.ts";
+import { Router, type Routes } from "./router.ts";
+import { askForToken, signIn, signInStyle } from "./session.ts";
+import { type Identity, readStatus } from "./status.ts";
+import { Streams } from "./streams.ts";
+import type { InspectedServer } from "./subject.ts";
+
+const MAX_SOCKETS = 256;
+const MAX_HEADER_BYTES = 16 * 1024;
+const REQUEST_DEADLINE_MS = 10_000;
+/** What readers may take to get the last word before their sockets are cut. */
+const FAREWELL_MS = 100;
+
+/** The admin listener: the page, the API and the metrics, all of them off the data path. */
+export class Admin {
+  readonly #server: InspectedServer;
+  readonly #identity: Identity;
+  readonly #http: Server;
+  readonly #guard: Guard;
+  readonly #inquiries = new Inquiries();
+  readonly #streams = new Streams();
+  readonly #drains = new DrainLog(() => this.#lookout.hurry());
+  readonly #lookout: Lookout;
+  readonly #following: Following;
+  readonly #router: Router;
+  readonly #stopFeed: () => void;
+  readonly #onServerEvent = (): void => this.#lookout.hurry();
+  #address: AdminAddress;
+
+  /**
+   * Opens the listener.
+   *
+   * @throws SluiceError `ERR_SLUICE_ADMIN` when it cannot listen, or when a
+   *   feed is asked for and `@statelyai/inspect` is not installed.
+   */
+  static async open(server: InspectedServer): Promise<Admin> {
+    const instance = randomBytes(4).toString("hex");
+    const { adminFeed, adminHost, adminPort } = server.config;
+    const feed =
+      adminFeed === undefined ? undefined : await openFeed(adminFeed, instance);
+    const admin = new Admin(server, instance, feed);
+    try {
+      const port = await listenAdmin(admin.#http, adminHost, adminPort);
+      admin.#address = { host: adminHost, port };
+    } catch (error) {
+      feed?.stop();
+      throw error;
+    }
+    admin.#announce();
+    subscribe(channels.server, admin.#onServerEvent);
+    return admin;
+  }
+
+  private constructor(
+    server: InspectedServer,
+    instance: string,
+    feed: Awaited<ReturnType<typeof openFeed>> | undefined,
+  ) {
+    const { adminHost, adminToken, adminHosts } = server.config;
+    this.#server = server;
+    this.#identity = {
+      version: readVersion(),
+      instance,
+      startedAt: Date.now(),
+    };
+    this.#address = { host: adminHost, port: 0 };
+    this.#guard = new Guard({
+      token: adminToken,
+      hosts: [...adminHosts, adminHost.toLowerCase()],
+    });
+    this.#lookout = new Lookout({
+      shards: server.shards,
+      streams: this.#streams,
+      read: () => this.#status(undefined),
+      tellShard: (shard, isWatched) => {
+        this.#inquiries
+          .ask<"watch">(shard, { type: "watch", isWatched })
+          .catch(() => {
+            // A shard that does not answer has no gauges to show.
+          });
+      },
+    });
+    this.#following = new Following({
+      server,
+      inquiries: this.#inquiries,
+      streams: this.#streams,
+      feed,
+    });
+    this.#stopFeed = () => feed?.stop();
+    this.#router = new Router(this.#routes());
+    this.#http = createServer(
+      {
+        maxHeaderSize: MAX_HEADER_BYTES,
+        requestTimeout: REQUEST_DEADLINE_MS,
+        headersTimeout: REQUEST_DEADLINE_MS,
+      },
+      (request, response) => void this.#take(request, response),
+    );
+    this.#http.maxConnections = MAX_SOCKETS;
+  }
+
+  get address(): AdminAddress {
+    return this.#address;
+  }
+
+  // What the shards say.
+
+  answered(id: number, findings: Findings[Inquiry["type"]]): void {
+    this.#inquiries.answered(id, findings);
+  }
+
+  followed(transition: FollowedTransition, shard: number): void {
+    this.#following.transition(transition, shard);
+  }
+
+  shardLost(shard: number): void {
+    this.#inquiries.forget(shard);
+    this.#following.forget(shard);
+  }
+
+  /** The server has ended: whoever looks gets the report, then the listener closes. */
+  async end(report: EndReport | undefined): Promise<void> {
+    unsubscribe(channels.server, this.#onServerEvent);
+    const status = this.#status(report);
+    // The machine enters its last state as this is called.
+    const server = { ...status.server, state: "terminated" };
+    this.#lookout.end({ ...status, server });
+    this.#streams.endAll();
+    this.#stopFeed();
+    const cut = setTimeout(() => this.#http.closeAllConnections(), FAREWELL_MS);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#http.close(() => resolve());
+    this.#http.closeIdleConnections();
+    await promise;
+    clearTimeout(cut);
+  }
+
+  #routes(): Routes {
+    const metrics = createMetrics(this.#server, this.#identity.version);
+    return {
+      ...Object.fromEntries(pagePaths.map((path) => [`GET ${path}`, sendPage])),
+      "GET /healthz": (call) => call.json({ status: "ok" }),
+      "GET /readyz": (call) => {
+        const { ready, state } = this.#server;
+        call.json({ ready, state }, ready ? 200 : 503);
+      },
+      "GET /metrics": async (call) => {
+        this.#lookout.scraped();
+        call.send(200, metrics.contentType, await metrics.metrics());
+      },
+      "GET /api/status": (call) => call.json(this.#status(undefined)),
+      "GET /api/events": (call) => this.#lookout.watch(call),
+      "GET /api/history": (call) => call.json(this.#lookout.history.samples),
+      "GET /api/connections": async (call) => {
+        refuseOthers(call.query.keys(), listFields);
+        const fields = (name: string): unknown =>
+          call.query.get(name) ?? undefined;
+        call.json(await listConnections(this.#server, this.#inquiries, fields));
+      },
+      "GET /api/connections/:id": async (call) =>
+        call.json(await this.#following.find(connectionOf(call))),
+      "GET /api/connections/:id/events": (call) =>
+        this.#following.follow(connectionOf(call), call),
+      "GET /api/drains/:id": (call) => call.json(this.#drains.find(idOf(call))),
+      ...actionRoutes(this.#server, this.#following, this.#drains),
+    };
+  }
+
+  async #take(
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
+    const call = new Call(request, response);
+    try {
+      await this.#answer(call);
+    } catch (error) {
+      if (response.headersSent || response.destroyed) return;
+      const failure = describeFailure(error);
+      if (failure === undefined) this.#publish("admin-failed", { error });
+      call.refuse(
+        failure?.status ?? 500,
+        failure?.message ?? "the inspector failed",
+      );
+    }
+  }
+
+  async #answer(call: Call): Promise<void> {
+    const { method, request, path } = call;
+    const guarded = {
+      method,
+      headers: request.headers,
+      localAddress: request.socket.localAddress,
+    };
+    const foreign = this.#guard.refuseForeign(guarded);
+    if (foreign !== undefined)
+      return call.refuse(foreign.status, foreign.message);
+    if (this.#guard.asksForToken) {
+      if (path === "/sign-in.css")
+        return call.send(200, "text/css; charset=utf-8", signInStyle);
+      if (path === "/session" && method === "POST")
+        return signIn(call, this.#guard);
+    }
+    const stranger = this.#guard.refuseStranger(guarded);
+    if (stranger === undefined) return this.#router.answer(call);
+    if (path === "/" && method === "GET") return askForToken(call);
+    return call.refuse(stranger.status, stranger.message, {
+      "WWW-Authenticate": 'Bearer realm="sluice"',
+    });
+  }
+
+  #status(report: EndReport | undefined): Status {
+    return readStatus(
+      this.#server,
+      this.#identity,
+      this.#drains.statuses,
+      report,
+    );
+  }
+
+  #announce(): void {
+    const { host, port } = this.#address;
+    const url = `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+    const isElsewhere =
+      this.#server.config.adminPort === "auto" && port !== DEFAULT_PORT;
+    this.#publish("inspector", {
+      url,
+      ...(isElsewhere && { insteadOf: DEFAULT_PORT }),
+    });
+  }
+
+  #publish(event: string, details: Record<string, unknown>): void {
+    channel(channels.server).publish({ event, ...details });
+  }
+}
+
+/** The package's version; its package.json is two folders up, from `src` and from `dist`. */
+function readVersion(): string {
+  const text = readFileSync(
+    new URL("../../package.json", import.meta.url),
+    "utf8",
+  );
+  return (JSON.parse(text) as { version: string }).version;
+}

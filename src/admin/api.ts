@@ -1,0 +1,176 @@
+/**
+ * What the admin listener says and takes, as JSON. Types only, so that the page
+ * can share them. Times are milliseconds; points in time are epoch milliseconds.
+ *
+ * @module
+ */
+
+/** The server and its three levels, as they stand at one moment. */
+export interface Status {
+  readonly at: number;
+  readonly server: ServerStatus;
+  /** Open and closing connections. */
+  readonly connections: number;
+  readonly ledger: LedgerStatus;
+  readonly shards: readonly ShardStatus[];
+  /** Transitions taken since the start, by edge number of the connection machine. */
+  readonly edges: readonly number[];
+  /** The drains under way, and the last few that are done. */
+  readonly drains: readonly DrainStatus[];
+  /** Once the server has ended. */
+  readonly report: EndReport | undefined;
+}
+
+export interface ServerStatus {
+  readonly version: string;
+  /** Tells servers apart: differs at every start. */
+  readonly instance: string;
+  readonly pid: number;
+  /** Where it serves, such as `ws://127.0.0.1:8080`. */
+  readonly url: string;
+  readonly startedAt: number;
+  /** State of its machine, such as `closing.broadcasting`. */
+  readonly state: string;
+  readonly ready: boolean;
+  readonly maxConnections: number;
+  /** What a shutdown takes unless it is told otherwise. */
+  readonly shutdownDeadlineMs: number;
+  /** Of the shutdown under way. */
+  readonly shutdown: ShutdownStatus | undefined;
+}
+
+export interface ShutdownStatus {
+  readonly reason: string;
+  readonly startedAt: number;
+  readonly deadlineMs: number;
+  readonly deadlineInMs: number;
+}
+
+export interface LedgerStatus {
+  readonly accepted: number;
+  readonly upgrading: number;
+  readonly opened: number;
+  readonly live: number;
+  readonly outcomes: Readonly<Record<string, number>>;
+}
+
+export interface ShardStatus {
+  readonly shard: number;
+  /** State of its machine, such as `serving.accepting`. */
+  readonly state: string;
+  /** Its event loop does not answer. */
+  readonly isBlocked: boolean;
+  readonly connections: number;
+  /** Live connections by state. */
+  readonly states: Readonly<Record<string, number>>;
+  /** Ended connections by outcome. */
+  readonly outcomes: Readonly<Record<string, number>>;
+  /** Share of time that the event loop was busy lately, 0 to 1. */
+  readonly utilization: number;
+  /** 99th percentile of the last second; undefined until it has been measured. */
+  readonly loopDelayP99Ms: number | undefined;
+  readonly heapBytes: number | undefined;
+  readonly accepted: number;
+  readonly messagesIn: number;
+  readonly messagesOut: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly handlersInFlight: number;
+  readonly restarts: number;
+}
+
+export interface DrainStatus {
+  readonly id: number;
+  readonly startedAt: number;
+  readonly shard: number | undefined;
+  readonly pathPrefix: string | undefined;
+  readonly olderThanMs: number | undefined;
+  /** Once it is done. */
+  readonly report:
+    | {
+        readonly told: number;
+        readonly wasCalledOff: boolean;
+        readonly durationMs: number;
+      }
+    | undefined;
+}
+
+/** The same as the command line's report. */
+export interface EndReport {
+  readonly reason: string;
+  readonly accepted: number;
+  readonly rejected: number;
+  readonly opened: number;
+  readonly outcomes: Readonly<Record<string, number>>;
+  readonly closeCodes: Readonly<Record<string, number>>;
+  readonly durationMs: number;
+  readonly deadlineMs: number;
+  readonly deadlineHeld: boolean;
+  readonly balanced: boolean;
+  readonly shardsKilled: number;
+  readonly shardsCrashed: number;
+}
+
+/** A page of connections. */
+export interface ConnectionList {
+  readonly rows: readonly ListedConnection[];
+  readonly matching: number;
+  /** Gives the page behind this one, as `after`; undefined on the last. */
+  readonly next: string | undefined;
+  /** Shards that did not answer in time. */
+  readonly unanswered: readonly number[];
+}
+
+export interface ListedConnection {
+  readonly id: string;
+  readonly shard: number;
+  readonly state: string;
+  readonly path: string;
+  readonly remoteAddress: string;
+  readonly ageMs: number;
+  readonly inStateMs: number;
+  readonly messagesIn: number;
+  readonly messagesOut: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly bufferedBytes: number;
+  readonly handlersInFlight: number;
+}
+
+/** One connection. What is secret has lost its value. */
+export interface ConnectionDetails extends ListedConnection {
+  readonly url: string;
+  readonly subprotocol: string;
+  readonly isCompressed: boolean;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly deadlineInMs: number | undefined;
+  readonly goodbye: { readonly code: number; readonly reason: string } | null;
+}
+
+/** One transition of a followed connection. */
+export interface Transition {
+  readonly at: number;
+  readonly event: string;
+  readonly from: string | undefined;
+  readonly to: string;
+  readonly isFinal: boolean;
+  readonly actions: readonly string[];
+  readonly spentMs: number;
+}
+
+/** One second of history. */
+export interface Sample {
+  readonly at: number;
+  /** Live connections by state. */
+  readonly states: Readonly<Record<string, number>>;
+  readonly acceptsPerSecond: number;
+  readonly messagesInPerSecond: number;
+  readonly messagesOutPerSecond: number;
+  /** The worst of the shards. */
+  readonly loopDelayP99Ms: number;
+}
+
+/** Every refusal. */
+export interface Refusal {
+  readonly error: string;
+}

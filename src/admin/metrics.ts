@@ -1,0 +1,266 @@
+import { Counter, Gauge, Registry } from "prom-client";
+import { outcomes } from "../machines/connection.ts";
+import { connectionTable } from "../machines/connection-table.ts";
+import { serverMachine } from "../machines/server.ts";
+import type { CounterName } from "../protocol/shard-counters.ts";
+import { readOutcomes } from "./status.ts";
+import type { InspectedServer, InspectedShard } from "./subject.ts";
+
+const SECONDS_PER_MS = 1e-3;
+const MICROS_PER_SECOND = 1e6;
+/** Close codes of the protocol are told apart; those of libraries and applications are not, since a peer may send any of 2,000. */
+const FIRST_LIBRARY_CODE = 3000;
+const FIRST_APPLICATION_CODE = 4000;
+
+/**
+ * The server's metrics, read off the shared counters whenever they are asked
+ * for. Counters go on across a shard's restart, as the shared ones do.
+ */
+export function createMetrics(
+  server: InspectedServer,
+  version: string,
+): Registry {
+  const registry = new Registry();
+  const registers = [registry];
+  const { shards } = server;
+
+  const gauge = (
+    name: string,
+    help: string,
+    labelNames: readonly string[],
+    read: (set: (value: number, ...labels: string[]) => void) => void,
+  ): void => {
+    const metric = new Gauge({
+      name,
+      help,
+      labelNames,
+      registers,
+      collect() {
+        metric.reset();
+        read((value, ...labels) => metric.labels(...labels).set(value));
+      },
+    });
+  };
+  const counter = (
+    name: string,
+    help: string,
+    labelNames: readonly string[],
+    read: (set: (value: number, ...labels: string[]) => void) => void,
+  ): void => {
+    const metric = new Counter({
+      name,
+      help,
+      labelNames,
+      registers,
+      collect() {
+        metric.reset();
+        read((value, ...labels) => metric.labels(...labels).inc(value));
+      },
+    });
+  };
+  const eachShard =
+    (read: (shard: InspectedShard) => number | undefined) =>
+    (set: (value: number, ...labels: string[]) => void): void => {
+      for (const shard of shards) {
+        const value = read(shard);
+        if (value !== undefined) set(value, String(shard.index));
+      }
+    };
+  const count = (counterName: CounterName) =>
+    eachShard(({ counters }) => counters.get(counterName));
+
+  gauge(
+    "sluice_build_info",
+    "Always 1; the versions are in the labels.",
+    ["version", "node"],
+    (set) => set(1, version, process.versions.node),
+  );
+  gauge(
+    "sluice_server_state",
+    "1 for the state that the server is in, 0 for the others.",
+    ["state"],
+    (set) => {
+      for (const state of Object.keys(serverMachine.states))
+        set(server.state === state ? 1 : 0, state);
+    },
+  );
+  gauge(
+    "sluice_ready",
+    "Whether new connections are wanted: 0 from the moment closing begins.",
+    [],
+    (set) => set(server.ready ? 1 : 0),
+  );
+  gauge(
+    "sluice_connections_max",
+    "Limit of connections, over all shards.",
+    [],
+    (set) => set(server.config.maxConnections),
+  );
+  gauge(
+    "sluice_connections",
+    "Connections by the state of their machine, from the hand-over of the socket on.",
+    ["shard", "state"],
+    (set) => {
+      for (const { index, counters } of shards)
+        for (const { name, index: at, isFinal } of connectionTable.states)
+          if (!isFinal) set(counters.states[at] as number, String(index), name);
+    },
+  );
+  counter(
+    "sluice_sockets_accepted_total",
+    "Sockets accepted, over all shards; those included that no shard could take.",
+    [],
+    (set) => set(server.stats().ledger.accepted),
+  );
+  counter(
+    "sluice_connections_opened_total",
+    "Connections whose opening handshake was completed.",
+    ["shard"],
+    count("opened"),
+  );
+  counter(
+    "sluice_connections_ended_total",
+    "Connections by how they ended; rejected ones never opened.",
+    ["shard", "outcome"],
+    (set) => {
+      for (const shard of shards) {
+        const ended = readOutcomes(shard);
+        for (const outcome of outcomes)
+          set(ended[outcome] ?? 0, String(shard.index), outcome);
+      }
+    },
+  );
+  counter(
+    "sluice_connections_closed_total",
+    "Opened connections by the close code that ended them; 1006 where no close frame did, 3xxx and 4xxx for codes of libraries and applications.",
+    ["code"],
+    (set) => {
+      for (const [code, closed] of sumCloseCodes(shards)) set(closed, code);
+    },
+  );
+  counter(
+    "sluice_messages_received_total",
+    "Messages from peers.",
+    ["shard"],
+    count("messagesIn"),
+  );
+  counter(
+    "sluice_messages_sent_total",
+    "Messages to peers.",
+    ["shard"],
+    count("messagesOut"),
+  );
+  counter(
+    "sluice_received_bytes_total",
+    "Bytes read from peers, framing included.",
+    ["shard"],
+    count("bytesIn"),
+  );
+  counter(
+    "sluice_sent_bytes_total",
+    "Payload given to send.",
+    ["shard"],
+    count("bytesOut"),
+  );
+  gauge(
+    "sluice_handlers_in_flight",
+    "Handlers that have begun and not settled.",
+    ["shard"],
+    count("handlers"),
+  );
+  gauge(
+    "sluice_shard_up",
+    "1 while the shard serves, accepting or not.",
+    ["shard"],
+    eachShard(({ state }) => (state.startsWith("serving") ? 1 : 0)),
+  );
+  gauge(
+    "sluice_shard_accepting",
+    "1 while the shard takes new sockets.",
+    ["shard"],
+    eachShard(({ state }) => (state === "serving.accepting" ? 1 : 0)),
+  );
+  gauge(
+    "sluice_shard_blocked",
+    "1 while the shard's event loop does not answer.",
+    ["shard"],
+    eachShard(({ isBlocked }) => (isBlocked ? 1 : 0)),
+  );
+  counter(
+    "sluice_shard_restarts_total",
+    "Times that the shard's thread was replaced.",
+    ["shard"],
+    count("restarts"),
+  );
+  gauge(
+    "sluice_event_loop_utilization_ratio",
+    "Share of time that the shard's event loop was busy lately.",
+    ["shard"],
+    count("utilization"),
+  );
+  gauge(
+    "sluice_event_loop_delay_p99_seconds",
+    "99th percentile of the event loop's delay over the last second; absent until it has been measured.",
+    ["shard"],
+    eachShard(({ counters }) =>
+      counters.get("heapBytes") === 0
+        ? undefined
+        : counters.get("loopDelayP99") * SECONDS_PER_MS,
+    ),
+  );
+  gauge(
+    "sluice_heap_used_bytes",
+    "JavaScript heap in use by the shard's thread; absent until it has been measured.",
+    ["shard"],
+    eachShard(({ counters }) => counters.get("heapBytes") || undefined),
+  );
+  gauge(
+    "sluice_shutdown_deadline_seconds",
+    "Time left of a shutdown under way; absent without one.",
+    [],
+    (set) => {
+      const { deadlineInMs } = server.stats();
+      if (deadlineInMs !== undefined) set(deadlineInMs * SECONDS_PER_MS);
+    },
+  );
+  counter(
+    "process_cpu_seconds_total",
+    "Processor time of the whole process.",
+    [],
+    (set) => {
+      const { user, system } = process.cpuUsage();
+      set((user + system) / MICROS_PER_SECOND);
+    },
+  );
+  gauge(
+    "process_resident_memory_bytes",
+    "Memory of the whole process.",
+    [],
+    (set) => set(process.memoryUsage.rss()),
+  );
+  gauge(
+    "process_start_time_seconds",
+    "When the process began, in Unix time.",
+    [],
+    (set) => set(Math.floor(Date.now() * SECONDS_PER_MS - process.uptime())),
+  );
+  return registry;
+}
+
+function sumCloseCodes(
+  shards: readonly InspectedShard[],
+): ReadonlyMap<string, number> {
+  const codes = new Map<string, number>();
+  for (const { counters } of shards)
+    for (const [code, closed] of counters.closeCodes.entries())
+      if (closed > 0) {
+        const label = labelOf(code);
+        codes.set(label, (codes.get(label) ?? 0) + closed);
+      }
+  return codes;
+}
+
+function labelOf(code: number): string {
+  if (code < FIRST_LIBRARY_CODE) return String(code);
+  return code < FIRST_APPLICATION_CODE ? "3xxx" : "4xxx";
+}

@@ -1,0 +1,142 @@
+/** What a list of connections can be sorted by. */
+export const sortKeys = [
+  "age",
+  "state",
+  "inState",
+  "path",
+  "address",
+  "messagesIn",
+  "messagesOut",
+  "bytesIn",
+  "bytesOut",
+  "buffered",
+] as const;
+export type SortKey = (typeof sortKeys)[number];
+
+/**
+ * Where a row stands in an order: its value, and its number among equals. The
+ * value does not change by the passing of time alone, so that a page can begin
+ * where the one before it ended.
+ */
+export interface SortPosition {
+  readonly value: string | number;
+  readonly number: number;
+}
+
+/** Which connections are wanted; all given conditions hold. */
+export interface ConnectionFilter {
+  /** A state or a parent of states: `open` is every `open.…`. */
+  readonly state?: string;
+  /** Start of the request path. */
+  readonly path?: string;
+  /** Start of the remote address. */
+  readonly address?: string;
+  readonly olderThanMs?: number;
+  readonly youngerThanMs?: number;
+}
+
+/** One page of connections, asked of every shard alike. */
+export interface PageQuery {
+  readonly filter: ConnectionFilter;
+  readonly sort: SortKey;
+  readonly isDescending: boolean;
+  /** Rows behind this one in the order asked for; undefined from the start. */
+  readonly after: SortPosition | undefined;
+  readonly limit: number;
+}
+
+/** One connection in a list. */
+export interface ConnectionRow {
+  readonly id: string;
+  /** Where it stands in the order that was asked for. */
+  readonly position: SortPosition;
+  readonly shard: number;
+  readonly state: string;
+  /** Empty until the request has been read. */
+  readonly path: string;
+  readonly remoteAddress: string;
+  /** Since it opened; since its state was entered where it has not. Milliseconds. */
+  readonly ageMs: number;
+  readonly inStateMs: number;
+  readonly messagesIn: number;
+  readonly messagesOut: number;
+  /** On the socket, framing included. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly bufferedBytes: number;
+  readonly handlersInFlight: number;
+}
+
+/** A page of one shard, or of all of them once merged. */
+export interface ConnectionPage {
+  readonly rows: readonly ConnectionRow[];
+  /** Connections that match, on all pages. */
+  readonly matching: number;
+}
+
+/** One connection, with what a list has no room for. */
+export interface ConnectionFacts extends ConnectionRow {
+  /** The request target, its query included. */
+  readonly url: string;
+  readonly subprotocol: string;
+  readonly isCompressed: boolean;
+  /** Of the request, in the order they came; what is secret has lost its value. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  /** Milliseconds until it is forced, once it is closing. */
+  readonly deadlineInMs: number | undefined;
+  /** What it was told, or told us, when it began to close. */
+  readonly goodbye: { readonly code: number; readonly reason: string } | null;
+}
+
+/** One transition of a followed connection. */
+export interface FollowedTransition {
+  readonly number: number;
+  /** Epoch milliseconds. */
+  readonly at: number;
+  readonly event: string;
+  readonly from: string | undefined;
+  readonly to: string;
+  readonly isFinal: boolean;
+  /** By name, parameters in parentheses. */
+  readonly actions: readonly string[];
+  /** In the state that was left, milliseconds. */
+  readonly spentMs: number;
+}
+
+/** Main asks, a shard answers once. */
+export type Inquiry =
+  | { readonly type: "page"; readonly query: PageQuery }
+  | { readonly type: "connection"; readonly number: number }
+  | {
+      readonly type: "close";
+      readonly number: number;
+      readonly code: number;
+      readonly reason: string;
+    }
+  /** From now on, or no longer, each transition of the connection is told. */
+  | {
+      readonly type: "follow";
+      readonly number: number;
+      readonly isFollowed: boolean;
+    }
+  /** Somebody looks, or nobody does any more: the costlier gauges are kept only then. */
+  | { readonly type: "watch"; readonly isWatched: boolean };
+
+/** What a shard finds; `undefined` where it has no such connection. */
+export interface Findings {
+  page: ConnectionPage;
+  connection: ConnectionFacts | undefined;
+  /** False when it is closing already. */
+  close: boolean | undefined;
+  follow: ConnectionFacts | undefined;
+  watch: undefined;
+}
+
+/**
+ * Compares two rows of a list; numbers decide among equals, so no two rows are
+ * equal and a page can begin behind any row.
+ */
+export function comparePositions(a: SortPosition, b: SortPosition): number {
+  if (a.value === b.value) return a.number - b.number;
+  return a.value < b.value ? -1 : 1;
+}
