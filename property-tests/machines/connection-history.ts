@@ -1,0 +1,125 @@
+import { delayNameOf, type Verb } from "./exploration.ts";
+
+/** What a connection's life came to so far: a summary, finite, of all that laws ask of the past. */
+export interface History {
+  /** The acceptance was written. */
+  readonly opened: boolean;
+  readonly refusals: number;
+  /** A shutdown was requested while it lived. */
+  readonly told: boolean;
+  /** Causes for which closing began. */
+  readonly closings: readonly string[];
+  readonly closeFrames: number;
+  /** Our close frame is in the kernel. */
+  readonly flushed: boolean;
+  /** What the peer did to end the conversation; the first thing counts. */
+  readonly peer: "silent" | "closed" | "violated";
+  /** We have ended TCP. */
+  readonly tcpEnded: number;
+  readonly congested: boolean;
+  readonly outcomes: readonly string[];
+  readonly releases: number;
+}
+
+export const unborn: History = {
+  opened: false,
+  refusals: 0,
+  told: false,
+  closings: [],
+  closeFrames: 0,
+  flushed: false,
+  peer: "silent",
+  tcpEnded: 0,
+  congested: false,
+  outcomes: [],
+  releases: 0,
+};
+
+/** Verbs after which the peer has something to read. */
+export const SENDING: ReadonlySet<string> = new Set([
+  "writeAcceptance",
+  "writeRefusal",
+  "sendPing",
+  "sayLastWord",
+  "sendCloseFrame",
+]);
+
+/** Counting ends at two: a third would break no other law. */
+const atMostTwo = (count: number): number => Math.min(count, 2);
+
+/** Adds an event, and what the machine did about it, to a history. */
+export function remember(
+  before: History,
+  { event, verbs }: { event: string; verbs: readonly Verb[] },
+): History {
+  return verbs.reduce(heed, hear(before, event));
+}
+
+/** The facts: what has happened, whether the machine cares or not. */
+function hear(before: History, event: string): History {
+  const { opened, peer, closeFrames, outcomes } = before;
+  if (outcomes.length > 0) return before;
+  const isSilent = opened && peer === "silent";
+  switch (event) {
+    case "shutdown.requested":
+      return { ...before, told: true };
+    case "buffer.flushed":
+      return { ...before, flushed: before.flushed || closeFrames > 0 };
+    case "peer.closed":
+      return isSilent ? { ...before, peer: "closed" } : before;
+    case "protocol.violated":
+      return isSilent ? { ...before, peer: "violated" } : before;
+    default:
+      return before;
+  }
+}
+
+/** The deeds. */
+function heed(before: History, { type, params }: Verb): History {
+  switch (type) {
+    case "writeAcceptance":
+      return { ...before, opened: true };
+    case "writeRefusal":
+      return { ...before, refusals: atMostTwo(before.refusals + 1) };
+    case "beginClosing":
+      return {
+        ...before,
+        closings: [...before.closings, String(params?.["cause"])].slice(0, 2),
+      };
+    case "sendCloseFrame":
+      return { ...before, closeFrames: atMostTwo(before.closeFrames + 1) };
+    case "endSocket":
+      return { ...before, tcpEnded: atMostTwo(before.tcpEnded + 1) };
+    case "announceCongestion":
+      return { ...before, congested: true };
+    case "announceRelief":
+      return { ...before, congested: false };
+    case "settle":
+      return {
+        ...before,
+        outcomes: [...before.outcomes, String(params?.["outcome"])].slice(0, 2),
+      };
+    case "release":
+      return { ...before, releases: atMostTwo(before.releases + 1) };
+    default:
+      return before;
+  }
+}
+
+/**
+ * The outcome that a history deserves, by the ledger's own definitions and
+ * without a look at the machine.
+ *
+ * @param event - What ended it: TCP's end, or a time that was up.
+ */
+export function deservedOutcome(history: History, event: string): string {
+  const { opened, flushed, peer, closeFrames } = history;
+  if (!opened) return "rejected";
+  if (flushed && peer === "closed") return "clean";
+  if (flushed && peer === "violated") return "unacknowledged";
+  if (event === "socket.closed") return "lost";
+  // Time was up. Whoever was never told goodbye has failed its heartbeat.
+  if (closeFrames === 0)
+    return delayNameOf(event) === "pongDeadline" ? "lost" : "none";
+  return flushed ? "unacknowledged" : "forced";
+}

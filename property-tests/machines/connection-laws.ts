@@ -1,0 +1,343 @@
+import {
+  deservedOutcome,
+  type History,
+  SENDING,
+} from "./connection-history.ts";
+import { delayNameOf, type LivedMove, say } from "./exploration.ts";
+
+type Lived = Omit<LivedMove<History>, "way">;
+
+/** A law over every move of every life. */
+export interface Law {
+  readonly name: string;
+  readonly holds: (move: Lived) => boolean;
+}
+
+const RANKS = ["upgrading", "open", "closing", "draining", "terminated"];
+
+/** How far a life has come. */
+const rankOf = (state: string): number =>
+  RANKS.indexOf(state.split(".")[0] as string);
+
+const isIn = (state: string, parent: string): boolean =>
+  state === parent || state.startsWith(`${parent}.`);
+
+const said = ({ verbs }: Lived): string => verbs.map(say).join(" ");
+
+const isArrival = ({ source, target }: Lived, state: string): boolean =>
+  target === state && source !== state;
+
+/** Who is to blame for a closing, by the fact that began it. */
+const CAUSES: Readonly<Record<string, string>> = {
+  "close.requested": "application",
+  "shutdown.requested": "shutdown",
+  "deadline.reached": "shutdown",
+  "buffer.exceeded": "congestion",
+  congestionDeadline: "congestion",
+  "peer.closed": "peer",
+  "protocol.violated": "protocol",
+};
+
+const REFUSALS: Readonly<Record<string, string>> = {
+  "upgrade.refused": "verdict",
+  "shutdown.requested": "shutting-down",
+  handshakeDeadline: "handshake-deadline",
+};
+
+const because = (
+  { event }: Lived,
+  causes: Readonly<Record<string, string>>,
+): string | undefined => causes[delayNameOf(event) ?? event];
+
+const ifThen = (premise: boolean, conclusion: () => boolean): boolean =>
+  !premise || conclusion();
+
+/** The laws of one connection, whatever arrives and in whatever order. */
+export const connectionLaws: readonly Law[] = [
+  {
+    name: "terminated is never left, and does nothing",
+    holds: (move) =>
+      ifThen(
+        move.source === "terminated",
+        () => move.isIgnored && move.target === "terminated",
+      ),
+  },
+  {
+    name: "a life goes forward only: upgrading, open, closing, draining, terminated",
+    holds: ({ source, target }) => rankOf(target) >= rankOf(source),
+  },
+  {
+    name: "every connection has exactly one outcome, known when it terminates and not before",
+    holds: ({ target, after }) =>
+      after.outcomes.length === (target === "terminated" ? 1 : 0),
+  },
+  {
+    name: "the outcome is settled before what the connection held is released, once, last of all",
+    holds: (move) =>
+      isArrival(move, "terminated")
+        ? move.after.releases === 1 &&
+          / ?settle\(\w+\) release$/.test(said(move))
+        : !said(move).includes("release"),
+  },
+  {
+    name: "the outcome is the one that the history deserves",
+    holds: (move) =>
+      ifThen(
+        isArrival(move, "terminated"),
+        () =>
+          move.after.outcomes[0] === deservedOutcome(move.after, move.event),
+      ),
+  },
+  {
+    name: "at most one close frame is sent, and none before open",
+    holds: ({ before, after }) =>
+      after.closeFrames <= 1 &&
+      ifThen(after.closeFrames > before.closeFrames, () => before.opened),
+  },
+  {
+    name: "nothing is sent to the peer after our close frame, nor once TCP was ended by us",
+    holds: ({ before, verbs }) => {
+      let isSealed = before.closeFrames > 0 || before.tcpEnded > 0;
+      return verbs.every(({ type }) => {
+        const isAllowed = !isSealed || !SENDING.has(type);
+        isSealed ||= type === "sendCloseFrame" || type === "endSocket";
+        return isAllowed;
+      });
+    },
+  },
+  {
+    name: "a connection drains from the moment its close frame is queued, and only then",
+    holds: ({ target, after }) =>
+      target === "terminated" ||
+      isIn(target, "draining") === (after.closeFrames === 1),
+  },
+  {
+    name: "whoever opens is answered, counted and announced, in this order, once",
+    holds: (move) =>
+      ifThen(
+        isArrival(move, "open.healthy") && isIn(move.source, "upgrading"),
+        () =>
+          move.event === "upgrade.accepted" &&
+          said(move) === "writeAcceptance countOpened announceOpened",
+      ) &&
+      ifThen(
+        /writeAcceptance|countOpened|announceOpened/.test(said(move)),
+        () => isIn(move.source, "upgrading") && isIn(move.target, "open"),
+      ),
+  },
+  {
+    name: "a handshake is answered once at most: accepted, or refused for the cause that it was",
+    holds: (move) =>
+      move.after.refusals + Number(move.after.opened) <= 1 &&
+      (isArrival(move, "upgrading.refusing")
+        ? said(move) === `writeRefusal(${because(move, REFUSALS)})`
+        : !said(move).includes("writeRefusal")),
+  },
+  {
+    name: "an accepted upgrade opens, and a refused one never does",
+    holds: (move) =>
+      move.source !== "upgrading.handshaking" ||
+      ((move.event === "upgrade.accepted") === isIn(move.target, "open") &&
+        ifThen(
+          because(move, REFUSALS) !== undefined,
+          () => move.target === "upgrading.refusing",
+        )),
+  },
+  {
+    name: "closing begins once, first of all, and for the cause that it was",
+    holds: (move) =>
+      isIn(move.source, "open") &&
+      rankOf(move.target) > rankOf("open") &&
+      move.target !== "terminated"
+        ? move.after.closings.length === 1 &&
+          said(move).startsWith(`beginClosing(${because(move, CAUSES)})`)
+        : !said(move).includes("beginClosing"),
+  },
+  {
+    name: "whoever is asked to close while open does",
+    holds: (move) =>
+      ifThen(
+        isIn(move.source, "open") &&
+          because(move, CAUSES) !== undefined &&
+          !isForeign(move),
+        () => !isIn(move.target, "open"),
+      ),
+  },
+  {
+    name: "handlers in flight are awaited whenever closing is entered, and it alone waits",
+    holds: (move) =>
+      isArrival(move, "closing")
+        ? said(move).endsWith("awaitHandlers")
+        : !said(move).includes("awaitHandlers"),
+  },
+  {
+    name: "a last word is said in a shutdown only, after closing began and before handlers are awaited",
+    holds: (move) =>
+      isArrival(move, "closing") && move.event === "shutdown.requested"
+        ? said(move) === "beginClosing(shutdown) sayLastWord awaitHandlers"
+        : !said(move).includes("sayLastWord"),
+  },
+  {
+    name: "whoever has waited for its handlers, or may wait no longer, says goodbye",
+    holds: (move) =>
+      ifThen(
+        move.source === "closing" &&
+          (delayNameOf(move.event) === "closingDeadline" ||
+            /^(handlers\.settled|buffer\.exceeded|deadline\.reached|peer\.closed|protocol\.violated)$/.test(
+              move.event,
+            )),
+        () => said(move) === "sendCloseFrame" && isIn(move.target, "draining"),
+      ),
+  },
+  {
+    name: "TCP is ended by us once both sides have said their last, and only then",
+    holds: ({ before, after, verbs, target }) =>
+      after.tcpEnded <= 1 &&
+      ifThen(
+        verbs.some(({ type }) => type === "endSocket"),
+        () => after.flushed && after.peer !== "silent",
+      ) &&
+      ifThen(
+        after.flushed && after.peer !== "silent" && target !== "terminated",
+        () => after.tcpEnded === 1,
+      ) &&
+      ifThen(before.tcpEnded === 1, () => verbs.every(isNotEnding)),
+  },
+  {
+    name: "a socket that dies ends the connection at once, whatever its state",
+    holds: ({ event, target }) =>
+      ifThen(event === "socket.closed", () => target === "terminated"),
+  },
+  {
+    name: "at the deadline nobody upgrades, is open or closes: whoever has said goodbye terminates, the others say it",
+    holds: ({ event, source, target }) =>
+      ifThen(event === "deadline.reached", () =>
+        isIn(source, "open") || source === "closing"
+          ? target === "draining.flushing"
+          : target === "terminated",
+      ),
+  },
+  {
+    name: "a shutdown leaves nobody open and no handshake undecided",
+    holds: ({ event, target }) =>
+      ifThen(
+        event === "shutdown.requested",
+        () => !isIn(target, "open") && target !== "upgrading.handshaking",
+      ),
+  },
+  {
+    name: "whoever is told to shut down on its way out goes on as it was, with its delay armed anew",
+    holds: (move) =>
+      ifThen(
+        move.event === "shutdown.requested" &&
+          move.source !== "upgrading.handshaking" &&
+          !isIn(move.source, "open") &&
+          move.source !== "terminated",
+        () =>
+          move.target === move.source &&
+          move.verbs.length === 0 &&
+          move.cancels === 1 &&
+          move.arms.length === 1,
+      ),
+  },
+  {
+    name: "a ping is sent to a silent peer, never while one is unanswered, never under congestion",
+    holds: (move) =>
+      move.source === "open.healthy" && move.event === "heartbeat.due"
+        ? said(move) === "sendPing" && move.target === "open.probing"
+        : !said(move).includes("sendPing"),
+  },
+  {
+    name: "a peer that responds is healthy again, and has done nothing else",
+    holds: (move) =>
+      ifThen(move.source === "open.probing", () =>
+        move.event === "peer.responded"
+          ? move.target === "open.healthy" && move.verbs.length === 0
+          : move.target !== "open.healthy",
+      ),
+  },
+  {
+    name: "a peer that does not answer a ping in time is lost",
+    holds: (move) =>
+      ifThen(
+        move.source === "open.probing" &&
+          delayNameOf(move.event) === "pongDeadline",
+        () => said(move) === "settle(lost) release",
+      ),
+  },
+  {
+    name: "congestion is announced when it begins and its relief when it ends, in turns",
+    holds: (move) =>
+      (isArrival(move, "open.congested")
+        ? move.event === "buffer.overflowed" &&
+          said(move) === "announceCongestion" &&
+          !move.before.congested
+        : !said(move).includes("announceCongestion")) &&
+      (move.source === "open.congested" &&
+      isIn(move.target, "open") &&
+      !move.isIgnored
+        ? move.event === "buffer.drained" &&
+          said(move) === "announceRelief" &&
+          move.before.congested
+        : !said(move).includes("announceRelief")),
+  },
+  {
+    name: "whoever overflows while open is congested, and is healthy again once drained",
+    holds: ({ source, event, target }) =>
+      ifThen(
+        isIn(source, "open") && event === "buffer.overflowed",
+        () => target === "open.congested",
+      ) &&
+      ifThen(
+        source === "open.congested" && event === "buffer.drained",
+        () => target === "open.healthy",
+      ),
+  },
+  {
+    name: "whoever has heard the peer's close frame never waits for it",
+    holds: ({ target, after }) =>
+      ifThen(
+        after.peer === "closed" && target !== "terminated",
+        () =>
+          target === "draining.answering" || target === "draining.concluding",
+      ),
+  },
+  {
+    name: "whoever cannot read the peer any more never waits for its close frame",
+    holds: ({ target, after }) =>
+      ifThen(
+        after.peer === "violated" && target !== "terminated",
+        () => target === "draining.failing" || target === "draining.hangingUp",
+      ),
+  },
+  {
+    name: "whoever waits for the peer's close frame alone has flushed its own, and knows",
+    holds: ({ target, after }) =>
+      ifThen(
+        isIn(target, "draining") && after.peer === "silent",
+        () =>
+          target ===
+          (after.flushed ? "draining.awaiting" : "draining.flushing"),
+      ),
+  },
+  {
+    name: "leaving a state stops its delay, entering one arms its own, and nothing else does",
+    holds: ({ source, target, isIgnored, cancels, arms }) =>
+      isIgnored
+        ? cancels === 0 && arms.length === 0
+        : cancels === (isLasting(source) ? 0 : 1) &&
+          arms.length === (isLasting(target) ? 0 : 1),
+  },
+];
+
+/** The states in which a connection may stay for ever. */
+export const isLasting = (state: string): boolean =>
+  state === "open.healthy" || state === "terminated";
+
+/** A delay that another state has armed. */
+function isForeign({ source, event }: Lived): boolean {
+  return delayNameOf(event) !== undefined && !event.endsWith(`.${source}`);
+}
+
+const isNotEnding = ({ type }: { type: string }): boolean =>
+  type !== "endSocket";

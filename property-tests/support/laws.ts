@@ -1,0 +1,81 @@
+/* oxlint-disable vitest/valid-title, vitest/valid-expect, vitest/expect-expect -- the law's name is the title, its report the message */
+import * as fc from "fast-check";
+import { expect, it } from "vitest";
+
+const environment = process.env;
+
+const runsWanted = numberFrom("SLUICE_PROPERTY_RUNS");
+const path = environment["SLUICE_PROPERTY_PATH"];
+const replayPath = environment["SLUICE_PROPERTY_REPLAY_PATH"];
+
+/** Where the random runs of this process start; given, or drawn and printed. */
+export const seed = numberFrom("SLUICE_PROPERTY_SEED") ?? drawSeed();
+
+/** How much a law is tried when nobody asks for more. */
+export interface LawOptions {
+  /** Runs within `npm test`; `--runs` replaces it. */
+  readonly runs: number;
+}
+
+/**
+ * A law as a test of its own: tried with random input, within bounds, or as
+ * often as `npm run test:properties -- --runs` says. A failure names the
+ * command that replays its smallest counterexample.
+ *
+ * @param name - The law, as a sentence.
+ * @param property - What fast-check is to refute.
+ * @throws Error from within the test, with the counterexample.
+ */
+export function law<Ts>(
+  name: string,
+  property: fc.IRawProperty<Ts>,
+  { runs }: LawOptions,
+): void {
+  it(
+    name,
+    async () => {
+      const details = await fc.check(property, {
+        numRuns: runsWanted ?? runs,
+        seed,
+        ...(path !== undefined && { path, endOnFailure: true }),
+      });
+      const message = (await fc.asyncDefaultReportMessage(details)) ?? "";
+      expect(
+        details.failed,
+        `${message}\n\n${replayCommand(name, details, message)}`,
+      ).toBe(false);
+    },
+    // Asked for more runs, a law takes the time that they take.
+    runsWanted === undefined ? 30_000 : 0,
+  );
+}
+
+/** What `fc.commands` needs to replay a sequence that was shrunk. */
+export function replay(): { replayPath?: string } {
+  return replayPath === undefined ? {} : { replayPath };
+}
+
+function replayCommand(
+  name: string,
+  details: { seed: number; counterexamplePath: string | null },
+  message: string,
+): string {
+  const shrunk = /replayPath="([^"]+)"/.exec(message)?.[1];
+  return [
+    "Replay it with: npm run test:properties --",
+    `--seed ${details.seed} --path ${details.counterexamplePath ?? "0"}`,
+    ...(shrunk === undefined ? [] : [`--replay-path ${shrunk}`]),
+    `--law ${JSON.stringify(name)}`,
+  ].join(" ");
+}
+
+function numberFrom(name: string): number | undefined {
+  const value = environment[name];
+  return value === undefined ? undefined : Number(value);
+}
+
+function drawSeed(): number {
+  const drawn = Math.floor(Math.random() * 0x7fff_ffff);
+  console.log(`properties start from seed ${drawn}`);
+  return drawn;
+}
