@@ -70,7 +70,8 @@ function readOpen(connection: LiveConnection, chunk: Buffer): void {
   if (read === chunk.length) return;
   const engine = receiver ?? attachReceiver(connection, {});
   engine.write(read === 0 ? chunk : chunk.subarray(read));
-  if (engine.writableLength > 0) connection.socket.pause();
+  // Only an engine that asked for the pause says when it is over.
+  if (engine.writableNeedDrain) connection.socket.pause();
 }
 
 function onData(this: Owned, chunk: Buffer): void {

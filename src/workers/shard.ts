@@ -47,7 +47,6 @@ export default async function runShard(task: ShardTask): Promise<ShardTotals> {
   await shard.terminated;
   heartbeat.stop();
   beat.stop();
-  context.inspection.stop();
   port.close();
   return {
     shard: task.shard,
@@ -92,8 +91,6 @@ class Shard {
         return this.#context.admissions?.answer(message.id, message.isAdmitted);
       case "tls":
         return this.#reloadTls(message);
-      case "inspect":
-        return this.#context.inspection.take(message.id, message.inquiry);
     }
   }
 
