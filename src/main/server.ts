@@ -1,7 +1,5 @@
 import { channel } from "node:diagnostics_channel";
 import { type ActorRefFrom, createActor } from "xstate";
-import { Admin } from "../admin/admin.ts";
-import type { AdminAddress } from "../admin/listen.ts";
 import { type Config, resolveConfig, type ServerOptions } from "../config.ts";
 import { SluiceError } from "../errors.ts";
 import { type ServerDelay, serverMachine } from "../machines/server.ts";
@@ -72,7 +70,6 @@ class Server implements SluiceServer, ShardOwner {
   );
   readonly shards: readonly Shard[];
   tls: TlsMaterial | undefined;
-  #admin: Admin | undefined;
   readonly #acceptor: Acceptor;
   readonly #listener: Listener;
   readonly #actor: ActorRefFrom<typeof serverMachine>;
@@ -118,8 +115,6 @@ class Server implements SluiceServer, ShardOwner {
     const serving = this.shards.map((shard) => shard.nextServing());
     for (const shard of this.shards) shard.start();
     try {
-      // First, so that a slow start can be watched.
-      if (this.config.admin) this.#admin = await Admin.open(this);
       await Promise.all(serving);
       await this.#listener.listen();
     } catch (error) {
@@ -150,22 +145,6 @@ class Server implements SluiceServer, ShardOwner {
 
   get address(): ServerAddress {
     return this.#listener.address;
-  }
-
-  get adminAddress(): AdminAddress | undefined {
-    return this.#admin?.address;
-  }
-
-  get machineState(): string {
-    return stateName(this.#actor.getSnapshot().value);
-  }
-
-  get shutdownReason(): string {
-    return this.#reason;
-  }
-
-  get shutdownElapsedMs(): number {
-    return monotonicNow() - this.#startedClosingAt;
   }
 
   get terminated(): Promise<ShutdownReport> {
@@ -215,6 +194,7 @@ class Server implements SluiceServer, ShardOwner {
   }
 
   force(): void {
+    if (this.state === "terminated") return;
     if (this.#shutdown === undefined) void this.shutdown({ reason: "force()" });
     this.#deadline = Math.min(this.#deadline, monotonicNow());
     this.#actor.send({ type: "deadline.reached" });
@@ -324,10 +304,6 @@ class Server implements SluiceServer, ShardOwner {
             error: message.error,
           });
         return undefined;
-      case "inspected":
-        return this.#admin?.answered(message.id, message.findings);
-      case "followed":
-        return this.#admin?.followed(message.transition, shard.index);
       case "ready":
         return undefined;
     }
@@ -336,7 +312,6 @@ class Server implements SluiceServer, ShardOwner {
   shardLost(shard: Shard, _crashed: number): void {
     this.#desk.forget(shard.index);
     this.#drains.forget(shard.index);
-    this.#admin?.shardLost(shard.index);
   }
 
   shardFailed(_shard: Shard, cause: SluiceError): void {
@@ -405,15 +380,8 @@ class Server implements SluiceServer, ShardOwner {
   #completeReport(): void {
     this.#listener.suspend();
     this.#watch.stop();
-    const failure = this.#failure;
-    const report = failure === undefined ? this.#describeEnd() : undefined;
-    const settle = (): void => {
-      if (report === undefined) this.#report.reject(failure);
-      else this.#report.resolve(report);
-    };
-    // Whoever watches gets the report before the process may end.
-    if (this.#admin === undefined) settle();
-    else void this.#admin.end(report).then(settle);
+    if (this.#failure !== undefined) this.#report.reject(this.#failure);
+    else this.#report.resolve(this.#describeEnd());
   }
 
   #describeEnd(): ShutdownReport {

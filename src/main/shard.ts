@@ -124,11 +124,13 @@ export class Shard {
     this.#farewell = farewell;
     // One that waits to be replaced has nothing to close.
     clearTimeout(this.#restart);
-    this.#actor?.send({ type: "shutdown.requested" });
+    if (this.state !== "terminated")
+      this.#actor?.send({ type: "shutdown.requested" });
   }
 
   tell(event: Exclude<ShardEvent, { type: "shutdown.requested" }>): void {
-    this.#actor?.send(event);
+    // XState prints a warning about what a stopped actor is sent.
+    if (this.state !== "terminated") this.#actor?.send(event);
   }
 
   /** Resolves when it serves again. */
