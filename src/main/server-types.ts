@@ -1,3 +1,4 @@
+import type { AdminAddress } from "../admin/listen.ts";
 import type { Config } from "../config.ts";
 import type { Drain, DrainTarget } from "./drain.ts";
 import type { ServerAddress } from "./listener.ts";
@@ -53,6 +54,8 @@ export interface SluiceServer {
   readonly ready: boolean;
   /** Where it listens; the port is the real one, also when 0 was asked for. */
   readonly address: ServerAddress;
+  /** Where the inspector is reached; undefined when it is off. */
+  readonly adminAddress: AdminAddress | undefined;
   readonly config: Config;
   /** Settles when the server has ended, for whatever reason. Rejects with the cause when shards cannot be started any more. */
   readonly terminated: Promise<ShutdownReport>;

@@ -1,5 +1,7 @@
 import { channel } from "node:diagnostics_channel";
 import { type ActorRefFrom, createActor } from "xstate";
+import { Admin } from "../admin/admin.ts";
+import type { AdminAddress } from "../admin/listen.ts";
 import { type Config, resolveConfig, type ServerOptions } from "../config.ts";
 import { SluiceError } from "../errors.ts";
 import { type ServerDelay, serverMachine } from "../machines/server.ts";
@@ -70,6 +72,7 @@ class Server implements SluiceServer, ShardOwner {
   );
   readonly shards: readonly Shard[];
   tls: TlsMaterial | undefined;
+  #admin: Admin | undefined;
   readonly #acceptor: Acceptor;
   readonly #listener: Listener;
   readonly #actor: ActorRefFrom<typeof serverMachine>;
@@ -115,6 +118,8 @@ class Server implements SluiceServer, ShardOwner {
     const serving = this.shards.map((shard) => shard.nextServing());
     for (const shard of this.shards) shard.start();
     try {
+      // First, so that a slow start can be watched.
+      if (this.config.admin) this.#admin = await Admin.open(this);
       await Promise.all(serving);
       await this.#listener.listen();
     } catch (error) {
@@ -145,6 +150,22 @@ class Server implements SluiceServer, ShardOwner {
 
   get address(): ServerAddress {
     return this.#listener.address;
+  }
+
+  get adminAddress(): AdminAddress | undefined {
+    return this.#admin?.address;
+  }
+
+  get machineState(): string {
+    return stateName(this.#actor.getSnapshot().value);
+  }
+
+  get shutdownReason(): string {
+    return this.#reason;
+  }
+
+  get shutdownElapsedMs(): number {
+    return monotonicNow() - this.#startedClosingAt;
   }
 
   get terminated(): Promise<ShutdownReport> {
@@ -304,6 +325,10 @@ class Server implements SluiceServer, ShardOwner {
             error: message.error,
           });
         return undefined;
+      case "inspected":
+        return this.#admin?.answered(message.id, message.findings);
+      case "followed":
+        return this.#admin?.followed(message.transition, shard.index);
       case "ready":
         return undefined;
     }
@@ -312,6 +337,7 @@ class Server implements SluiceServer, ShardOwner {
   shardLost(shard: Shard, _crashed: number): void {
     this.#desk.forget(shard.index);
     this.#drains.forget(shard.index);
+    this.#admin?.shardLost(shard.index);
   }
 
   shardFailed(_shard: Shard, cause: SluiceError): void {
@@ -380,8 +406,15 @@ class Server implements SluiceServer, ShardOwner {
   #completeReport(): void {
     this.#listener.suspend();
     this.#watch.stop();
-    if (this.#failure !== undefined) this.#report.reject(this.#failure);
-    else this.#report.resolve(this.#describeEnd());
+    const failure = this.#failure;
+    const report = failure === undefined ? this.#describeEnd() : undefined;
+    const settle = (): void => {
+      if (report === undefined) this.#report.reject(failure);
+      else this.#report.resolve(report);
+    };
+    // Whoever watches gets the report before the process may end.
+    if (this.#admin === undefined) settle();
+    else void this.#admin.end(report).then(settle);
   }
 
   #describeEnd(): ShutdownReport {

@@ -66,6 +66,8 @@ export class LiveConnection
   compressor: Compressor | null = null;
   readonly inbox: Inbox;
   rateLimiter: RateLimiter | null = null;
+  messagesIn = 0;
+  messagesOut = 0;
 
   /** Absolute, monotonic: no state before `terminated` outlasts it. */
   deadline = Infinity;
@@ -146,6 +148,7 @@ export class LiveConnection
       outgoing.frame(isBinary ? OPCODE.binary : OPCODE.text, payload);
     else this.compressor.send(payload, isBinary);
     shard.counters.countMessageOut(payload.length);
+    this.messagesOut++;
     const buffered = this.bufferedBytes;
     if (buffered <= shard.config.highWaterMarkBytes) return "sent";
     if (buffered > shard.config.maxBufferedBytes) this.#judgeBuffer(buffered);
@@ -188,6 +191,7 @@ export class LiveConnection
     if (!this.has("open")) return;
     const { shard, rateLimiter } = this;
     shard.counters.countMessageIn();
+    this.messagesIn++;
     const isAllowed =
       rateLimiter === null || rateLimiter.take(data.length, shard.clock.now());
     if (isAllowed) this.inbox.take(data, isBinary);

@@ -24,6 +24,7 @@ import {
 } from "./handshake/remote-address.ts";
 import type { UpgradePolicy } from "./handshake/upgrade.ts";
 import { Hooks } from "./hooks.ts";
+import { Inspection } from "./inspection.ts";
 import { LifecycleRunner } from "./lifecycle-runner.ts";
 import { WriteJoiner } from "./outgoing.ts";
 import { attachSocket } from "./reception.ts";
@@ -37,6 +38,8 @@ export class ShardContext {
   readonly clock: Clock;
   readonly counters: ShardCounters;
   readonly hooks: Hooks;
+  /** Answers what the inspector asks; idle while nobody looks. */
+  readonly inspection: Inspection;
   readonly joiner = new WriteJoiner();
   readonly registry = new Registry();
   readonly runner: LifecycleRunner<ConnectionEventType, LiveConnection>;
@@ -65,6 +68,7 @@ export class ShardContext {
     this.#shard = task.shard;
     this.#post = post;
     this.#forwarded = new Set(task.forwarded);
+    this.inspection = new Inspection(this, task.shard, post);
     this.hooks = new Hooks(handlers, (connection, hook, error) => {
       this.reportHookFailure(connection, hook, error);
       // RFC 6455, 7.4.1: the server met a condition that kept it from going on.
@@ -76,7 +80,7 @@ export class ShardContext {
       actions: connectionActions,
       delays: connectionDelays,
       clock,
-      observe: (_connection, _event, source, target, edge, spentMs) => {
+      observe: (connection, event, source, target, edge, spentMs, actions) => {
         const { states, edges } = this.counters;
         if (source !== undefined) {
           (states[source.index] as number) -= 1;
@@ -84,6 +88,14 @@ export class ShardContext {
         }
         if (!target.isFinal) (states[target.index] as number) += 1;
         (edges[edge] as number) += 1;
+        if (this.inspection.isFollowing)
+          this.inspection.observe(connection, {
+            event,
+            source,
+            target,
+            spentMs,
+            actions,
+          });
       },
     });
     const { origins, trustedProxies, maxConnectionsPerAddress } = this.config;

@@ -47,6 +47,7 @@ export default async function runShard(task: ShardTask): Promise<ShardTotals> {
   await shard.terminated;
   heartbeat.stop();
   beat.stop();
+  context.inspection.stop();
   port.close();
   return {
     shard: task.shard,
@@ -91,6 +92,8 @@ class Shard {
         return this.#context.admissions?.answer(message.id, message.isAdmitted);
       case "tls":
         return this.#reloadTls(message);
+      case "inspect":
+        return this.#context.inspection.take(message.id, message.inquiry);
     }
   }
 
