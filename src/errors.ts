@@ -11,7 +11,10 @@ export type SluiceErrorCode =
   | "ERR_SLUICE_TLS"
   | "ERR_SLUICE_CLOSE_CODE"
   | "ERR_SLUICE_CLOSE_REASON"
-  | "ERR_SLUICE_MESSAGE";
+  | "ERR_SLUICE_MESSAGE"
+  | "ERR_SLUICE_TOPIC"
+  | "ERR_SLUICE_TOPIC_LIMIT"
+  | "ERR_SLUICE_PAYLOAD";
 
 /**
  * The one error class of the public interface: a stable `code`, a message that

@@ -21,6 +21,56 @@ export interface ConnectionRequest {
  */
 export type SendStatus = "sent" | "congested" | "closed";
 
+/**
+ * What became of a publication: `sent` (go on), `congested` (taken, but you
+ * publish faster than the other threads pass on: wait for `published()`),
+ * `refused` (nobody gets it: `maxPublishBacklogBytes` is reached), or `closed`
+ * (nobody gets it: the connection that publishes has ended).
+ */
+export type PublishStatus = "sent" | "congested" | "refused" | "closed";
+
+/**
+ * What a topic's messages do for a subscriber that reads too slowly: `close`
+ * lets the congestion rules of the connection decide, which end it with 1013
+ * in the end; `drop` leaves messages out until it has caught up.
+ */
+export type WhenCongested = "close" | "drop";
+
+export interface SubscribeOptions {
+  /** `close` by default. Given again for a topic, it replaces what was given. */
+  readonly whenCongested?: WhenCongested;
+}
+
+export interface PublishOptions {
+  /** Bytes as text when `false`, a string as binary when `true`; as it is given otherwise. */
+  readonly isBinary?: boolean;
+}
+
+/** How many messages of a topic a subscriber has missed. */
+export interface DroppedMessages {
+  readonly topic: string;
+  readonly messages: number;
+}
+
+/** One shard's thread, for what handlers do outside of any connection. */
+export interface HandlerShard {
+  /** Its number, from 0. */
+  readonly index: number;
+  /**
+   * Sends a message to every subscriber of a topic, on every shard and
+   * instance.
+   *
+   * @throws SluiceError `ERR_SLUICE_TOPIC`, `ERR_SLUICE_PAYLOAD`, `ERR_SLUICE_MESSAGE`.
+   */
+  publish(
+    topic: string,
+    data: string | ArrayBuffer | ArrayBufferView,
+    options?: PublishOptions,
+  ): PublishStatus;
+  /** Resolves when this thread's publications are no longer congested. */
+  published(): Promise<void>;
+}
+
 /** One open WebSocket connection, as handlers see it. */
 export interface Connection<Data = unknown> {
   /** Unique in this process. */
@@ -50,6 +100,36 @@ export interface Connection<Data = unknown> {
     data: string | ArrayBuffer | ArrayBufferView,
     isBinary?: boolean,
   ): SendStatus;
+  /** What it subscribes to. */
+  readonly topics: ReadonlySet<string>;
+  /** Messages of topics that were left out because it was congested. */
+  readonly droppedMessages: number;
+  /**
+   * Subscribes to a topic until `unsubscribe`, or until the connection ends.
+   * It counts at once, for publishers on every shard.
+   *
+   * @returns false when the connection is not open, and nothing was done
+   * @throws SluiceError `ERR_SLUICE_TOPIC` for a name that cannot be one,
+   *   `ERR_SLUICE_TOPIC_LIMIT` for one more than `maxTopicsPerConnection`.
+   */
+  subscribe(topic: string, options?: SubscribeOptions): boolean;
+  /** @returns whether it did subscribe to the topic */
+  unsubscribe(topic: string): boolean;
+  /**
+   * Sends a message to the other subscribers of a topic, on every shard and
+   * instance. The connection need not subscribe to it. From one connection to
+   * one topic, order is kept.
+   *
+   * @param options - `includeSelf`: to this connection too, if it subscribes.
+   * @throws SluiceError `ERR_SLUICE_TOPIC`, `ERR_SLUICE_PAYLOAD`, `ERR_SLUICE_MESSAGE`.
+   */
+  publish(
+    topic: string,
+    data: string | ArrayBuffer | ArrayBufferView,
+    options?: PublishOptions & { readonly includeSelf?: boolean },
+  ): PublishStatus;
+  /** Resolves when this thread's publications are no longer congested. */
+  published(): Promise<void>;
   /** Resolves when the connection is no longer congested, or has ended. */
   drained(): Promise<void>;
   /**
@@ -93,6 +173,8 @@ type Later<Value> = Value | Promise<Value>;
  * the worker threads: one instance of the module on each shard.
  */
 export interface Handlers<Data = unknown> {
+  /** Once on each shard, before its first connection: keep `shard` to publish outside of connections. The shard serves when it has resolved. */
+  started?(shard: HandlerShard): Later<void>;
   /** Accepts (also by returning nothing) or refuses an upgrade. Bounded by the handshake deadline; `signal` fires when it is too late. */
   authorize?(
     request: ConnectionRequest,
@@ -108,6 +190,14 @@ export interface Handlers<Data = unknown> {
     connection: Connection<Data>,
     data: Buffer,
     isBinary: boolean,
+  ): Later<void>;
+  /**
+   * Messages were left out for a subscriber that was congested (see
+   * {@link SubscribeOptions}), and it has caught up: time for a fresh state.
+   */
+  dropped?(
+    connection: Connection<Data>,
+    missed: readonly DroppedMessages[],
   ): Later<void>;
   /** A shutdown or drain has reached the connection: say a last word. */
   draining?(connection: Connection<Data>): Later<void>;

@@ -25,8 +25,14 @@ export type {
   Connection,
   ConnectionEnd,
   ConnectionRequest,
+  DroppedMessages,
   Handlers,
+  HandlerShard,
+  PublishOptions,
+  PublishStatus,
   SendStatus,
+  SubscribeOptions,
+  WhenCongested,
 } from "./handlers.ts";
 export { outcomes } from "./machines/connection.ts";
 export type { Outcome } from "./machines/connection.ts";

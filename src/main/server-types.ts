@@ -1,5 +1,6 @@
 import type { AdminAddress } from "../admin/listen.ts";
 import type { Config } from "../config.ts";
+import type { PublishOptions, PublishStatus } from "../handlers.ts";
 import type { Drain, DrainTarget } from "./drain.ts";
 import type { ServerAddress } from "./listener.ts";
 import type { Ledger, ShutdownReport } from "./report.ts";
@@ -18,6 +19,8 @@ export interface ShardStats {
   connections: number;
   messagesIn: number;
   messagesOut: number;
+  /** Messages of topics left out for subscribers that were congested. */
+  messagesDropped: number;
   bytesIn: number;
   bytesOut: number;
   handlersInFlight: number;
@@ -72,6 +75,22 @@ export interface SluiceServer {
   force(): void;
   /** Calls a shutdown off: connections not yet told stay, accepting resumes. False when it is too late. */
   callOff(): boolean;
+  /**
+   * Sends a message to every subscriber of a topic, on every shard and
+   * instance.
+   *
+   * @returns `congested` when the shards pass on more slowly than is published:
+   *   wait for `published()`; `refused` when `maxPublishBacklogBytes` is reached
+   *   and nobody gets it
+   * @throws SluiceError `ERR_SLUICE_TOPIC`, `ERR_SLUICE_PAYLOAD`, `ERR_SLUICE_MESSAGE`.
+   */
+  publish(
+    topic: string,
+    data: string | ArrayBuffer | ArrayBufferView,
+    options?: PublishOptions,
+  ): PublishStatus;
+  /** Resolves when what main has published is no longer congested. */
+  published(): Promise<void>;
   /**
    * Closes some connections, or all, and goes on running.
    *

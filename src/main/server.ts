@@ -4,6 +4,7 @@ import { Admin } from "../admin/admin.ts";
 import type { AdminAddress } from "../admin/listen.ts";
 import { type Config, resolveConfig, type ServerOptions } from "../config.ts";
 import { SluiceError } from "../errors.ts";
+import type { PublishOptions, PublishStatus } from "../handlers.ts";
 import { type ServerDelay, serverMachine } from "../machines/server.ts";
 import { stateName } from "../machines/transition-table.ts";
 import { channels } from "../protocol/channels.ts";
@@ -13,6 +14,7 @@ import type {
   ShardMessage,
   TlsMaterial,
 } from "../protocol/messages.ts";
+import type { Sendable } from "../topics/payload.ts";
 import { Acceptor } from "./acceptor.ts";
 import { AdmissionDesk } from "./admission-desk.ts";
 import { type Drain, Drains, type DrainTarget } from "./drain.ts";
@@ -36,6 +38,7 @@ import type {
 import { Shard, type ShardOwner } from "./shard.ts";
 import { describeShard, sumStates } from "./stats.ts";
 import { readTlsMaterial } from "./tls-material.ts";
+import { TopicRouter } from "./topics/topic-router.ts";
 import { watchShards } from "./watch.ts";
 
 /**
@@ -79,6 +82,7 @@ class Server implements SluiceServer, ShardOwner {
   readonly #desk: AdmissionDesk;
   readonly #watch: { stop(): void };
   readonly #drains = new Drains();
+  readonly #topics: TopicRouter;
   readonly #report = Promise.withResolvers<ShutdownReport>();
   /** Of the shutdown under way. */
   #shutdown:
@@ -97,6 +101,7 @@ class Server implements SluiceServer, ShardOwner {
       { length: config.workers },
       (_, index) => new Shard(index, this),
     );
+    this.#topics = new TopicRouter(config, this.shards);
     this.#acceptor = new Acceptor(config, this.shards);
     this.#listener = new Listener(config, (socket) =>
       this.#acceptor.accept(socket),
@@ -146,6 +151,10 @@ class Server implements SluiceServer, ShardOwner {
 
   get isStopping(): boolean {
     return this.#failure !== undefined || !this.isReady;
+  }
+
+  get topicTable(): SharedArrayBuffer {
+    return this.#topics.table.buffer;
   }
 
   get address(): ServerAddress {
@@ -235,6 +244,18 @@ class Server implements SluiceServer, ShardOwner {
     for (const shard of this.shards)
       if (shard.state === "terminated") shard.start();
     return true;
+  }
+
+  publish(
+    topic: string,
+    data: Sendable,
+    options: PublishOptions = {},
+  ): PublishStatus {
+    return this.#topics.publish(topic, data, options);
+  }
+
+  published(): Promise<void> {
+    return this.#topics.published();
   }
 
   drain({ shard, deadlineMs, ...filter }: DrainTarget = {}): Drain {
@@ -330,7 +351,11 @@ class Server implements SluiceServer, ShardOwner {
       case "followed":
         return this.#admin?.followed(message.transition, shard.index);
       case "ready":
-        return undefined;
+        return this.#topics.connect(shard);
+      case "interest":
+      case "published":
+      case "taken":
+        return this.#topics.take(shard, message);
     }
   }
 
@@ -338,6 +363,7 @@ class Server implements SluiceServer, ShardOwner {
     this.#desk.forget(shard.index);
     this.#drains.forget(shard.index);
     this.#admin?.shardLost(shard.index);
+    this.#topics.forget(shard.index);
   }
 
   shardFailed(_shard: Shard, cause: SluiceError): void {

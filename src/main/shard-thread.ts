@@ -58,8 +58,8 @@ export class ShardThread {
     this.ended = this.#follow(run, pool);
   }
 
-  post(message: MainMessage): void {
-    this.port.postMessage(message);
+  post(message: MainMessage, transfer: MessagePort[] = []): void {
+    this.port.postMessage(message, transfer);
   }
 
   /** The last resort: ends the thread, whatever it does. */

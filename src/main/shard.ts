@@ -1,5 +1,6 @@
 import { channel } from "node:diagnostics_channel";
 import type { Socket } from "node:net";
+import type { MessagePort } from "node:worker_threads";
 import { createActor, type ActorRefFrom } from "xstate";
 import type { Config } from "../config.ts";
 import { SluiceError } from "../errors.ts";
@@ -35,6 +36,8 @@ export interface ShardOwner {
   readonly tls: TlsMaterial | undefined;
   readonly isReady: boolean;
   readonly forwarded: readonly string[];
+  /** What the shards share to know of each other's subscribers. */
+  readonly topicTable: SharedArrayBuffer;
   /** The server takes no part in this shard's life any more: it is not to be replaced. */
   readonly isStopping: boolean;
   shardChanged(shard: Shard): void;
@@ -92,11 +95,12 @@ export class Shard {
   /** Starts its thread. */
   start(): void {
     this.#farewell = undefined;
-    const { config, tls, isReady, forwarded } = this.#owner;
+    const { config, tls, isReady, forwarded, topicTable } = this.#owner;
     const task: Omit<ShardTask, "port"> = {
       shard: this.index,
       counters: this.counters.buffer,
       config,
+      topics: topicTable,
       tls,
       isReady,
       forwarded,
@@ -140,8 +144,8 @@ export class Shard {
     return this.#serving.promise;
   }
 
-  post(message: MainMessage): void {
-    if (this.state !== "terminated") this.#thread?.post(message);
+  post(message: MainMessage, transfer?: MessagePort[]): void {
+    if (this.state !== "terminated") this.#thread?.post(message, transfer);
   }
 
   /** Hands a fresh socket to its thread. */

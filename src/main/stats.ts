@@ -17,6 +17,7 @@ export function describeShard(shard: Shard): ShardStats {
     connections: counters.live,
     messagesIn: counters.get("messagesIn"),
     messagesOut: counters.get("messagesOut"),
+    messagesDropped: counters.get("messagesDropped"),
     bytesIn: counters.get("bytesIn"),
     bytesOut: counters.get("bytesOut"),
     handlersInFlight: counters.get("handlers"),

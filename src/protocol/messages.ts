@@ -2,6 +2,7 @@ import type { MessagePort } from "node:worker_threads";
 import type { Socket } from "node:net";
 import type { Config } from "../config.ts";
 import type { Findings, FollowedTransition, Inquiry } from "./inspection.ts";
+import type { PeerPort, TopicMessage } from "./topics.ts";
 
 /** Which connections a drain is aimed at; all given conditions hold. */
 export interface DrainFilter {
@@ -45,7 +46,9 @@ export type MainMessage =
   | { type: "readiness"; isReady: boolean }
   | { type: "admission"; id: number; isAdmitted: boolean }
   | { type: "tls"; tls: TlsMaterial }
-  | { type: "inspect"; id: number; inquiry: Inquiry };
+  | { type: "inspect"; id: number; inquiry: Inquiry }
+  | { type: "peer"; peer: PeerPort }
+  | TopicMessage;
 
 /** Shard to main. */
 export type ShardMessage =
@@ -60,7 +63,10 @@ export type ShardMessage =
   /** The answer to the inquiry with that id. */
   | { type: "inspected"; id: number; findings: Findings[Inquiry["type"]] }
   | { type: "followed"; transition: FollowedTransition }
-  | { type: "diagnostic"; channel: string; message: Record<string, unknown> };
+  | { type: "diagnostic"; channel: string; message: Record<string, unknown> }
+  /** The shard has its first subscriber to a topic, or no more; told where there is a cluster. */
+  | { type: "interest"; topic: string; isWanted: boolean }
+  | TopicMessage;
 
 export interface TlsMaterial {
   key: string;
@@ -73,6 +79,8 @@ export interface ShardTask {
   port: MessagePort;
   counters: SharedArrayBuffer;
   config: Config;
+  /** The table of topics, which all threads share. */
+  topics: SharedArrayBuffer;
   tls: TlsMaterial | undefined;
   isReady: boolean;
   /** Diagnostics channels that have a subscriber in main; the rest stays in the thread. */

@@ -27,6 +27,8 @@ const names = [
   "messagesOut",
   "bytesIn",
   "bytesOut",
+  /** Messages of topics left out for subscribers that were congested. */
+  "messagesDropped",
   /** When the thread's event loop last turned, monotonic milliseconds. */
   "beatAt",
   /** Share of time the event loop was busy since the last beat, 0 to 1. */

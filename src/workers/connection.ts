@@ -1,9 +1,18 @@
 import type { Socket } from "node:net";
 import { isSendableCloseCode } from "../config.ts";
 import { SluiceError } from "../errors.ts";
-import type { Connection, ConnectionRequest, SendStatus } from "../handlers.ts";
+import type {
+  Connection,
+  ConnectionRequest,
+  PublishOptions,
+  PublishStatus,
+  SendStatus,
+  SubscribeOptions,
+  WhenCongested,
+} from "../handlers.ts";
 import type { ConnectionEventType } from "../machines/connection.ts";
 import type { TableState } from "../machines/transition-table.ts";
+import { type Sendable, toPayload } from "../topics/payload.ts";
 import type { RequestHead } from "./handshake/request-head.ts";
 import type { FrameListener } from "./frame-reader.ts";
 import { Inbox } from "./inbox.ts";
@@ -57,6 +66,9 @@ export class LiveConnection
   head: RequestHead | null = null;
   subprotocol = "";
   data: unknown = undefined;
+  /** Topics, as plain data; null until the first. */
+  subscriptions: Map<string, WhenCongested> | null = null;
+  droppedMessages = 0;
   openedAt = 0;
 
   /** Open, and the peer has neither closed nor broken the protocol: what it sends counts. */
@@ -141,7 +153,7 @@ export class LiveConnection
     data: string | ArrayBuffer | ArrayBufferView,
     isBinary = typeof data !== "string",
   ): SendStatus {
-    const payload = typeof data === "string" ? data : toBytes(data);
+    const payload = toPayload(data, "send()");
     if (!this.has("open") && !this.has("closing")) return "closed";
     const { shard, outgoing } = this;
     if (this.compressor === null)
@@ -153,6 +165,32 @@ export class LiveConnection
     if (buffered <= shard.config.highWaterMarkBytes) return "sent";
     if (buffered > shard.config.maxBufferedBytes) this.#judgeBuffer(buffered);
     return "congested";
+  }
+
+  get topics(): ReadonlySet<string> {
+    return new Set(this.subscriptions?.keys());
+  }
+
+  subscribe(topic: string, options: SubscribeOptions = {}): boolean {
+    return this.shard.topics.subscribe(this, topic, options);
+  }
+
+  unsubscribe(topic: string): boolean {
+    return this.shard.topics.unsubscribe(this, topic);
+  }
+
+  publish(
+    topic: string,
+    data: Sendable,
+    options: PublishOptions & { readonly includeSelf?: boolean } = {},
+  ): PublishStatus {
+    if (!this.has("open") && !this.has("closing")) return "closed";
+    const except = options.includeSelf === true ? null : this;
+    return this.shard.topics.publishFrom(except, topic, data, options);
+  }
+
+  published(): Promise<void> {
+    return this.shard.topics.published();
   }
 
   drained(): Promise<void> {
@@ -265,16 +303,4 @@ export class LiveConnection
       this.tell("buffer.overflowed");
     else if (buffered <= config.lowWaterMarkBytes) this.tell("buffer.drained");
   }
-}
-
-function toBytes(data: unknown): Buffer {
-  if (Buffer.isBuffer(data)) return data;
-  if (ArrayBuffer.isView(data))
-    return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-  if (data instanceof ArrayBuffer || data instanceof SharedArrayBuffer)
-    return Buffer.from(data);
-  throw new SluiceError(
-    "ERR_SLUICE_MESSAGE",
-    `send(): got ${data === null ? "null" : typeof data}, takes a string, a Buffer, a typed array or an ArrayBuffer`,
-  );
 }

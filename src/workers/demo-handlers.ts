@@ -1,12 +1,10 @@
-import { type Connection, defineHandlers } from "../handlers.ts";
-
-const rooms = new Map<string, Set<Connection>>();
+import { defineHandlers } from "../handlers.ts";
 
 function isChat(path: string): boolean {
   return path === "/chat" || path.startsWith("/chat/");
 }
 
-/** What is served without a handlers module: `/echo` echoes, `/chat` relays to everyone on the same shard. */
+/** What is served without a handlers module: `/echo` echoes, `/chat/<room>` relays to everyone in the room, on whatever shard or instance. */
 export default defineHandlers({
   authorize({ path }) {
     if (path === "/echo" || isChat(path)) return { accept: true };
@@ -19,21 +17,13 @@ export default defineHandlers({
 
   opened(connection) {
     const { path } = connection.request;
-    if (!isChat(path)) return;
-    const room = rooms.get(path) ?? new Set();
-    rooms.set(path, room.add(connection));
+    if (isChat(path)) connection.subscribe(path);
   },
 
   message(connection, data, isBinary) {
-    const room = rooms.get(connection.request.path);
-    if (room === undefined) connection.send(data, isBinary);
-    else for (const member of room) member.send(data, isBinary);
-  },
-
-  closed(connection) {
     const { path } = connection.request;
-    const room = rooms.get(path);
-    room?.delete(connection);
-    if (room?.size === 0) rooms.delete(path);
+    if (isChat(path))
+      connection.publish(path, data, { isBinary, includeSelf: true });
+    else connection.send(data, isBinary);
   },
 });

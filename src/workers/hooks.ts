@@ -3,6 +3,7 @@ import type {
   Connection,
   ConnectionEnd,
   ConnectionRequest,
+  DroppedMessages,
   Handlers,
 } from "../handlers.ts";
 
@@ -16,6 +17,7 @@ export type HookFailure = (
 type Arguments = {
   opened: [];
   draining: [];
+  dropped: [missed: readonly DroppedMessages[]];
   closed: [end: ConnectionEnd];
 };
 

@@ -4,9 +4,11 @@ import type { Handlers } from "../handlers.ts";
 import demoHandlers from "./demo-handlers.ts";
 
 const HOOKS: readonly (keyof Handlers)[] = [
+  "started",
   "authorize",
   "opened",
   "message",
+  "dropped",
   "draining",
   "closed",
 ];
@@ -55,5 +57,5 @@ function checkHandlers(module: string, value: unknown): Handlers {
         ? `handlers: ${module} has no hook, takes some of ${HOOKS.join(", ")}`
         : `handlers: ${wrong} in ${module} is not a function`,
     );
-  return value as Handlers;
+  return value;
 }

@@ -30,6 +30,7 @@ import { WriteJoiner } from "./outgoing.ts";
 import { attachSocket } from "./reception.ts";
 import { Registry } from "./registry.ts";
 import type { Clock } from "./timer-wheel.ts";
+import { ShardTopics } from "./topics/shard-topics.ts";
 import { Upgrade } from "./upgrade.ts";
 
 /** What the connections of one shard share. */
@@ -42,6 +43,7 @@ export class ShardContext {
   readonly inspection: Inspection;
   readonly joiner = new WriteJoiner();
   readonly registry = new Registry();
+  readonly topics: ShardTopics;
   readonly runner: LifecycleRunner<ConnectionEventType, LiveConnection>;
   readonly clientAddress: ClientAddress;
   /** Null unless connections are limited by address. */
@@ -69,6 +71,7 @@ export class ShardContext {
     this.#post = post;
     this.#forwarded = new Set(task.forwarded);
     this.inspection = new Inspection(this, task.shard, post);
+    this.topics = new ShardTopics(task, this, post);
     this.hooks = new Hooks(handlers, (connection, hook, error) => {
       this.reportHookFailure(connection, hook, error);
       // RFC 6455, 7.4.1: the server met a condition that kept it from going on.
@@ -150,6 +153,7 @@ export class ShardContext {
   /** The last step of a connection's life. */
   forget(connection: LiveConnection): void {
     this.registry.delete(connection);
+    this.topics.forget(connection);
     this.admissions?.release(connection);
     for (const departure of this.departures) departure.ended(connection);
     this.#checkQuiet();

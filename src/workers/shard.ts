@@ -40,6 +40,7 @@ export default async function runShard(task: ShardTask): Promise<ShardTotals> {
     threadClock,
     task.config.heartbeatIntervalMs,
   );
+  await handlers.started?.(context.topics);
   const beat = beginBeat(context.counters, threadClock);
   const shard = new Shard(context, post);
   port.on("message", (message: MainMessage) => shard.take(message));
@@ -48,6 +49,7 @@ export default async function runShard(task: ShardTask): Promise<ShardTotals> {
   heartbeat.stop();
   beat.stop();
   context.inspection.stop();
+  context.topics.close();
   port.close();
   return {
     shard: task.shard,
@@ -94,6 +96,11 @@ class Shard {
         return this.#reloadTls(message);
       case "inspect":
         return this.#context.inspection.take(message.id, message.inquiry);
+      case "peer":
+        return this.#context.topics.connect(message.peer);
+      case "published":
+      case "taken":
+        return this.#context.topics.takeFromMain(message);
     }
   }
 

@@ -1,0 +1,81 @@
+import type {
+  BatchEntry,
+  FrameBatch,
+  TopicMessage,
+} from "../protocol/topics.ts";
+import type { SharedFrame } from "./shared-frames.ts";
+
+/** What a publication weighs besides its frame, so that empty ones are bounded too. */
+const ENTRY_BYTES = 64;
+
+/**
+ * What one thread publishes to another: gathered, posted together, and counted
+ * until the other side says that it has passed it on.
+ */
+export class Outbox {
+  #post: ((message: TopicMessage) => void) | undefined;
+  #batches: FrameBatch[] = [];
+  #entries: BatchEntry[] = [];
+  #memory: SharedArrayBuffer | undefined;
+  /** Bytes published and not yet passed on by the other side. */
+  backlogBytes = 0;
+
+  /** @param post - Absent while the link is not made: what is published waits. */
+  constructor(post?: (message: TopicMessage) => void) {
+    this.#post = post;
+  }
+
+  add(topic: string, frame: SharedFrame): void {
+    if (frame.memory !== this.#memory) {
+      this.#memory = frame.memory;
+      this.#entries = [];
+      this.#batches.push({ memory: frame.memory, entries: this.#entries });
+    }
+    this.#entries.push([topic, frame.start, frame.end]);
+    this.backlogBytes += weigh(topic, frame.end - frame.start);
+  }
+
+  /** Posts what has been gathered. */
+  flush(): void {
+    if (this.#post === undefined || this.#batches.length === 0) return;
+    const batches = this.#batches;
+    this.#batches = [];
+    this.#memory = undefined;
+    this.#post({ type: "published", batches });
+  }
+
+  /** The other side has passed so many bytes on. */
+  taken(bytes: number): void {
+    this.backlogBytes -= bytes;
+  }
+
+  /** The link is made: what waited goes first. */
+  connect(post: (message: TopicMessage) => void): void {
+    this.#post = post;
+    // What was posted to a thread before this one is not its to pass on.
+    this.backlogBytes = weighBatches(this.#batches);
+    this.flush();
+  }
+
+  /** The other thread is gone, with all that it had not passed on. */
+  reset(): void {
+    this.#post = undefined;
+    this.#batches = [];
+    this.#memory = undefined;
+    this.backlogBytes = 0;
+  }
+}
+
+/** What a publication counts for in a backlog. */
+function weigh(topic: string, frameBytes: number): number {
+  return frameBytes + topic.length + ENTRY_BYTES;
+}
+
+/** What batches count for in the backlog of their sender. */
+export function weighBatches(batches: readonly FrameBatch[]): number {
+  let bytes = 0;
+  for (const { entries } of batches)
+    for (const [topic, start, end] of entries)
+      bytes += weigh(topic, end - start);
+  return bytes;
+}

@@ -1,0 +1,135 @@
+import type { Outbox } from "./outbox.ts";
+import { checkPayloadLength, type TopicLimits } from "./rules.ts";
+import { type SharedFrame, SharedFrames } from "./shared-frames.ts";
+import type { TopicTable } from "./topic-table.ts";
+
+/** Over this share of the bound a publisher is told, at or under it those who wait go on. */
+const CONGESTED_SHARE = 0.5;
+
+export interface PublisherLimits extends TopicLimits {
+  readonly maxPublishBacklogBytes: number;
+}
+
+/** What became of a publication, and its frame unless it was refused. */
+export type Published =
+  | { readonly status: "sent" | "congested"; readonly frame: SharedFrame }
+  | { readonly status: "refused" };
+
+/**
+ * Publishes from one thread to the others: frames a message once and gives it
+ * to those that have a subscriber. What one turn of the event loop publishes
+ * travels together.
+ */
+export class Publisher {
+  readonly #limits: PublisherLimits;
+  readonly #table: TopicTable;
+  /** By the shard they lead to; none leads to this thread itself. */
+  readonly #outboxes: readonly (Outbox | undefined)[];
+  /** Takes everything, where this thread is one of a cluster's. */
+  readonly #uplink: Outbox | undefined;
+  readonly #frames = new SharedFrames();
+  /** Published since the event loop last turned: this thread's own sockets take it at the turn. */
+  #turnBytes = 0;
+  #isScheduled = false;
+  #waiting: (() => void)[] = [];
+
+  constructor(options: {
+    limits: PublisherLimits;
+    table: TopicTable;
+    outboxes: readonly (Outbox | undefined)[];
+    uplink?: Outbox | undefined;
+  }) {
+    this.#limits = options.limits;
+    this.#table = options.table;
+    this.#outboxes = options.outboxes;
+    this.#uplink = options.uplink;
+  }
+
+  /**
+   * Gives a message to every other thread that has a subscriber.
+   *
+   * @param slot - Of the topic in the table.
+   * @param caller - Named in the message of an error.
+   * @throws SluiceError `ERR_SLUICE_PAYLOAD`.
+   */
+  publish(
+    topic: string,
+    slot: number,
+    payload: string | Uint8Array,
+    isBinary: boolean,
+    caller: string,
+  ): Published {
+    const length =
+      typeof payload === "string"
+        ? Buffer.byteLength(payload)
+        : payload.byteLength;
+    checkPayloadLength(length, caller, this.#limits);
+    const targets = this.#targets(slot);
+    // All or none: it is refused before anyone gets it.
+    if (!this.#hasRoom(length, targets)) return { status: "refused" };
+    const frame = this.#frames.frame(payload, length, isBinary);
+    this.#turnBytes += length;
+    for (const target of targets) target.add(topic, frame);
+    this.#schedule();
+    return { status: this.#isCongested ? "congested" : "sent", frame };
+  }
+
+  /** Resolves when the backlog is small again. */
+  drained(): Promise<void> {
+    if (!this.#isCongested) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** A backlog has become smaller, or has gone. */
+  relieve(): void {
+    if (this.#waiting.length === 0 || this.#isCongested) return;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  /** Bytes that the slowest of the other threads has not passed on. */
+  get backlogBytes(): number {
+    let most = Math.max(this.#turnBytes, this.#uplink?.backlogBytes ?? 0);
+    for (const outbox of this.#outboxes)
+      most = Math.max(most, outbox?.backlogBytes ?? 0);
+    return most;
+  }
+
+  get #isCongested(): boolean {
+    const { maxPublishBacklogBytes } = this.#limits;
+    return this.backlogBytes > maxPublishBacklogBytes * CONGESTED_SHARE;
+  }
+
+  #hasRoom(bytes: number, targets: readonly Outbox[]): boolean {
+    const room = this.#limits.maxPublishBacklogBytes - bytes;
+    return (
+      this.#turnBytes <= room &&
+      targets.every(({ backlogBytes }) => backlogBytes <= room)
+    );
+  }
+
+  #targets(slot: number): Outbox[] {
+    const targets: Outbox[] = [];
+    for (let shard = 0; shard < this.#outboxes.length; shard++) {
+      const outbox = this.#outboxes[shard];
+      if (outbox !== undefined && this.#table.has(slot, shard))
+        targets.push(outbox);
+    }
+    if (this.#uplink !== undefined) targets.push(this.#uplink);
+    return targets;
+  }
+
+  /** After the sockets of this turn have been read, so that all of them share one message. */
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      for (const outbox of this.#outboxes) outbox?.flush();
+      this.#uplink?.flush();
+      this.#turnBytes = 0;
+      this.relieve();
+    });
+  }
+}

@@ -1,0 +1,69 @@
+import { SluiceError } from "../errors.ts";
+
+/** The limits that a topic's name and a publication have to keep. */
+export interface TopicLimits {
+  readonly maxTopicLengthBytes: number;
+  readonly maxPayloadBytes: number;
+}
+
+/** A topic that starts with it is Sluice's own; applications cannot name one. */
+const RESERVED = "\u0000";
+
+/** Where joins and leaves of a topic are announced. */
+export function presenceTopic(topic: string): string {
+  return RESERVED + topic;
+}
+
+/** The topic whose joins and leaves are announced here; undefined for a topic of the application. */
+export function announcedTopic(topic: string): string | undefined {
+  return topic.startsWith(RESERVED) ? topic.slice(1) : undefined;
+}
+
+/**
+ * Refuses what cannot be a topic.
+ *
+ * @param caller - Named in the message of the error.
+ * @throws SluiceError `ERR_SLUICE_TOPIC`.
+ */
+export function checkTopic(
+  topic: unknown,
+  caller: string,
+  { maxTopicLengthBytes }: Pick<TopicLimits, "maxTopicLengthBytes">,
+): asserts topic is string {
+  const length = typeof topic === "string" ? Buffer.byteLength(topic) : 0;
+  if (
+    typeof topic === "string" &&
+    length > 0 &&
+    length <= maxTopicLengthBytes &&
+    !topic.startsWith(RESERVED)
+  )
+    return;
+  throw new SluiceError(
+    "ERR_SLUICE_TOPIC",
+    `${caller}: got ${describe(topic, length)}, takes a topic of 1 to ${maxTopicLengthBytes} bytes (maxTopicLengthBytes) that does not begin with U+0000`,
+  );
+}
+
+/**
+ * Refuses a payload that a client of the same server would not be allowed.
+ *
+ * @throws SluiceError `ERR_SLUICE_PAYLOAD`.
+ */
+export function checkPayloadLength(
+  bytes: number,
+  caller: string,
+  { maxPayloadBytes }: Pick<TopicLimits, "maxPayloadBytes">,
+): void {
+  if (bytes <= maxPayloadBytes) return;
+  throw new SluiceError(
+    "ERR_SLUICE_PAYLOAD",
+    `${caller}: got a payload of ${bytes} bytes, takes at most ${maxPayloadBytes} (maxPayloadBytes)`,
+  );
+}
+
+function describe(topic: unknown, length: number): string {
+  if (typeof topic !== "string") return topic === null ? "null" : typeof topic;
+  return length > 64
+    ? `a topic of ${length} bytes`
+    : `the topic ${JSON.stringify(topic)}`;
+}

@@ -1,0 +1,93 @@
+/** How many slots topics are spread over; two bytes for each shard in each. */
+const SLOTS = 2 ** 17;
+const SLOT_MASK = SLOTS - 1;
+/** A count that reached this is not known any more, and stays: the shard is posted to in vain at worst. */
+const SATURATED = 0xff_ff;
+
+/**
+ * Which shards subscribe to which topics, in memory that all threads share: a
+ * subscription counts from the moment it is made, for publishers in every
+ * thread, without a message. It counts topics by a hash of their name, so it
+ * never denies a subscriber; two names in one slot cost a message that finds
+ * none.
+ *
+ * Each column has one writer: its shard, or main once that shard's thread is
+ * gone for certain.
+ */
+export class TopicTable {
+  readonly buffer: SharedArrayBuffer;
+  readonly columns: number;
+  readonly #counts: Uint16Array<SharedArrayBuffer>;
+  readonly #seed: number;
+
+  private constructor(buffer: SharedArrayBuffer) {
+    this.buffer = buffer;
+    const [columns = 0, seed = 0] = new Uint32Array(buffer, 0, 2);
+    this.columns = columns;
+    this.#seed = seed;
+    this.#counts = new Uint16Array(buffer, HEADER_BYTES);
+  }
+
+  /**
+   * An empty table.
+   *
+   * @param shards - How many.
+   * @param seed - Any 32-bit number; it keeps clients that choose topics from choosing slots.
+   */
+  static create(shards: number, seed: number): TopicTable {
+    const buffer = new SharedArrayBuffer(
+      HEADER_BYTES + shards * SLOTS * Uint16Array.BYTES_PER_ELEMENT,
+    );
+    new Uint32Array(buffer, 0, 2).set([shards, seed]);
+    return new TopicTable(buffer);
+  }
+
+  /** The table that another thread has created. */
+  static over(buffer: SharedArrayBuffer): TopicTable {
+    return new TopicTable(buffer);
+  }
+
+  /** Where a topic is counted: FNV-1a over its UTF-16 code units, seeded. */
+  slotOf(topic: string): number {
+    let hash = (0x81_1c_9d_c5 ^ this.#seed) | 0;
+    for (let i = 0; i < topic.length; i++)
+      hash = Math.imul(hash ^ topic.charCodeAt(i), 0x01_00_01_93);
+    // The low bits of FNV mix least.
+    return ((hash >>> 15) ^ hash) & SLOT_MASK;
+  }
+
+  /** The shard has its first subscriber to a topic of this slot. */
+  add(slot: number, shard: number): void {
+    const at = slot * this.columns + shard;
+    const count = Atomics.load(this.#counts, at);
+    if (count < SATURATED) Atomics.store(this.#counts, at, count + 1);
+  }
+
+  /** The shard's last subscriber to a topic of this slot is gone. */
+  remove(slot: number, shard: number): void {
+    const at = slot * this.columns + shard;
+    const count = Atomics.load(this.#counts, at);
+    if (count > 0 && count < SATURATED)
+      Atomics.store(this.#counts, at, count - 1);
+  }
+
+  /** Whether the shard subscribes to a topic of this slot. */
+  has(slot: number, shard: number): boolean {
+    return Atomics.load(this.#counts, slot * this.columns + shard) > 0;
+  }
+
+  /** Whether any shard does. */
+  hasAny(slot: number): boolean {
+    for (let shard = 0; shard < this.columns; shard++)
+      if (this.has(slot, shard)) return true;
+    return false;
+  }
+
+  /** The shard's thread is gone, and all its subscribers with it. */
+  clear(shard: number): void {
+    for (let at = shard; at < this.#counts.length; at += this.columns)
+      Atomics.store(this.#counts, at, 0);
+  }
+}
+
+const HEADER_BYTES = 2 * Uint32Array.BYTES_PER_ELEMENT;

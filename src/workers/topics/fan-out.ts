@@ -1,0 +1,102 @@
+import { contentOf } from "../../topics/shared-frames.ts";
+import type { LiveConnection } from "../connection.ts";
+import type { ShardContext } from "../shard-context.ts";
+import type { LocalTopic } from "./subscriptions.ts";
+
+/** Messages to one topic: frames that lie behind each other. */
+export interface FrameRun {
+  readonly bytes: Buffer;
+  /** The same, one by one. */
+  readonly frames: readonly Buffer[];
+}
+
+/** What one connection has missed, until it is told. */
+type Missed = Map<string, number>;
+
+/** Writes the same bytes to every subscriber of a topic on this shard. */
+export class FanOut {
+  readonly #context: ShardContext;
+  readonly #missed = new Map<LiveConnection, Missed>();
+
+  constructor(context: ShardContext) {
+    this.#context = context;
+  }
+
+  /**
+   * Queues the run for every open subscriber. A slow one is left out or closed,
+   * as its subscription says; the others do not wait for it.
+   *
+   * @param except - The publisher, unless it is to hear itself.
+   */
+  deliver(
+    { name, subscribers }: LocalTopic,
+    { bytes, frames }: FrameRun,
+    except: LiveConnection | null,
+  ): void {
+    const { counters, config } = this.#context;
+    const { highWaterMarkBytes, maxBufferedBytes } = config;
+    let delivered = 0;
+    for (const subscriber of subscribers) {
+      if (subscriber === except || !subscriber.has("open")) continue;
+      const buffered = subscriber.bufferedBytes;
+      const isCongested =
+        buffered > highWaterMarkBytes ||
+        subscriber.lifecycle.name === "open.congested";
+      if (isCongested && subscriber.subscriptions?.get(name) === "drop") {
+        this.#drop(subscriber, name, frames.length);
+        continue;
+      }
+      delivered++;
+      if (subscriber.compressor === null) subscriber.outgoing.bytes(bytes);
+      else sendCompressed(subscriber, frames);
+      if (buffered + bytes.length > maxBufferedBytes)
+        subscriber.tell("buffer.exceeded");
+    }
+    if (delivered === 0) return;
+    counters.add("messagesOut", delivered * frames.length);
+    counters.add("bytesOut", delivered * payloadBytes(frames));
+  }
+
+  #drop(subscriber: LiveConnection, topic: string, messages: number): void {
+    this.#context.counters.add("messagesDropped", messages);
+    subscriber.droppedMessages += messages;
+    let missed = this.#missed.get(subscriber);
+    if (missed === undefined) {
+      missed = new Map();
+      this.#missed.set(subscriber, missed);
+      void subscriber.drained().then(() => this.#announce(subscriber));
+    }
+    missed.set(topic, (missed.get(topic) ?? 0) + messages);
+  }
+
+  /** It has caught up, or has ended. */
+  #announce(subscriber: LiveConnection): void {
+    const missed = this.#missed.get(subscriber);
+    this.#missed.delete(subscriber);
+    if (missed === undefined || !subscriber.has("open")) return;
+    const work = this.#context.hooks.run(
+      "dropped",
+      subscriber,
+      [...missed].map(([topic, messages]) => ({ topic, messages })),
+    );
+    if (work !== undefined) subscriber.inbox.track(work);
+  }
+}
+
+/** Compressed, every message depends on what this connection was sent before. */
+function sendCompressed(
+  { compressor }: LiveConnection,
+  frames: readonly Buffer[],
+): void {
+  for (const frame of frames) {
+    const { payload, isBinary } = contentOf(frame);
+    compressor?.send(payload, isBinary);
+  }
+}
+
+function payloadBytes(frames: readonly Buffer[]): number {
+  return frames.reduce(
+    (sum, frame) => sum + contentOf(frame).payload.length,
+    0,
+  );
+}
