@@ -1,0 +1,88 @@
+import {
+  type Connection,
+  defineHandlers,
+  type HandlerShard,
+  SluiceError,
+} from "../../../src/index.ts";
+
+/** What a client of these tests can order, as JSON text. */
+export type Order =
+  | { do: "subscribe"; topic: string; whenCongested?: "close" | "drop" }
+  | { do: "unsubscribe"; topic: string }
+  | { do: "publish"; topic: string; text: string; includeSelf?: boolean }
+  /** From outside of any connection. */
+  | { do: "announce"; topic: string; text: string }
+  /** So many in one go, each a number filled up to `bytes`. */
+  | { do: "flood"; topic: string; count: number; bytes: number }
+  /** So many, waiting whenever told to. */
+  | { do: "pace"; topic: string; count: number; bytes: number }
+  | { do: "topics" };
+
+let shard: HandlerShard;
+
+/** Does what its clients order, and answers each order with `=` and the result as JSON. */
+export default defineHandlers({
+  started(handlerShard) {
+    shard = handlerShard;
+  },
+
+  async message(connection, data, isBinary) {
+    if (isBinary) {
+      connection.publish("binary", data);
+      return;
+    }
+    const order = JSON.parse(String(data)) as Order;
+    let result: unknown;
+    try {
+      result = await carryOut(connection, order);
+    } catch (error) {
+      if (!(error instanceof SluiceError)) throw error;
+      result = { code: error.code, message: error.message };
+    }
+    connection.send(`=${JSON.stringify(result)}`);
+  },
+
+  dropped(connection, missed) {
+    connection.send(`dropped ${JSON.stringify(missed)}`);
+  },
+});
+
+function carryOut(
+  connection: Connection,
+  order: Order,
+): string | boolean | object | Promise<object> {
+  switch (order.do) {
+    case "subscribe":
+      return connection.subscribe(order.topic, order);
+    case "unsubscribe":
+      return connection.unsubscribe(order.topic);
+    case "publish":
+      return connection.publish(order.topic, order.text, order);
+    case "announce":
+      return shard.publish(order.topic, order.text);
+    case "flood":
+    case "pace":
+      return publishMany(connection, order, order.do === "pace");
+    case "topics":
+  }
+  return {
+    shard: shard.index,
+    topics: [...connection.topics],
+    dropped: connection.droppedMessages,
+  };
+}
+
+/** @returns how many publications got which status */
+async function publishMany(
+  connection: Connection,
+  { topic, count, bytes }: { topic: string; count: number; bytes: number },
+  isPatient: boolean,
+): Promise<Record<string, number>> {
+  const statuses: Record<string, number> = {};
+  for (let i = 0; i < count; i++) {
+    const status = connection.publish(topic, `${i} `.padEnd(bytes, "."));
+    statuses[status] = (statuses[status] ?? 0) + 1;
+    if (isPatient && status === "congested") await connection.published();
+  }
+  return statuses;
+}
