@@ -46,6 +46,27 @@ export interface PublishOptions {
   readonly isBinary?: boolean;
 }
 
+/** How many subscribers a topic has. */
+export interface SubscriberCount {
+  /** On this instance. */
+  readonly here: number;
+  /** On all instances of the cluster, this one included. */
+  readonly cluster: number;
+  /** False when some shard or instance did not answer in time, and is not counted. */
+  readonly isComplete: boolean;
+}
+
+/** A connection has begun or ceased to subscribe to a topic. */
+export interface PresenceEvent {
+  readonly type: "joined" | "left";
+  readonly topic: string;
+  /** Its id, unique on its instance. */
+  readonly connection: string;
+  readonly instance: string;
+}
+
+export type PresenceListener = (event: PresenceEvent) => void;
+
 /** How many messages of a topic a subscriber has missed. */
 export interface DroppedMessages {
   readonly topic: string;
@@ -69,6 +90,16 @@ export interface HandlerShard {
   ): PublishStatus;
   /** Resolves when this thread's publications are no longer congested. */
   published(): Promise<void>;
+  /** Counts a topic's subscribers, on every shard and instance. */
+  subscribers(topic: string): Promise<SubscriberCount>;
+  /**
+   * Tells of joins and leaves, on every shard and instance, from now on. Like
+   * messages, they come at most once: `subscribers` has the truth. What a crash
+   * ends is not told.
+   *
+   * @returns what ends the watch
+   */
+  watch(topic: string, listener: PresenceListener): () => void;
 }
 
 /** One open WebSocket connection, as handlers see it. */

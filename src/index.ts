@@ -28,9 +28,12 @@ export type {
   DroppedMessages,
   Handlers,
   HandlerShard,
+  PresenceEvent,
+  PresenceListener,
   PublishOptions,
   PublishStatus,
   SendStatus,
+  SubscriberCount,
   SubscribeOptions,
   WhenCongested,
 } from "./handlers.ts";

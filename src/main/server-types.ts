@@ -1,6 +1,11 @@
 import type { AdminAddress } from "../admin/listen.ts";
 import type { Config } from "../config.ts";
-import type { PublishOptions, PublishStatus } from "../handlers.ts";
+import type {
+  PresenceListener,
+  PublishOptions,
+  PublishStatus,
+  SubscriberCount,
+} from "../handlers.ts";
 import type { Drain, DrainTarget } from "./drain.ts";
 import type { ServerAddress } from "./listener.ts";
 import type { Ledger, ShutdownReport } from "./report.ts";
@@ -52,6 +57,8 @@ export interface ShutdownOptions {
 
 /** A running server. */
 export interface SluiceServer {
+  /** Its name in its cluster. */
+  readonly instance: string;
   readonly state: ServerState;
   /** Whether new connections are wanted: false from the moment closing begins. */
   readonly ready: boolean;
@@ -91,6 +98,15 @@ export interface SluiceServer {
   ): PublishStatus;
   /** Resolves when what main has published is no longer congested. */
   published(): Promise<void>;
+  /** Counts a topic's subscribers, on every shard and instance. */
+  subscribers(topic: string): Promise<SubscriberCount>;
+  /**
+   * Tells of joins and leaves, on every shard and instance, from now on; at
+   * most once each.
+   *
+   * @returns what ends the watch
+   */
+  watch(topic: string, listener: PresenceListener): () => void;
   /**
    * Closes some connections, or all, and goes on running.
    *

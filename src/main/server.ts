@@ -4,7 +4,12 @@ import { Admin } from "../admin/admin.ts";
 import type { AdminAddress } from "../admin/listen.ts";
 import { type Config, resolveConfig, type ServerOptions } from "../config.ts";
 import { SluiceError } from "../errors.ts";
-import type { PublishOptions, PublishStatus } from "../handlers.ts";
+import type {
+  PresenceListener,
+  PublishOptions,
+  PublishStatus,
+  SubscriberCount,
+} from "../handlers.ts";
 import { type ServerDelay, serverMachine } from "../machines/server.ts";
 import { stateName } from "../machines/transition-table.ts";
 import { channels } from "../protocol/channels.ts";
@@ -153,6 +158,10 @@ class Server implements SluiceServer, ShardOwner {
     return this.#failure !== undefined || !this.isReady;
   }
 
+  get instance(): string {
+    return this.#topics.instance;
+  }
+
   get topicTable(): SharedArrayBuffer {
     return this.#topics.table.buffer;
   }
@@ -258,6 +267,14 @@ class Server implements SluiceServer, ShardOwner {
     return this.#topics.published();
   }
 
+  subscribers(topic: string): Promise<SubscriberCount> {
+    return this.#topics.subscribers(topic);
+  }
+
+  watch(topic: string, listener: PresenceListener): () => void {
+    return this.#topics.watch(topic, listener);
+  }
+
   drain({ shard, deadlineMs, ...filter }: DrainTarget = {}): Drain {
     if (!this.ready)
       throw new SluiceError(
@@ -353,6 +370,8 @@ class Server implements SluiceServer, ShardOwner {
       case "ready":
         return this.#topics.connect(shard);
       case "interest":
+      case "count-subscribers":
+      case "subscribers":
       case "published":
       case "taken":
         return this.#topics.take(shard, message);

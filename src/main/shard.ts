@@ -38,6 +38,7 @@ export interface ShardOwner {
   readonly forwarded: readonly string[];
   /** What the shards share to know of each other's subscribers. */
   readonly topicTable: SharedArrayBuffer;
+  readonly instance: string;
   /** The server takes no part in this shard's life any more: it is not to be replaced. */
   readonly isStopping: boolean;
   shardChanged(shard: Shard): void;
@@ -98,6 +99,7 @@ export class Shard {
     const { config, tls, isReady, forwarded, topicTable } = this.#owner;
     const task: Omit<ShardTask, "port"> = {
       shard: this.index,
+      instance: this.#owner.instance,
       counters: this.counters.buffer,
       config,
       topics: topicTable,

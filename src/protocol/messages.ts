@@ -2,6 +2,7 @@ import type { MessagePort } from "node:worker_threads";
 import type { Socket } from "node:net";
 import type { Config } from "../config.ts";
 import type { Findings, FollowedTransition, Inquiry } from "./inspection.ts";
+import type { SubscriberCount } from "../handlers.ts";
 import type { PeerPort, TopicMessage } from "./topics.ts";
 
 /** Which connections a drain is aimed at; all given conditions hold. */
@@ -48,6 +49,8 @@ export type MainMessage =
   | { type: "tls"; tls: TlsMaterial }
   | { type: "inspect"; id: number; inquiry: Inquiry }
   | { type: "peer"; peer: PeerPort }
+  | { type: "count-subscribers"; request: number; topic: string }
+  | { type: "subscribers"; request: number; count: SubscriberCount }
   | TopicMessage;
 
 /** Shard to main. */
@@ -66,6 +69,9 @@ export type ShardMessage =
   | { type: "diagnostic"; channel: string; message: Record<string, unknown> }
   /** The shard has its first subscriber to a topic, or no more; told where there is a cluster. */
   | { type: "interest"; topic: string; isWanted: boolean }
+  | { type: "count-subscribers"; request: number; topic: string }
+  /** So many on this shard. */
+  | { type: "subscribers"; request: number; count: number }
   | TopicMessage;
 
 export interface TlsMaterial {
@@ -76,6 +82,8 @@ export interface TlsMaterial {
 /** What a shard's task is given. */
 export interface ShardTask {
   shard: number;
+  /** The name of this instance in its cluster. */
+  instance: string;
   port: MessagePort;
   counters: SharedArrayBuffer;
   config: Config;

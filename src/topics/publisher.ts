@@ -1,14 +1,9 @@
 import type { Outbox } from "./outbox.ts";
-import { checkPayloadLength, type TopicLimits } from "./rules.ts";
 import { type SharedFrame, SharedFrames } from "./shared-frames.ts";
 import type { TopicTable } from "./topic-table.ts";
 
 /** Over this share of the bound a publisher is told, at or under it those who wait go on. */
 const CONGESTED_SHARE = 0.5;
-
-export interface PublisherLimits extends TopicLimits {
-  readonly maxPublishBacklogBytes: number;
-}
 
 /** What became of a publication, and its frame unless it was refused. */
 export type Published =
@@ -21,12 +16,12 @@ export type Published =
  * travels together.
  */
 export class Publisher {
-  readonly #limits: PublisherLimits;
+  readonly #maxBacklogBytes: number;
   readonly #table: TopicTable;
-  /** By the shard they lead to; none leads to this thread itself. */
+  /** By the column of the thread they lead to; none leads to this one. */
   readonly #outboxes: readonly (Outbox | undefined)[];
-  /** Takes everything, where this thread is one of a cluster's. */
-  readonly #uplink: Outbox | undefined;
+  /** The column of a thread that takes everything, whoever subscribes. */
+  readonly #takesAll: number | undefined;
   readonly #frames = new SharedFrames();
   /** Published since the event loop last turned: this thread's own sockets take it at the turn. */
   #turnBytes = 0;
@@ -34,36 +29,30 @@ export class Publisher {
   #waiting: (() => void)[] = [];
 
   constructor(options: {
-    limits: PublisherLimits;
+    maxBacklogBytes: number;
     table: TopicTable;
     outboxes: readonly (Outbox | undefined)[];
-    uplink?: Outbox | undefined;
+    takesAll?: number | undefined;
   }) {
-    this.#limits = options.limits;
+    this.#maxBacklogBytes = options.maxBacklogBytes;
     this.#table = options.table;
     this.#outboxes = options.outboxes;
-    this.#uplink = options.uplink;
+    this.#takesAll = options.takesAll;
   }
 
   /**
    * Gives a message to every other thread that has a subscriber.
    *
    * @param slot - Of the topic in the table.
-   * @param caller - Named in the message of an error.
-   * @throws SluiceError `ERR_SLUICE_PAYLOAD`.
+   * @param length - Of the payload in bytes, in UTF-8 for text.
    */
   publish(
     topic: string,
     slot: number,
     payload: string | Uint8Array,
+    length: number,
     isBinary: boolean,
-    caller: string,
   ): Published {
-    const length =
-      typeof payload === "string"
-        ? Buffer.byteLength(payload)
-        : payload.byteLength;
-    checkPayloadLength(length, caller, this.#limits);
     const targets = this.#targets(slot);
     // All or none: it is refused before anyone gets it.
     if (!this.#hasRoom(length, targets)) return { status: "refused" };
@@ -90,19 +79,18 @@ export class Publisher {
 
   /** Bytes that the slowest of the other threads has not passed on. */
   get backlogBytes(): number {
-    let most = Math.max(this.#turnBytes, this.#uplink?.backlogBytes ?? 0);
+    let most = this.#turnBytes;
     for (const outbox of this.#outboxes)
       most = Math.max(most, outbox?.backlogBytes ?? 0);
     return most;
   }
 
   get #isCongested(): boolean {
-    const { maxPublishBacklogBytes } = this.#limits;
-    return this.backlogBytes > maxPublishBacklogBytes * CONGESTED_SHARE;
+    return this.backlogBytes > this.#maxBacklogBytes * CONGESTED_SHARE;
   }
 
   #hasRoom(bytes: number, targets: readonly Outbox[]): boolean {
-    const room = this.#limits.maxPublishBacklogBytes - bytes;
+    const room = this.#maxBacklogBytes - bytes;
     return (
       this.#turnBytes <= room &&
       targets.every(({ backlogBytes }) => backlogBytes <= room)
@@ -111,12 +99,12 @@ export class Publisher {
 
   #targets(slot: number): Outbox[] {
     const targets: Outbox[] = [];
-    for (let shard = 0; shard < this.#outboxes.length; shard++) {
-      const outbox = this.#outboxes[shard];
-      if (outbox !== undefined && this.#table.has(slot, shard))
-        targets.push(outbox);
+    for (let column = 0; column < this.#outboxes.length; column++) {
+      const outbox = this.#outboxes[column];
+      const isWanted =
+        column === this.#takesAll || this.#table.has(slot, column);
+      if (outbox !== undefined && isWanted) targets.push(outbox);
     }
-    if (this.#uplink !== undefined) targets.push(this.#uplink);
     return targets;
   }
 
@@ -127,7 +115,6 @@ export class Publisher {
     setImmediate(() => {
       this.#isScheduled = false;
       for (const outbox of this.#outboxes) outbox?.flush();
-      this.#uplink?.flush();
       this.#turnBytes = 0;
       this.relieve();
     });

@@ -14,9 +14,9 @@ export function presenceTopic(topic: string): string {
   return RESERVED + topic;
 }
 
-/** The topic whose joins and leaves are announced here; undefined for a topic of the application. */
-export function announcedTopic(topic: string): string | undefined {
-  return topic.startsWith(RESERVED) ? topic.slice(1) : undefined;
+/** Whether joins and leaves are announced here: it is no topic of the application. */
+export function isAnnouncement(topic: string): boolean {
+  return topic.startsWith(RESERVED);
 }
 
 /**
@@ -45,16 +45,22 @@ export function checkTopic(
 }
 
 /**
- * Refuses a payload that a client of the same server would not be allowed.
+ * Measures a payload, and refuses one that a client of the same server would
+ * not be allowed.
  *
+ * @returns its length in bytes, in UTF-8 for text
  * @throws SluiceError `ERR_SLUICE_PAYLOAD`.
  */
-export function checkPayloadLength(
-  bytes: number,
+export function measurePayload(
+  payload: string | Uint8Array,
   caller: string,
   { maxPayloadBytes }: Pick<TopicLimits, "maxPayloadBytes">,
-): void {
-  if (bytes <= maxPayloadBytes) return;
+): number {
+  const bytes =
+    typeof payload === "string"
+      ? Buffer.byteLength(payload)
+      : payload.byteLength;
+  if (bytes <= maxPayloadBytes) return bytes;
   throw new SluiceError(
     "ERR_SLUICE_PAYLOAD",
     `${caller}: got a payload of ${bytes} bytes, takes at most ${maxPayloadBytes} (maxPayloadBytes)`,

@@ -100,7 +100,9 @@ class Shard {
         return this.#context.topics.connect(message.peer);
       case "published":
       case "taken":
-        return this.#context.topics.takeFromMain(message);
+      case "count-subscribers":
+      case "subscribers":
+        return this.#context.topics.take(message);
     }
   }
 

@@ -1,51 +1,73 @@
 import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
 import { MessageChannel } from "node:worker_threads";
 import type { Config } from "../../config.ts";
-import type { PublishOptions, PublishStatus } from "../../handlers.ts";
+import type {
+  PresenceListener,
+  PublishOptions,
+  PublishStatus,
+  SubscriberCount,
+} from "../../handlers.ts";
 import type { ShardMessage } from "../../protocol/messages.ts";
-import type { TopicMessage } from "../../protocol/topics.ts";
+import type { FrameBatch, TopicMessage } from "../../protocol/topics.ts";
 import { Outbox } from "../../topics/outbox.ts";
 import { toPayload } from "../../topics/payload.ts";
+import { readPresence } from "../../topics/presence.ts";
 import { Publisher } from "../../topics/publisher.ts";
-import { checkTopic } from "../../topics/rules.ts";
+import { Receipts } from "../../topics/receipts.ts";
+import {
+  checkTopic,
+  isAnnouncement,
+  measurePayload,
+} from "../../topics/rules.ts";
+import { bytesOf } from "../../topics/shared-frames.ts";
 import { TopicTable } from "../../topics/topic-table.ts";
+import { Watchers } from "../../topics/watchers.ts";
 import type { Shard } from "../shard.ts";
+import { Census } from "./census.ts";
 
 /** What shards tell main about topics. */
-type TopicShardMessage = Extract<
-  ShardMessage,
-  { type: "interest" } | TopicMessage
->;
+type TopicShardMessage =
+  | TopicMessage
+  | Extract<
+      ShardMessage,
+      { type: "interest" | "count-subscribers" | "subscribers" }
+    >;
 
 /**
  * Main's part in topics: it introduces the shards to each other, after which
- * they publish to one another without it, and publishes for whoever calls
- * `server.publish`.
+ * they publish to one another without it, and publishes and watches for whoever
+ * asks the server to.
  */
 export class TopicRouter {
+  readonly instance = `${hostname()}-${process.pid}-${randomBytes(3).toString("hex")}`;
   readonly table: TopicTable;
   readonly #config: Config;
   readonly #shards: readonly Shard[];
   readonly #outboxes: readonly Outbox[];
+  readonly #receipts: Receipts[];
   readonly #publisher: Publisher;
+  readonly #watchers: Watchers;
+  readonly #census: Census;
   /** Shards that have been introduced. */
   readonly #introduced = new Set<Shard>();
 
   constructor(config: Config, shards: readonly Shard[]) {
     this.#config = config;
     this.#shards = shards;
-    this.table = TopicTable.create(
-      config.workers,
-      randomBytes(4).readUInt32LE(),
-    );
+    const seed = randomBytes(4).readUInt32LE();
+    this.table = TopicTable.create(config.workers, seed);
     this.#outboxes = shards.map(
       (shard) => new Outbox((message) => shard.post(message)),
     );
+    this.#receipts = shards.map((shard) => this.#receiptsFor(shard));
     this.#publisher = new Publisher({
-      limits: config,
+      maxBacklogBytes: config.maxPublishBacklogBytes,
       table: this.table,
       outboxes: this.#outboxes,
     });
+    this.#watchers = new Watchers(this.table, this.table.main, () => {});
+    this.#census = new Census(shards, this.table);
   }
 
   /** A shard's thread is ready: gives it a port to every other, before its first socket. */
@@ -64,20 +86,35 @@ export class TopicRouter {
 
   /** A shard's thread is gone, for certain. */
   forget(index: number): void {
-    this.#introduced.delete(this.#shards[index] as Shard);
+    const shard = this.#shards[index] as Shard;
+    this.#introduced.delete(shard);
+    this.#receipts[index] = this.#receiptsFor(shard);
     this.table.clear(index);
+    this.#census.forget(index);
     const outbox = this.#outboxes[index] as Outbox;
     outbox.taken(outbox.backlogBytes);
     this.#publisher.relieve();
   }
 
   take(shard: Shard, message: TopicShardMessage): void {
+    const { index } = shard;
     switch (message.type) {
       case "taken":
-        this.#outboxes[shard.index]?.taken(message.bytes);
+        this.#outboxes[index]?.taken(message.bytes);
         return this.#publisher.relieve();
-      case "interest":
       case "published":
+        this.#arrived(message.batches);
+        return this.#receipts[index]?.passedOn(message.batches);
+      case "subscribers":
+        return this.#census.answered(index, message.request, message.count);
+      case "count-subscribers": {
+        const { request, topic } = message;
+        void this.subscribers(topic).then((count) =>
+          shard.post({ type: "subscribers", request, count }),
+        );
+        return undefined;
+      }
+      case "interest":
         return undefined;
     }
   }
@@ -89,16 +126,36 @@ export class TopicRouter {
   ): PublishStatus {
     checkTopic(topic, "publish()", this.#config);
     const payload = toPayload(data, "publish()");
-    return this.#publisher.publish(
-      topic,
-      this.table.slotOf(topic),
-      payload,
-      isBinary,
-      "publish()",
-    ).status;
+    const length = measurePayload(payload, "publish()", this.#config);
+    const slot = this.table.slotOf(topic);
+    return this.#publisher.publish(topic, slot, payload, length, isBinary)
+      .status;
   }
 
   published(): Promise<void> {
     return this.#publisher.drained();
+  }
+
+  async subscribers(topic: string): Promise<SubscriberCount> {
+    const { count, isComplete } = await this.#census.count(topic);
+    return { here: count, cluster: count, isComplete };
+  }
+
+  watch(topic: string, listener: PresenceListener): () => void {
+    checkTopic(topic, "watch()", this.#config);
+    return this.#watchers.add(topic, listener);
+  }
+
+  #arrived(batches: readonly FrameBatch[]): void {
+    for (const { memory, entries } of batches)
+      for (const [topic, start, end] of entries)
+        if (isAnnouncement(topic))
+          this.#watchers.tell(readPresence(bytesOf({ memory, start, end })));
+  }
+
+  #receiptsFor(shard: Shard): Receipts {
+    return new Receipts(this.#config.maxPublishBacklogBytes, (message) =>
+      shard.post(message),
+    );
   }
 }

@@ -1,12 +1,19 @@
 import type {
   HandlerShard,
+  PresenceEvent,
+  PresenceListener,
   PublishOptions,
   PublishStatus,
   SubscribeOptions,
+  SubscriberCount,
   WhenCongested,
 } from "../../handlers.ts";
 import { SluiceError } from "../../errors.ts";
-import type { ShardMessage, ShardTask } from "../../protocol/messages.ts";
+import type {
+  MainMessage,
+  ShardMessage,
+  ShardTask,
+} from "../../protocol/messages.ts";
 import type {
   FrameBatch,
   PeerPort,
@@ -14,28 +21,46 @@ import type {
 } from "../../protocol/topics.ts";
 import { Outbox } from "../../topics/outbox.ts";
 import { toPayload } from "../../topics/payload.ts";
+import { readPresence } from "../../topics/presence.ts";
 import { Publisher } from "../../topics/publisher.ts";
-import { checkTopic } from "../../topics/rules.ts";
+import {
+  checkTopic,
+  isAnnouncement,
+  measurePayload,
+  presenceTopic,
+} from "../../topics/rules.ts";
 import { bytesOf } from "../../topics/shared-frames.ts";
 import { TopicTable } from "../../topics/topic-table.ts";
+import { Watchers } from "../../topics/watchers.ts";
 import type { LiveConnection } from "../connection.ts";
 import type { ShardContext } from "../shard-context.ts";
-import { runsOf } from "./frame-runs.ts";
 import { FanOut } from "./fan-out.ts";
+import { runsOf } from "./frame-runs.ts";
 import { Links, type LinksOwner } from "./links.ts";
 import { Subscriptions } from "./subscriptions.ts";
+
+/** What main says about topics, introductions aside. */
+type TopicMainMessage =
+  | TopicMessage
+  | Extract<MainMessage, { type: "count-subscribers" | "subscribers" }>;
 
 /** The topics of one shard: who subscribes, and what is published, here and by the other threads. */
 export class ShardTopics implements HandlerShard, LinksOwner {
   readonly index: number;
   readonly maxPublishBacklogBytes: number;
   readonly #config: ShardTask["config"];
+  readonly #instance: string;
+  readonly #isClustered: boolean;
+  readonly #post: (message: ShardMessage) => void;
   readonly #table: TopicTable;
   readonly #subscriptions: Subscriptions;
+  readonly #watchers: Watchers;
   readonly #publisher: Publisher;
   readonly #fanOut: FanOut;
   readonly #links: Links;
   readonly #fromMain: (message: TopicMessage) => void;
+  readonly #questions = new Map<number, (count: SubscriberCount) => void>();
+  #asked = 0;
 
   constructor(
     task: ShardTask,
@@ -46,19 +71,30 @@ export class ShardTopics implements HandlerShard, LinksOwner {
     this.index = shard;
     this.maxPublishBacklogBytes = config.maxPublishBacklogBytes;
     this.#config = config;
+    this.#instance = task.instance;
+    this.#isClustered = false;
+    this.#post = post;
     this.#table = TopicTable.over(task.topics);
-    this.#subscriptions = new Subscriptions(this.#table, shard, () => {});
-    const outboxes = Array.from({ length: this.#table.columns }, (_, index) =>
-      index === shard ? undefined : new Outbox(),
+    const onInterest = (topic: string, isWanted: boolean): void => {
+      if (this.#isClustered) post({ type: "interest", topic, isWanted });
+    };
+    this.#subscriptions = new Subscriptions(this.#table, shard, onInterest);
+    this.#watchers = new Watchers(this.#table, shard, onInterest);
+    const { columns, main } = this.#table;
+    const outboxes = Array.from({ length: columns }, (_, column) =>
+      column === shard ? undefined : new Outbox(),
     );
+    const toMain = outboxes[main] as Outbox;
+    toMain.connect(post);
     this.#publisher = new Publisher({
-      limits: config,
+      maxBacklogBytes: config.maxPublishBacklogBytes,
       table: this.#table,
       outboxes,
+      takesAll: this.#isClustered ? main : undefined,
     });
     this.#fanOut = new FanOut(context);
     this.#links = new Links(outboxes, this);
-    this.#fromMain = this.#links.receiver(undefined, post);
+    this.#fromMain = this.#links.receiver(toMain, post);
   }
 
   subscribe(
@@ -72,31 +108,38 @@ export class ShardTopics implements HandlerShard, LinksOwner {
       string,
       WhenCongested
     >());
-    const { maxTopicsPerConnection } = this.#config;
-    if (!subscriptions.has(topic)) {
-      if (subscriptions.size >= maxTopicsPerConnection)
-        throw new SluiceError(
-          "ERR_SLUICE_TOPIC_LIMIT",
-          `subscribe(): the connection subscribes to ${subscriptions.size} topics, it may to ${maxTopicsPerConnection} (maxTopicsPerConnection)`,
-        );
-      this.#subscriptions.add(topic, connection);
+    if (subscriptions.has(topic)) {
+      subscriptions.set(topic, whenCongested);
+      return true;
     }
+    const { maxTopicsPerConnection } = this.#config;
+    if (subscriptions.size >= maxTopicsPerConnection)
+      throw new SluiceError(
+        "ERR_SLUICE_TOPIC_LIMIT",
+        `subscribe(): the connection subscribes to ${subscriptions.size} topics, it may to ${maxTopicsPerConnection} (maxTopicsPerConnection)`,
+      );
     subscriptions.set(topic, whenCongested);
+    this.#subscriptions.add(topic, connection);
+    this.#announce("joined", topic, connection);
     return true;
   }
 
   unsubscribe(connection: LiveConnection, topic: string): boolean {
     if (!connection.subscriptions?.delete(topic)) return false;
     this.#subscriptions.delete(topic, connection);
+    this.#announce("left", topic, connection);
     return true;
   }
 
   /** The connection has ended, and its subscriptions with it. */
   forget(connection: LiveConnection): void {
-    if (connection.subscriptions === null) return;
-    for (const topic of connection.subscriptions.keys())
-      this.#subscriptions.delete(topic, connection);
+    const { subscriptions } = connection;
+    if (subscriptions === null) return;
     connection.subscriptions = null;
+    for (const topic of subscriptions.keys()) {
+      this.#subscriptions.delete(topic, connection);
+      this.#announce("left", topic, connection);
+    }
   }
 
   publish(
@@ -116,14 +159,15 @@ export class ShardTopics implements HandlerShard, LinksOwner {
   ): PublishStatus {
     checkTopic(topic, "publish()", this.#config);
     const payload = toPayload(data, "publish()");
+    const length = measurePayload(payload, "publish()", this.#config);
     const local = this.#subscriptions.get(topic);
     const slot = local?.slot ?? this.#table.slotOf(topic);
     const published = this.#publisher.publish(
       topic,
       slot,
       payload,
+      length,
       isBinary,
-      "publish()",
     );
     if (published.status === "refused") return "refused";
     if (local !== undefined) {
@@ -137,16 +181,46 @@ export class ShardTopics implements HandlerShard, LinksOwner {
     return this.#publisher.drained();
   }
 
+  subscribers(topic: string): Promise<SubscriberCount> {
+    return new Promise((resolve) => {
+      const request = ++this.#asked;
+      this.#questions.set(request, resolve);
+      this.#post({ type: "count-subscribers", request, topic });
+    });
+  }
+
+  watch(topic: string, listener: PresenceListener): () => void {
+    checkTopic(topic, "watch()", this.#config);
+    return this.#watchers.add(topic, listener);
+  }
+
   connect(peer: PeerPort): void {
     this.#links.connect(peer);
   }
 
-  takeFromMain(message: TopicMessage): void {
-    this.#fromMain(message);
+  take(message: TopicMainMessage): void {
+    switch (message.type) {
+      case "published":
+      case "taken":
+        return this.#fromMain(message);
+      case "count-subscribers":
+        return this.#post({
+          type: "subscribers",
+          request: message.request,
+          count: this.#subscriptions.get(message.topic)?.subscribers.size ?? 0,
+        });
+      case "subscribers":
+        this.#questions.get(message.request)?.(message.count);
+        this.#questions.delete(message.request);
+        return undefined;
+    }
   }
 
   arrived(batches: readonly FrameBatch[]): void {
     for (const { topic, run } of runsOf(batches)) {
+      if (isAnnouncement(topic))
+        for (const frame of run.frames)
+          this.#watchers.tell(readPresence(frame));
       const local = this.#subscriptions.get(topic);
       if (local !== undefined) this.#fanOut.deliver(local, run, null);
     }
@@ -158,5 +232,26 @@ export class ShardTopics implements HandlerShard, LinksOwner {
 
   close(): void {
     this.#links.close();
+  }
+
+  /** To those who watch the topic, wherever they are. */
+  #announce(
+    type: PresenceEvent["type"],
+    topic: string,
+    connection: LiveConnection,
+  ): void {
+    const announcements = presenceTopic(topic);
+    const slot = this.#table.slotOf(announcements);
+    if (!this.#isClustered && !this.#table.hasAny(slot)) return;
+    const event: PresenceEvent = {
+      type,
+      topic,
+      connection: connection.id,
+      instance: this.#instance,
+    };
+    this.#watchers.tell(event);
+    const text = JSON.stringify(event);
+    const length = Buffer.byteLength(text);
+    this.#publisher.publish(announcements, slot, text, length, false);
   }
 }

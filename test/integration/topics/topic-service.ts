@@ -16,6 +16,9 @@ export type Order =
   | { do: "flood"; topic: string; count: number; bytes: number }
   /** So many, waiting whenever told to. */
   | { do: "pace"; topic: string; count: number; bytes: number }
+  | { do: "count"; topic: string }
+  /** Joins and leaves of the topic come as messages from then on. */
+  | { do: "watch"; topic: string }
   | { do: "topics" };
 
 let shard: HandlerShard;
@@ -63,9 +66,17 @@ function carryOut(
     case "flood":
     case "pace":
       return publishMany(connection, order, order.do === "pace");
+    case "count":
+      return shard.subscribers(order.topic);
+    case "watch":
+      shard.watch(order.topic, ({ type, topic, connection: id }) =>
+        connection.send(`${id} ${type} ${topic}`),
+      );
+      return true;
     case "topics":
   }
   return {
+    id: connection.id,
     shard: shard.index,
     topics: [...connection.topics],
     dropped: connection.droppedMessages,

@@ -1,0 +1,48 @@
+import type { PresenceEvent, PresenceListener } from "../handlers.ts";
+import { presenceTopic } from "./rules.ts";
+import type { TopicTable } from "./topic-table.ts";
+
+/** Who asked, in one thread, to be told of joins and leaves. */
+export class Watchers {
+  readonly #table: TopicTable;
+  readonly #column: number;
+  readonly #onInterest: (topic: string, isWanted: boolean) => void;
+  readonly #listeners = new Map<string, Set<PresenceListener>>();
+
+  /** @param onInterest - Told of the first watcher of a topic, and when the last has gone. */
+  constructor(
+    table: TopicTable,
+    column: number,
+    onInterest: (topic: string, isWanted: boolean) => void,
+  ) {
+    this.#table = table;
+    this.#column = column;
+    this.#onInterest = onInterest;
+  }
+
+  /** @returns what ends the watch */
+  add(topic: string, listener: PresenceListener): () => void {
+    const announcements = presenceTopic(topic);
+    let listeners = this.#listeners.get(topic);
+    if (listeners === undefined) {
+      listeners = new Set();
+      this.#listeners.set(topic, listeners);
+      this.#table.add(this.#table.slotOf(announcements), this.#column);
+      this.#onInterest(announcements, true);
+    }
+    // Of its own, so that one listener can watch twice.
+    const entry: PresenceListener = (event) => listener(event);
+    listeners.add(entry);
+    return () => {
+      if (!listeners.delete(entry) || listeners.size > 0) return;
+      this.#listeners.delete(topic);
+      this.#table.remove(this.#table.slotOf(announcements), this.#column);
+      this.#onInterest(announcements, false);
+    };
+  }
+
+  tell(event: PresenceEvent): void {
+    for (const listener of this.#listeners.get(event.topic) ?? [])
+      listener(event);
+  }
+}
