@@ -109,6 +109,13 @@ export interface EndReport {
   readonly balanced: boolean;
   readonly shardsKilled: number;
   readonly shardsCrashed: number;
+  /** Time spent in each state of a connection. */
+  readonly states: Readonly<
+    Record<
+      string,
+      { count: number; p50Ms: number; p99Ms: number; maxMs: number }
+    >
+  >;
 }
 
 /** A page of connections. */

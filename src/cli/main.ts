@@ -1,15 +1,26 @@
 import { Command, CommanderError } from "commander";
 
 import { SluiceError } from "../errors.ts";
+import { addConnectionsCommand } from "./connections-command.ts";
 import type { AddCommand } from "./context.ts";
+import { addDrainCommand, addResumeCommand } from "./drain-commands.ts";
 import { EXIT, statusOf } from "./failure.ts";
 import { tolerateClosedOutput, writeLine } from "./io.ts";
 import type { Io } from "./io.ts";
 import { addServeCommand } from "./serve-command.ts";
+import { addShutdownCommand } from "./shutdown-command.ts";
+import { addStatusCommand } from "./status-command.ts";
 import { readVersion } from "./version.ts";
 
 /** Every subcommand, in the order in which help lists them. */
-const subcommands: readonly AddCommand[] = [addServeCommand];
+const subcommands: readonly AddCommand[] = [
+  addServeCommand,
+  addStatusCommand,
+  addConnectionsCommand,
+  addDrainCommand,
+  addResumeCommand,
+  addShutdownCommand,
+];
 
 /**
  * Runs one command line.

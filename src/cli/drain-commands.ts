@@ -1,0 +1,92 @@
+import { setTimeout as delay } from "node:timers/promises";
+
+import type { DrainStatus } from "../admin/api.ts";
+import {
+  addTargetFlags,
+  type AdminClient,
+  connectAdmin,
+} from "./admin-client.ts";
+import { readDuration } from "./connections-command.ts";
+import type { AddCommand } from "./context.ts";
+import { writeLine } from "./io.ts";
+import { formatAge } from "./text-table.ts";
+
+const LOOK_EVERY_MS = 250;
+
+interface Flags {
+  readonly shard?: string;
+  readonly path?: string;
+  readonly olderThan?: string;
+  readonly deadline?: string;
+  readonly wait: boolean;
+  readonly json?: true;
+}
+
+/** `sluice drain` */
+export const addDrainCommand: AddCommand = (program, { io }) => {
+  const command = program
+    .command("drain")
+    .summary("close connections of a running server, which goes on")
+    .option(
+      "--shard <N>",
+      "of this shard, which takes no new ones until resumed",
+    )
+    .option("--path <PREFIX>", "whose path starts so")
+    .option("--older-than <TIME>", "open for longer, such as 5m")
+    .option("--deadline <TIME>", "until those told are forced")
+    .option("--no-wait", "do not wait until it is done");
+  addTargetFlags(command).action(async () => {
+    const flags = command.opts<Flags>();
+    const client = connectAdmin(command, io);
+    const started = await client.post<DrainStatus>("/api/drain", {
+      shard: flags.shard,
+      pathPrefix: flags.path,
+      olderThanMs: readDuration(flags.olderThan, "--older-than"),
+      deadlineMs: readDuration(flags.deadline, "--deadline"),
+    });
+    const drain = flags.wait ? await untilDone(client, started) : started;
+    await writeLine(
+      io.stdout,
+      flags.json === true ? JSON.stringify(drain) : renderDrain(drain),
+    );
+  });
+};
+
+/** `sluice resume` */
+export const addResumeCommand: AddCommand = (program, { io }) => {
+  const command = program
+    .command("resume")
+    .summary("let drained shards take connections again")
+    .option("--shard <N>", "this one; all without it");
+  addTargetFlags(command).action(async () => {
+    const { shard, json } = command.opts<Flags>();
+    const answer = await connectAdmin(command, io).post<object>("/api/resume", {
+      shard,
+    });
+    const what = shard === undefined ? "every shard" : `shard ${shard}`;
+    await writeLine(
+      io.stdout,
+      json === true
+        ? JSON.stringify(answer)
+        : `${what} takes connections again`,
+    );
+  });
+};
+
+async function untilDone(
+  client: AdminClient,
+  started: DrainStatus,
+): Promise<DrainStatus> {
+  let drain = started;
+  while (drain.report === undefined) {
+    await delay(LOOK_EVERY_MS);
+    drain = await client.get<DrainStatus>(`/api/drains/${started.id}`);
+  }
+  return drain;
+}
+
+function renderDrain({ id, report }: DrainStatus): string {
+  if (report === undefined) return `drain ${id} is under way`;
+  const { told, wasCalledOff, durationMs } = report;
+  return `${told} told to go, ${wasCalledOff ? "then called off" : "all ended"}, in ${formatAge(durationMs)}`;
+}

@@ -1,0 +1,100 @@
+import type { Status } from "../admin/api.ts";
+import { addTargetFlags, connectAdmin } from "./admin-client.ts";
+import type { AddCommand } from "./context.ts";
+import { writeLine } from "./io.ts";
+import { formatAge, formatBytes, renderTable } from "./text-table.ts";
+
+/** `sluice status` */
+export const addStatusCommand: AddCommand = (program, { io }) => {
+  const command = program
+    .command("status")
+    .summary("how a running server is: states, shards, ledger");
+  addTargetFlags(command).action(async () => {
+    const status = await connectAdmin(command, io).get<Status>("/api/status");
+    const isJson = command.opts<{ json?: true }>().json === true;
+    await writeLine(
+      io.stdout,
+      isJson ? JSON.stringify(status) : renderStatus(status),
+    );
+  });
+};
+
+/** The server for people, on one screen. */
+export function renderStatus(status: Status): string {
+  const { at, server, shards, connections, ledger } = status;
+  const { shutdown } = server;
+  return [
+    `${server.state}  ${server.url}  pid ${server.pid}  up ${formatAge(at - server.startedAt)}`,
+    ...(shutdown === undefined
+      ? []
+      : [
+          `shutting down (${shutdown.reason}): ${formatAge(shutdown.deadlineInMs)} left of ${formatAge(shutdown.deadlineMs)}`,
+        ]),
+    "",
+    `${connections} connections of at most ${server.maxConnections}`,
+    "",
+    renderStates(status),
+    "",
+    renderTable(
+      [
+        { title: "shard" },
+        { title: "state" },
+        { title: "connections", isNumber: true },
+        { title: "busy", isNumber: true },
+        { title: "received", isNumber: true },
+        { title: "sent", isNumber: true },
+        { title: "handlers", isNumber: true },
+        { title: "restarts", isNumber: true },
+      ],
+      shards.map((shard) => [
+        String(shard.shard),
+        shard.isBlocked ? `${shard.state}, blocked` : shard.state,
+        String(shard.connections),
+        `${Math.round(shard.utilization * 100)} %`,
+        `${shard.messagesIn} (${formatBytes(shard.bytesIn)})`,
+        `${shard.messagesOut} (${formatBytes(shard.bytesOut)})`,
+        String(shard.handlersInFlight),
+        String(shard.restarts),
+      ]),
+    ),
+    "",
+    renderTable(
+      [{ title: "ledger" }, { title: "since start", isNumber: true }],
+      Object.entries({
+        accepted: ledger.accepted,
+        opened: ledger.opened,
+        ...ledger.outcomes,
+      }).map(([name, count]) => [name, String(count)]),
+    ),
+  ].join("\n");
+}
+
+function renderStates({ shards }: Status): string {
+  const names = [
+    ...new Set(shards.flatMap(({ states }) => Object.keys(states))),
+  ];
+  const rows = names
+    .map((name) => ({
+      name,
+      counts: shards.map(({ states }) => states[name] ?? 0),
+    }))
+    .filter(
+      ({ name, counts }) =>
+        name === "open.healthy" || counts.some((count) => count > 0),
+    );
+  return renderTable(
+    [
+      { title: "state" },
+      { title: "all", isNumber: true },
+      ...shards.map(({ shard }) => ({
+        title: `shard ${shard}`,
+        isNumber: true,
+      })),
+    ],
+    rows.map(({ name, counts }) => [
+      name,
+      String(counts.reduce((sum, count) => sum + count, 0)),
+      ...counts.map(String),
+    ]),
+  );
+}

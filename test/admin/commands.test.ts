@@ -1,0 +1,149 @@
+import { once } from "node:events";
+import { describe, expect, it } from "vitest";
+import { main } from "../../src/cli/main.ts";
+import { renderReport } from "../../src/cli/report.ts";
+import { renderTable } from "../../src/cli/text-table.ts";
+import type { SluiceServer } from "../../src/index.ts";
+import { FakeIo } from "../cli/fake-io.ts";
+import { startServer } from "../support/server.ts";
+import { connect } from "./call-admin.ts";
+
+const TOKEN = "correct-horse-battery";
+const ADMIN = { admin: true, adminPort: 0, workers: 2 } as const;
+
+async function sluice(
+  server: SluiceServer,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+) {
+  const port = String(server.adminAddress?.port);
+  const io = new FakeIo({ args, env: { SLUICE_ADMIN_PORT: port, ...env } });
+  const status = await main(io);
+  return { status, out: io.stdout.text, err: io.stderr.text };
+}
+
+describe("the commands that speak to a running server", () => {
+  it("show its states and shards, as a table and as JSON", async () => {
+    const server = await startServer(ADMIN);
+    await connect(server);
+    const { status, out } = await sluice(server, ["status"]);
+    expect(status).toBe(0);
+    expect(out).toMatch(
+      /^listening {2}ws:\/\/127\.0\.0\.1:\d+ {2}pid \d+ {2}up /,
+    );
+    expect(out).toMatch(/^open\.healthy +1 +[01] +[01]$/m);
+    expect(out).toMatch(/^0 +serving\.accepting +[01] /m);
+    const json = await sluice(server, ["status", "--json"]);
+    expect(JSON.parse(json.out)).toMatchObject({ connections: 1 });
+  });
+
+  it("list connections, page by page, and show one", async () => {
+    const server = await startServer(ADMIN);
+    for (let count = 0; count < 3; count++) await connect(server, "/echo");
+    const { out } = await sluice(server, [
+      "connections",
+      "--state",
+      "open",
+      "--limit",
+      "2",
+    ]);
+    const cursor = /2 of 3; go on with --after (\S+)/.exec(out)?.[1] ?? "";
+    const rest = await sluice(server, [
+      "connections",
+      "--limit",
+      "2",
+      "--after",
+      cursor,
+    ]);
+    expect(rest.out).toContain("1 of 3");
+    const id = /^c\d+/m.exec(rest.out)?.[0] ?? "";
+    const one = await sluice(server, ["connections", id]);
+    expect(one.out).toMatch(new RegExp(`^${id} +open\\.healthy`));
+    expect(one.out).toMatch(/header sec-websocket-key +\(hidden\)/);
+  });
+
+  it("drain a shard, wait for it, and resume it", async () => {
+    const server = await startServer(ADMIN);
+    const client = await connect(server);
+    const closed = once(client, "close");
+    const { out } = await sluice(server, ["drain"]);
+    expect(out).toMatch(/^1 told to go, all ended, in /);
+    await closed;
+    expect(server.stats().shards[1]?.state).toBe("serving.suspended");
+    const resumed = await sluice(server, ["resume", "--shard", "1"]);
+    expect(resumed.out).toBe("shard 1 takes connections again\n");
+    expect(server.stats().shards.map(({ state }) => state)).toEqual([
+      "serving.suspended",
+      "serving.accepting",
+    ]);
+  });
+
+  it("shut it down with the report that the server itself would print", async () => {
+    const server = await startServer(ADMIN);
+    await connect(server);
+    const { status, out } = await sluice(server, [
+      "shutdown",
+      "--reason",
+      "upgrade",
+    ]);
+    expect(out).toBe(`${renderReport(await server.terminated)}\n`);
+    expect(out).toMatch(/^Shutdown \(upgrade\) took /);
+    expect(status).toBe(0);
+  });
+
+  it("say that a shutdown was called off", async () => {
+    const server = await startServer({ ...ADMIN, shutdownDelayMs: 5000 });
+    const shutdown = sluice(server, ["shutdown"]);
+    // The follower is attached before it asks, and the asking is what is seen here.
+    while (server.state === "listening")
+      await new Promise((resolve) => {
+        setImmediate(resolve);
+      });
+    const off = await sluice(server, ["shutdown", "--call-off"]);
+    expect(off.out).toContain("called off");
+    expect(await shutdown).toMatchObject({
+      status: 1,
+      err: "error: the shutdown was called off; the server listens again\n",
+    });
+  });
+
+  it("bring the token from the environment, and ask for it where it is missing", async () => {
+    const server = await startServer({ ...ADMIN, adminToken: TOKEN });
+    const without = await sluice(server, ["status"]);
+    expect(without).toMatchObject({
+      status: 1,
+      err: expect.stringContaining("set SLUICE_ADMIN_TOKEN"),
+    });
+    const { status } = await sluice(server, ["status"], {
+      SLUICE_ADMIN_TOKEN: TOKEN,
+    });
+    expect(status).toBe(0);
+  });
+
+  it("pass on why something is refused", async () => {
+    const server = await startServer(ADMIN);
+    expect(await sluice(server, ["drain", "--shard", "9"])).toMatchObject({
+      status: 1,
+      err: 'error: shard: got "9", takes an integer from 0 to 1\n',
+    });
+    expect(
+      await sluice(server, ["connections", "--older-than", "soon"]),
+    ).toMatchObject({
+      status: 2,
+      err: expect.stringContaining('--older-than: got "soon"'),
+    });
+  });
+
+  it("say in one sentence that nobody answers", async () => {
+    const io = new FakeIo({ args: ["status", "--admin-port", "1"] });
+    expect(await main(io)).toBe(1);
+    expect(io.stderr.text).toContain(
+      "error: no server answers at http://127.0.0.1:1",
+    );
+  });
+
+  it("let no peer write to the terminal", () => {
+    const table = renderTable([{ title: "path" }], [["/\u001b[2J\r\nx"]]);
+    expect(table).toBe("path\n/?[2J??x");
+  });
+});
