@@ -41,3 +41,4 @@ export { outcomes } from "./machines/connection.ts";
 export type { Outcome } from "./machines/connection.ts";
 export { channels } from "./protocol/channels.ts";
 export type { ChannelName } from "./protocol/channels.ts";
+export type { DurationSummary } from "./protocol/histogram.ts";

@@ -16,6 +16,7 @@ export type {
   ConnectionActionType,
   ConnectionDelay,
   ConnectionEventType,
+  ConnectionTag,
   Outcome,
   RefusalCause,
   SettledOutcome,

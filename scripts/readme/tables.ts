@@ -1,0 +1,82 @@
+import { format } from "prettier";
+
+import { renderOptionTable } from "../../src/config.ts";
+import { connectionMachine } from "../../src/machines/index.ts";
+import {
+  closeCodeMeanings,
+  errorMeanings,
+  outcomeMeanings,
+} from "./meanings.ts";
+import { renderStateDiagram } from "./state-diagram.ts";
+
+/** The parts of the README that are read off the code, by the name in their markers. */
+const parts: Readonly<Record<string, () => string>> = {
+  "state diagram": () => renderStateDiagram(connectionMachine),
+  options: () => renderOptionTable(),
+  outcomes: () =>
+    table(
+      ["outcome", "meaning"],
+      Object.entries(outcomeMeanings).map(([name, meaning]) => [
+        code(name),
+        meaning,
+      ]),
+    ),
+  "close codes": () =>
+    table(
+      ["code", "", "meaning"],
+      closeCodeMeanings.map(([number, where, meaning]) => [
+        String(number),
+        where,
+        meaning,
+      ]),
+    ),
+  "error codes": () =>
+    table(
+      ["code", "when"],
+      Object.entries(errorMeanings).map(([name, meaning]) => [
+        code(name),
+        meaning,
+      ]),
+    ),
+};
+
+/**
+ * Renews every generated part of the README: what stands between
+ * `<!-- generated: NAME -->` and `<!-- end -->`.
+ *
+ * @param readme - The whole text as it stands.
+ * @returns The whole text, formatted.
+ * @throws Error for a part that is missing in the README, or unknown.
+ */
+export async function renderReadme(readme: string): Promise<string> {
+  const missing = new Set(Object.keys(parts));
+  const renewed = readme.replaceAll(
+    /(<!-- generated: ([a-z ]+) -->\n)[^]*?(<!-- end -->)/g,
+    (_, begin: string, name: string, end: string) => {
+      const render = parts[name];
+      if (render === undefined)
+        throw new Error(`README.md: there is no generated part "${name}"`);
+      missing.delete(name);
+      return `${begin}\n${render()}\n\n${end}`;
+    },
+  );
+  if (missing.size > 0)
+    throw new Error(
+      `README.md: no markers for ${[...missing].map((name) => `"${name}"`).join(", ")}`,
+    );
+  return await format(renewed, { parser: "markdown" });
+}
+
+function table(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join(
+    "\n",
+  );
+}
+
+function code(text: string): string {
+  return `\`${text}\``;
+}
