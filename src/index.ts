@@ -5,6 +5,7 @@
  */
 export { serve } from "./main/server.ts";
 export type {
+  ServeControl,
   ServerState,
   ServerStats,
   ShardStats,

@@ -87,6 +87,7 @@ export const serverMachine = setup({
           description: "not ready, still accepting: load balancers take notice",
           after: { withdrawalDelay: "broadcasting" },
           on: {
+            "shutdown.requested": { target: "withdrawing", reenter: true },
             "shutdown.calledOff": {
               target: "#server.listening",
               actions: "announceReady",

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import { SluiceError } from "../errors.ts";
 
@@ -16,10 +17,14 @@ export class Listener {
   readonly #server: Server;
   readonly #backlog: number;
   #address: ServerAddress;
+  #isWanted = false;
+  /** Finding the address takes a turn of the event loop, in which nothing is listened to yet. */
+  #starting: Promise<void> | undefined;
 
   constructor(
     { host, port, backlog }: ServerAddress & { backlog: number },
     onSocket: (socket: Socket) => void,
+    onAcceptError: (error: Error) => void,
   ) {
     this.#address = { host, port };
     this.#backlog = backlog;
@@ -28,6 +33,11 @@ export class Listener {
       { pauseOnConnect: true, noDelay: true },
       onSocket,
     );
+    // One socket that could not be accepted, for want of memory or descriptors,
+    // must not end those that were.
+    this.#server.on("error", (error) => {
+      if (this.#starting === undefined) onAcceptError(error);
+    });
   }
 
   /** With port 0: the port that the system chose, once it listens. */
@@ -35,8 +45,9 @@ export class Listener {
     return this.#address;
   }
 
+  /** Accepts, or is about to. */
   get isListening(): boolean {
-    return this.#server.listening;
+    return this.#isWanted;
   }
 
   /**
@@ -45,28 +56,39 @@ export class Listener {
    * @throws SluiceError `ERR_SLUICE_LISTEN` when the address cannot be had.
    */
   listen(): Promise<void> {
-    const { host, port } = this.#address;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const onError = (cause: NodeJS.ErrnoException): void =>
-      reject(
-        new SluiceError("ERR_SLUICE_LISTEN", explain(cause, { host, port }), {
-          cause,
-        }),
-      );
-    this.#server.once("error", onError);
-    this.#server.listen({ host, port, backlog: this.#backlog }, () => {
-      this.#server.off("error", onError);
-      const bound = this.#server.address();
-      if (bound !== null && typeof bound === "object")
-        this.#address = { host, port: bound.port };
-      resolve();
-    });
-    return promise;
+    this.#isWanted = true;
+    return (this.#starting ??= this.#start().finally(() => {
+      this.#starting = undefined;
+      // Suspended while it started.
+      if (!this.#isWanted) this.#server.close();
+    }));
   }
 
   /** Stops to accept; sockets already accepted live on. */
   suspend(): void {
-    if (this.#server.listening) this.#server.close();
+    if (!this.#isWanted) return;
+    this.#isWanted = false;
+    if (this.#starting === undefined) this.#server.close();
+  }
+
+  async #start(): Promise<void> {
+    const { host, port } = this.#address;
+    const listening = once(this.#server, "listening");
+    this.#server.listen({ host, port, backlog: this.#backlog });
+    try {
+      await listening;
+    } catch (error) {
+      this.#isWanted = false;
+      const cause = error as NodeJS.ErrnoException;
+      throw new SluiceError(
+        "ERR_SLUICE_LISTEN",
+        explain(cause, { host, port }),
+        { cause },
+      );
+    }
+    const bound = this.#server.address();
+    if (bound !== null && typeof bound === "object")
+      this.#address = { host, port: bound.port };
   }
 }
 

@@ -55,6 +55,12 @@ export interface ShutdownOptions {
   reason?: string;
 }
 
+/** What governs a server from outside. */
+export interface ServeControl {
+  /** Shuts the server down when it aborts; before the server listens, it ends the start. */
+  signal?: AbortSignal;
+}
+
 /** A running server. */
 export interface SluiceServer {
   /** Its name in its cluster. */

@@ -20,6 +20,7 @@ import type {
   TlsMaterial,
 } from "../protocol/messages.ts";
 import type { Sendable } from "../topics/payload.ts";
+import { orAborted, shutDownWith } from "./abort.ts";
 import { Acceptor } from "./acceptor.ts";
 import { AdmissionDesk } from "./admission-desk.ts";
 import { type Drain, Drains, type DrainTarget } from "./drain.ts";
@@ -35,6 +36,7 @@ import {
 } from "./report.ts";
 import { requireRuntime } from "./runtime.ts";
 import type {
+  ServeControl,
   ServerState,
   ServerStats,
   ShutdownOptions,
@@ -50,22 +52,31 @@ import { watchShards } from "./watch.ts";
  * Starts a server.
  *
  * @param options - See the table in the README.
+ * @param control - `signal` shuts the server down when it aborts; aborted
+ *   before the server listens, it ends the start.
  * @returns the server, once it listens and every shard serves
  * @throws SluiceError `ERR_SLUICE_OPTION`, `ERR_SLUICE_RUNTIME`,
  *   `ERR_SLUICE_HANDLERS`, `ERR_SLUICE_TLS`, `ERR_SLUICE_LISTEN` or
- *   `ERR_SLUICE_SHARD_START`; nothing is left running then.
+ *   `ERR_SLUICE_SHARD_START`, or the signal's reason; nothing is left running
+ *   then.
  */
 export async function serve(
   options: ServerOptions = {},
+  { signal }: ServeControl = {},
 ): Promise<SluiceServer> {
   requireRuntime();
   const config = resolveConfig(options);
-  const server = new Server(config, await readTlsMaterial(config));
-  await server.start();
+  const tls = await readTlsMaterial(config);
+  signal?.throwIfAborted();
+  const server = new Server(config, tls);
+  await server.start(signal);
+  if (signal !== undefined) shutDownWith(server, signal);
   return server;
 }
 
 const REPORT_GRACE_MS = 900;
+/** Of the time that is left, waiting for load balancers may take so much. */
+const MAX_WITHDRAWAL_SHARE = 0.5;
 /** Subscribers to these in main hear what happens in the shards. */
 const forwardable = [
   channels.connection,
@@ -96,7 +107,7 @@ class Server implements SluiceServer, ShardOwner {
   #startedClosingAt = 0;
   #deadline = Infinity;
   #reason = "";
-  #failure: SluiceError | undefined;
+  #failure: Error | undefined;
 
   constructor(config: Config, tls: TlsMaterial | undefined) {
     this.config = config;
@@ -108,8 +119,10 @@ class Server implements SluiceServer, ShardOwner {
     );
     this.#topics = new TopicRouter(config, this.shards);
     this.#acceptor = new Acceptor(config, this.shards);
-    this.#listener = new Listener(config, (socket) =>
-      this.#acceptor.accept(socket),
+    this.#listener = new Listener(
+      config,
+      (socket) => this.#acceptor.accept(socket),
+      (error) => this.#publish("accept-failed", { error }),
     );
     this.#watch = watchShards(this.shards, config.blockedAfterMs);
     this.#actor = createActor(this.#machine());
@@ -124,17 +137,19 @@ class Server implements SluiceServer, ShardOwner {
     this.#actor.start();
   }
 
-  async start(): Promise<void> {
+  async start(signal: AbortSignal | undefined): Promise<void> {
     const serving = this.shards.map((shard) => shard.nextServing());
     for (const shard of this.shards) shard.start();
     try {
       // First, so that a slow start can be watched.
       if (this.config.admin) this.#admin = await Admin.open(this);
-      await Promise.all(serving);
+      await orAborted(Promise.all(serving), signal);
       await this.#listener.listen();
+      signal?.throwIfAborted();
     } catch (error) {
-      this.#failure ??= error as SluiceError;
+      this.#failure ??= error as Error;
       this.#actor.send({ type: "server.failed" });
+      this.#lookForEnd();
       await this.terminated.catch(() => {});
       throw error;
     }
@@ -227,7 +242,6 @@ class Server implements SluiceServer, ShardOwner {
     } else if (deadlineMs !== undefined && deadline < this.#deadline) {
       this.#deadline = deadline;
       this.#actor.send({ type: "shutdown.requested" });
-      this.#broadcast();
     }
     return this.#shutdown.promise;
   }
@@ -251,7 +265,7 @@ class Server implements SluiceServer, ShardOwner {
     );
     this.#shutdown = undefined;
     for (const shard of this.shards)
-      if (shard.state === "terminated") shard.start();
+      if (shard.state === "terminated") shard.startAgain();
     return true;
   }
 
@@ -276,11 +290,7 @@ class Server implements SluiceServer, ShardOwner {
   }
 
   drain({ shard, deadlineMs, ...filter }: DrainTarget = {}): Drain {
-    if (!this.ready)
-      throw new SluiceError(
-        "ERR_SLUICE_STATE",
-        `drain(): the server is ${this.state}, it has to be listening`,
-      );
+    this.#requireListening("drain()");
     const aimed = shard === undefined ? this.shards : [this.#shardAt(shard)];
     const isWhole =
       filter.pathPrefix === undefined && filter.olderThanMs === undefined;
@@ -307,11 +317,9 @@ class Server implements SluiceServer, ShardOwner {
   }
 
   async restartShard(index: number): Promise<void> {
-    const shard = this.#shardAt(index);
+    this.#requireListening("restartShard()");
     const deadline = monotonicNow() + this.config.shutdownDeadlineMs;
-    const serving = shard.nextServing();
-    shard.shutDown(this.#farewell(deadline, 1, 0));
-    await serving;
+    await this.#shardAt(index).restart(this.#farewell(deadline, 1, 0));
   }
 
   async reloadTls(): Promise<void> {
@@ -330,14 +338,18 @@ class Server implements SluiceServer, ShardOwner {
   // What the shards say.
 
   shardChanged(_shard: Shard): void {
+    if (this.isStopping) this.#lookForEnd();
+    else this.#updateListener();
+  }
+
+  #lookForEnd(): void {
     const states = this.shards.map(({ state }) => state);
     const hasTold = (state: string): boolean =>
       state === "draining" || state === "ending" || state === "terminated";
-    if (!this.isStopping) return this.#updateListener();
+    if (this.state === "terminated") return;
     if (states.every((state) => state === "terminated"))
       this.#actor.send({ type: "shards.terminated" });
     else if (states.every(hasTold)) this.#actor.send({ type: "shards.told" });
-    return undefined;
   }
 
   shardMessage(shard: Shard, message: ShardMessage): void {
@@ -400,7 +412,15 @@ class Server implements SluiceServer, ShardOwner {
     const timeLeft = (): number => Math.max(0, this.#deadline - monotonicNow());
     const delays: Record<ServerDelay, () => number> = {
       startDeadline: () => this.config.startDeadlineMs * 2,
-      withdrawalDelay: () => this.config.shutdownDelayMs,
+      withdrawalDelay: () => {
+        const { shutdownDelayMs } = this.config;
+        const passed = monotonicNow() - this.#startedClosingAt;
+        // A deadline shorter than planned leaves time to close all the same.
+        return Math.min(
+          Math.max(0, shutdownDelayMs - passed),
+          timeLeft() * MAX_WITHDRAWAL_SHARE,
+        );
+      },
       shutdownDeadline: timeLeft,
       reportDeadline: () =>
         (Number.isFinite(this.#deadline) ? timeLeft() : 0) + REPORT_GRACE_MS,
@@ -424,8 +444,9 @@ class Server implements SluiceServer, ShardOwner {
             shard.tell({ type: "shutdown.calledOff" });
         },
         broadcastForce: () => {
+          const now = Math.min(this.#deadline, monotonicNow());
           for (const shard of this.shards)
-            shard.tell({ type: "deadline.reached" });
+            shard.force(this.#farewell(now, this.shards.length, shard.index));
         },
         killShards: () => {
           for (const shard of this.shards)
@@ -441,7 +462,8 @@ class Server implements SluiceServer, ShardOwner {
       shard.shutDown(
         this.#farewell(this.#deadline, this.shards.length, shard.index),
       );
-    this.shardChanged(this.shards[0] as Shard);
+    // Where no thread runs, no shard has anything to say.
+    this.#lookForEnd();
   }
 
   #setReadiness(isReady: boolean): void {
@@ -524,6 +546,14 @@ class Server implements SluiceServer, ShardOwner {
         `there is no shard ${index}; there are 0 to ${this.shards.length - 1}`,
       );
     return shard;
+  }
+
+  #requireListening(method: string): void {
+    if (this.ready) return;
+    throw new SluiceError(
+      "ERR_SLUICE_STATE",
+      `${method}: the server is ${this.state}, it has to be listening`,
+    );
   }
 
   #publish(event: string, details: Record<string, unknown>): void {

@@ -24,7 +24,8 @@ import { ShardCounters } from "../protocol/shard-counters.ts";
 import { Handoff } from "./handoff.ts";
 import { ShardThread, type ThreadEnd } from "./shard-thread.ts";
 
-const KILL_GRACE_MS = 250;
+/** What a thread may take, after the deadline, to force the rest and return its totals. */
+const KILL_GRACE_MS = 500;
 const BACK_OFF_MS = { first: 100, longest: 10_000 } as const;
 /** A thread that served for so long has not died at its start. */
 const PROVEN_AFTER_MS = 10_000;
@@ -72,7 +73,8 @@ export class Shard {
   #quickDeaths = 0;
   #restart: NodeJS.Timeout | undefined;
   #farewell: Farewell | undefined;
-  #serving = Promise.withResolvers<void>();
+  /** Of those who wait until it serves again. */
+  #serving: PromiseWithResolvers<void> | undefined;
 
   constructor(index: number, owner: ShardOwner) {
     this.index = index;
@@ -95,7 +97,9 @@ export class Shard {
 
   /** Starts its thread. */
   start(): void {
+    clearTimeout(this.#restart);
     this.#farewell = undefined;
+    this.#readyAt = 0;
     const { config, tls, isReady, forwarded, topicTable } = this.#owner;
     const task: Omit<ShardTask, "port"> = {
       shard: this.index,
@@ -120,7 +124,8 @@ export class Shard {
     actor.start();
     void thread.ended.then((end) => {
       this.#bookEnd(end);
-      actor.send({ type: "thread.ended" });
+      if (actor.getSnapshot().status === "active")
+        actor.send({ type: "thread.ended" });
       this.#afterEnd(end);
     });
   }
@@ -130,19 +135,45 @@ export class Shard {
     this.#farewell = farewell;
     // One that waits to be replaced has nothing to close.
     clearTimeout(this.#restart);
-    if (this.state !== "terminated")
-      this.#actor?.send({ type: "shutdown.requested" });
+    this.#send({ type: "shutdown.requested" });
   }
 
-  tell(event: Exclude<ShardEvent, { type: "shutdown.requested" }>): void {
-    // XState prints a warning about what a stopped actor is sent.
-    if (this.state !== "terminated") this.#actor?.send(event);
+  /** Forces its connections and ends its thread: no time is left. */
+  force(farewell: Farewell): void {
+    // The thread may not have been told to end yet, and what it was told counts no more.
+    this.shutDown(farewell);
+    this.#send({ type: "deadline.reached" });
+  }
+
+  /** Ends its thread as a shutdown does, if it has one, and starts a new one. */
+  restart(farewell: Farewell): Promise<void> {
+    const serving = this.nextServing();
+    if (this.state === "terminated") this.startAgain();
+    else this.shutDown(farewell);
+    return serving;
+  }
+
+  /** Starts a thread in the place of one that has ended. */
+  startAgain(): void {
+    this.counters.add("restarts");
+    this.start();
+  }
+
+  tell(
+    event: Exclude<
+      ShardEvent,
+      { type: "shutdown.requested" } | { type: "deadline.reached" }
+    >,
+  ): void {
+    this.#send(event);
   }
 
   /** Resolves when it serves again. */
   nextServing(): Promise<void> {
-    this.#serving = Promise.withResolvers<void>();
-    this.#serving.promise.catch(() => {});
+    if (this.#serving === undefined) {
+      this.#serving = Promise.withResolvers<void>();
+      this.#serving.promise.catch(() => {});
+    }
     return this.#serving.promise;
   }
 
@@ -210,11 +241,14 @@ export class Shard {
     this.#readyAt = monotonicNow();
     this.#failedStarts = 0;
     this.#publish("started");
-    this.#serving.resolve();
+    this.#serving?.resolve();
+    this.#serving = undefined;
   }
 
   #bookEnd({ error, wasKilled }: ThreadEnd): void {
     this.isBlocked = false;
+    // Nobody takes them any more, but they are counted before the death is.
+    this.#handoff?.flush();
     const crashed = this.counters.bookDeath();
     const hasDied = error !== undefined && !wasKilled;
     if (hasDied) {
@@ -224,15 +258,23 @@ export class Shard {
     this.#owner.shardLost(this, crashed);
   }
 
-  #afterEnd({ error, wasKilled }: ThreadEnd): void {
-    if (this.#owner.isStopping) return;
-    if (this.#readyAt === 0 && !wasKilled) this.#failedStarts++;
+  #afterEnd({ error }: ThreadEnd): void {
+    if (this.#owner.isStopping) {
+      this.#failWaiting(
+        new SluiceError(
+          "ERR_SLUICE_STATE",
+          `the server ended before shard ${this.index} served again`,
+        ),
+      );
+      return;
+    }
+    if (this.#readyAt === 0) this.#failedStarts++;
     const hasNeverServed =
       this.counters.get("restarts") === 0 && this.#readyAt === 0;
     if (hasNeverServed || this.#failedStarts >= MAX_FAILED_STARTS) {
       const cause = startFailure(this.index, error);
       this.#publish("start-failed", { error: cause });
-      this.#serving.reject(cause);
+      this.#failWaiting(cause);
       this.#owner.shardFailed(this, cause);
       return;
     }
@@ -243,7 +285,6 @@ export class Shard {
     const served = this.#readyAt === 0 ? 0 : monotonicNow() - this.#readyAt;
     const isQuick = hasDied && served <= PROVEN_AFTER_MS;
     this.#quickDeaths = isQuick ? this.#quickDeaths + 1 : 0;
-    this.#readyAt = 0;
     const delayMs =
       this.#quickDeaths === 0
         ? 0
@@ -251,9 +292,18 @@ export class Shard {
             BACK_OFF_MS.first * 2 ** (this.#quickDeaths - 1),
             BACK_OFF_MS.longest,
           );
-    this.counters.add("restarts");
     this.#publish("restarting", { delayMs });
-    this.#restart = setTimeout(() => this.start(), delayMs);
+    this.#restart = setTimeout(() => this.startAgain(), delayMs);
+  }
+
+  #failWaiting(error: SluiceError): void {
+    this.#serving?.reject(error);
+    this.#serving = undefined;
+  }
+
+  /** XState prints a warning about what a stopped actor is sent. */
+  #send(event: ShardEvent): void {
+    if (this.state !== "terminated") this.#actor?.send(event);
   }
 
   #publish(event: string, details: Record<string, unknown> = {}): void {

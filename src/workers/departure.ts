@@ -46,6 +46,13 @@ export class Departure {
     this.#step();
   }
 
+  /** Tells all who are left, now. */
+  hurry(): void {
+    this.#clock.clearTimeout(this.#timer);
+    this.#tellUpTo(this.#targets.length);
+    this.#finishTelling();
+  }
+
   /** Those not yet told stay as they are. */
   callOff(): void {
     this.#clock.clearTimeout(this.#timer);
@@ -78,17 +85,20 @@ export class Departure {
       windowMs === 0
         ? count
         : Math.min(count, Math.ceil((elapsed / windowMs) * count));
-    const until = Math.min(due, this.#passed + BATCH);
+    this.#tellUpTo(Math.min(due, this.#passed + BATCH));
+    if (this.#passed === count) this.#finishTelling();
+    else {
+      const waitMs = this.#passed < due ? 0 : STEP_MS;
+      this.#timer = this.#clock.setTimeout(() => this.#step(), waitMs);
+    }
+  }
+
+  #tellUpTo(until: number): void {
     for (; this.#passed < until; this.#passed++) {
       const target = this.#targets[this.#passed] as LiveConnection;
       if (target.lifecycle.isFinal) continue;
       this.tell(target, this.#passed);
       this.#told++;
-    }
-    if (this.#passed === count) this.#finishTelling();
-    else {
-      const waitMs = this.#passed < due ? 0 : STEP_MS;
-      this.#timer = this.#clock.setTimeout(() => this.#step(), waitMs);
     }
   }
 

@@ -16,7 +16,7 @@ import { loadHandlers } from "./load-handlers.ts";
 import { ShardContext } from "./shard-context.ts";
 import type { Clock } from "./timer-wheel.ts";
 
-/** After the deadline, for the ticks in which the last connections are forced. */
+/** After the deadline, for the ticks in which the last connections are forced; then looked again as often. */
 const END_GRACE_MS = 50;
 
 const threadClock: Clock = {
@@ -122,13 +122,16 @@ class Shard {
     // What is still upgrading is refused, what is closing gets the deadline: at once.
     for (const connection of others) departure.tell(connection, 0);
     // Hooks that hear of the last ends may use what is left of the time, and no more.
-    clearTimeout(this.#deadline);
-    const leftMs = Math.max(0, farewell.deadline - threadClock.now());
-    this.#deadline = setTimeout(
-      () => this.#endWhenEmpty(),
-      leftMs + END_GRACE_MS,
-    );
+    this.#awaitDeadline(Math.max(0, farewell.deadline - threadClock.now()));
     void this.#context.quiet().then(() => this.#endWhenEmpty());
+  }
+
+  #awaitDeadline(leftMs: number): void {
+    clearTimeout(this.#deadline);
+    this.#deadline = setTimeout(() => {
+      this.#awaitDeadline(0);
+      this.#endWhenEmpty();
+    }, leftMs + END_GRACE_MS);
   }
 
   #endWhenEmpty(): void {
@@ -156,7 +159,12 @@ class Shard {
       clock: threadClock,
       farewell,
       targets,
-      onTold: (told) => this.#post({ type: "told", drain: id, told }),
+      onTold: (told) => {
+        // A shutdown that was called off, or has made way for another, has told nobody's last.
+        const isSuperseded =
+          id === "shutdown" && this.#drains.get(id) !== departure;
+        if (!isSuperseded) this.#post({ type: "told", drain: id, told });
+      },
       onDrained: () => {
         departures.delete(departure);
         if (id === "shutdown") return;
@@ -178,6 +186,8 @@ class Shard {
   }
 
   #force(): void {
+    // Those whose turn had not come yet get their time to come back as well.
+    this.#drains.get("shutdown")?.hurry();
     const now = threadClock.now();
     for (const connection of [...this.#context.registry]) {
       connection.limitDeadline(now);
