@@ -3,29 +3,16 @@ import {
   type History,
   SENDING,
 } from "./connection-history.ts";
-import { delayNameOf, type LivedMove, say } from "./exploration.ts";
+import { delayNameOf } from "./exploration.ts";
+import { ifThen, isArrival, isIn, type Law, type Lived, said } from "./law.ts";
 
-type Lived = Omit<LivedMove<History>, "way">;
-
-/** A law over every move of every life. */
-export interface Law {
-  readonly name: string;
-  readonly holds: (move: Lived) => boolean;
-}
+type Moved = Lived<History>;
 
 const RANKS = ["upgrading", "open", "closing", "draining", "terminated"];
 
 /** How far a life has come. */
 const rankOf = (state: string): number =>
   RANKS.indexOf(state.split(".")[0] as string);
-
-const isIn = (state: string, parent: string): boolean =>
-  state === parent || state.startsWith(`${parent}.`);
-
-const said = ({ verbs }: Lived): string => verbs.map(say).join(" ");
-
-const isArrival = ({ source, target }: Lived, state: string): boolean =>
-  target === state && source !== state;
 
 /** Who is to blame for a closing, by the fact that began it. */
 const CAUSES: Readonly<Record<string, string>> = {
@@ -45,15 +32,12 @@ const REFUSALS: Readonly<Record<string, string>> = {
 };
 
 const because = (
-  { event }: Lived,
+  { event }: Moved,
   causes: Readonly<Record<string, string>>,
 ): string | undefined => causes[delayNameOf(event) ?? event];
 
-const ifThen = (premise: boolean, conclusion: () => boolean): boolean =>
-  !premise || conclusion();
-
 /** The laws of one connection, whatever arrives and in whatever order. */
-export const connectionLaws: readonly Law[] = [
+export const connectionLaws: readonly Law<History>[] = [
   {
     name: "terminated is never left, and does nothing",
     holds: (move) =>
@@ -325,17 +309,17 @@ export const connectionLaws: readonly Law[] = [
     holds: ({ source, target, isIgnored, cancels, arms }) =>
       isIgnored
         ? cancels === 0 && arms.length === 0
-        : cancels === (isLasting(source) ? 0 : 1) &&
-          arms.length === (isLasting(target) ? 0 : 1),
+        : cancels === (isConnectionLasting(source) ? 0 : 1) &&
+          arms.length === (isConnectionLasting(target) ? 0 : 1),
   },
 ];
 
 /** The states in which a connection may stay for ever. */
-export const isLasting = (state: string): boolean =>
+export const isConnectionLasting = (state: string): boolean =>
   state === "open.healthy" || state === "terminated";
 
 /** A delay that another state has armed. */
-function isForeign({ source, event }: Lived): boolean {
+function isForeign({ source, event }: Moved): boolean {
   return delayNameOf(event) !== undefined && !event.endsWith(`.${source}`);
 }
 

@@ -209,6 +209,7 @@ export const connectionMachine = setup({
       },
       states: {
         healthy: {
+          description: "the peer is heard and reads what it is sent",
           on: {
             "heartbeat.due": { target: "probing", actions: "sendPing" },
             "buffer.overflowed": {

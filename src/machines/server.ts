@@ -46,6 +46,7 @@ export const serverMachine = setup({
   initial: "starting",
   states: {
     starting: {
+      description: "threads start; the socket does not listen yet",
       after: { startDeadline: { target: "draining", actions: "killShards" } },
       on: {
         "server.listening": { target: "listening", actions: "announceReady" },
@@ -58,6 +59,7 @@ export const serverMachine = setup({
       },
     },
     listening: {
+      description: "ready; sockets are accepted and handed to the shards",
       on: {
         "shutdown.requested": {
           target: "closing",
@@ -88,6 +90,10 @@ export const serverMachine = setup({
           after: { withdrawalDelay: "broadcasting" },
           on: {
             "shutdown.requested": { target: "withdrawing", reenter: true },
+            "shards.terminated": {
+              target: "#server.terminated",
+              actions: "suspendListener",
+            },
             "shutdown.calledOff": {
               target: "#server.listening",
               actions: "announceReady",

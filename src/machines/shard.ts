@@ -76,7 +76,10 @@ export const shardMachine = setup({
         "thread.ended": "terminated",
       },
       states: {
-        accepting: { on: { "shard.suspended": "suspended" } },
+        accepting: {
+          description: "serves what it has, takes new sockets",
+          on: { "shard.suspended": "suspended" },
+        },
         suspended: {
           description: "serves what it has, takes no new socket",
           on: { "shard.resumed": "accepting" },
@@ -134,6 +137,10 @@ export const shardMachine = setup({
       after: { endDeadline: "terminated" },
       on: { "thread.ended": "terminated" },
     },
-    terminated: { type: "final", entry: "settleTotals" },
+    terminated: {
+      type: "final",
+      description: "the thread is gone; its totals are known",
+      entry: "settleTotals",
+    },
   },
 });

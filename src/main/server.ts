@@ -23,6 +23,7 @@ import type { Sendable } from "../topics/payload.ts";
 import { orAborted, shutDownWith } from "./abort.ts";
 import { Acceptor } from "./acceptor.ts";
 import { AdmissionDesk } from "./admission-desk.ts";
+import { reportDelay, timeUntil, withdrawalDelay } from "./deadlines.ts";
 import { type Drain, Drains, type DrainTarget } from "./drain.ts";
 import { Listener, type ServerAddress } from "./listener.ts";
 import {
@@ -74,9 +75,6 @@ export async function serve(
   return server;
 }
 
-const REPORT_GRACE_MS = 900;
-/** Of the time that is left, waiting for load balancers may take so much. */
-const MAX_WITHDRAWAL_SHARE = 0.5;
 /** Subscribers to these in main hear what happens in the shards. */
 const forwardable = [
   channels.connection,
@@ -409,21 +407,19 @@ class Server implements SluiceServer, ShardOwner {
   // What the machine names.
 
   #machine(): typeof serverMachine {
-    const timeLeft = (): number => Math.max(0, this.#deadline - monotonicNow());
     const delays: Record<ServerDelay, () => number> = {
       startDeadline: () => this.config.startDeadlineMs * 2,
-      withdrawalDelay: () => {
-        const { shutdownDelayMs } = this.config;
-        const passed = monotonicNow() - this.#startedClosingAt;
-        // A deadline shorter than planned leaves time to close all the same.
-        return Math.min(
-          Math.max(0, shutdownDelayMs - passed),
-          timeLeft() * MAX_WITHDRAWAL_SHARE,
-        );
-      },
-      shutdownDeadline: timeLeft,
-      reportDeadline: () =>
-        (Number.isFinite(this.#deadline) ? timeLeft() : 0) + REPORT_GRACE_MS,
+      withdrawalDelay: () =>
+        withdrawalDelay(
+          {
+            begunAt: this.#startedClosingAt,
+            delayMs: this.config.shutdownDelayMs,
+            deadline: this.#deadline,
+          },
+          monotonicNow(),
+        ),
+      shutdownDeadline: () => timeUntil(this.#deadline, monotonicNow()),
+      reportDeadline: () => reportDelay(this.#deadline, monotonicNow()),
     };
     return serverMachine.provide({
       delays,

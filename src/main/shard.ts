@@ -21,11 +21,10 @@ import type {
   TlsMaterial,
 } from "../protocol/messages.ts";
 import { ShardCounters } from "../protocol/shard-counters.ts";
+import { killDelay, timeUntil } from "./deadlines.ts";
 import { Handoff } from "./handoff.ts";
 import { ShardThread, type ThreadEnd } from "./shard-thread.ts";
 
-/** What a thread may take, after the deadline, to force the rest and return its totals. */
-const KILL_GRACE_MS = 500;
 const BACK_OFF_MS = { first: 100, longest: 10_000 } as const;
 /** A thread that served for so long has not died at its start. */
 const PROVEN_AFTER_MS = 10_000;
@@ -201,14 +200,11 @@ export class Shard {
 
   #machineFor(thread: ShardThread): typeof shardMachine {
     const post = (message: MainMessage) => () => thread.post(message);
-    const timeLeft = (): number =>
-      Math.max(0, (this.#farewell?.deadline ?? Infinity) - monotonicNow());
+    const deadline = (): number => this.#farewell?.deadline ?? Infinity;
     const delays: Record<ShardDelay, () => number> = {
       startDeadline: () => this.#owner.config.startDeadlineMs,
-      shutdownDeadline: timeLeft,
-      // Forced without a shutdown before it, there is no time to be left.
-      killDeadline: () =>
-        (this.#farewell === undefined ? 0 : timeLeft()) + KILL_GRACE_MS,
+      shutdownDeadline: () => timeUntil(deadline(), monotonicNow()),
+      killDeadline: () => killDelay(deadline(), monotonicNow()),
       endDeadline: () => shardDelays.endDeadline,
     };
     return shardMachine.provide({

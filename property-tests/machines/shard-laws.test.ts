@@ -1,0 +1,27 @@
+import { shardDelays, shardMachine } from "../../src/machines/shard.ts";
+import { examineEveryMove } from "./every-move.ts";
+import {
+  isShardLasting,
+  rememberShard,
+  shardLaws,
+  unstarted,
+} from "./shard-laws.ts";
+
+examineEveryMove({
+  machine: shardMachine,
+  events: [
+    "shard.ready",
+    "shard.suspended",
+    "shard.resumed",
+    "shutdown.requested",
+    "shutdown.calledOff",
+    "deadline.reached",
+    "shard.told",
+    "thread.ended",
+  ],
+  delays: shardDelays,
+  born: unstarted,
+  remember: rememberShard,
+  laws: shardLaws,
+  isLasting: isShardLasting,
+});

@@ -1,0 +1,51 @@
+/**
+ * How long main waits, worked out from moments instead of spans: a state that
+ * is entered again (a second signal, a shorter deadline) waits for the same
+ * moment, and never longer. Moments and spans are milliseconds, the moments on
+ * the monotonic clock that threads share; a deadline that is not known is
+ * `Infinity`.
+ */
+
+/** What a thread may take, after the deadline, to force the rest and return its totals. */
+const KILL_GRACE_MS = 500;
+/** The same for the shards of a server, those that have to be killed included. */
+const REPORT_GRACE_MS = 900;
+/** Of the time that a shutdown has, waiting for load balancers may take so much. */
+const MAX_WITHDRAWAL_SHARE = 0.5;
+
+/** How long until a moment; 0 once it has passed. */
+export function timeUntil(moment: number, now: number): number {
+  return Math.max(0, moment - now);
+}
+
+/** When a shutdown began, and what it has planned. */
+export interface WithdrawalTimes {
+  readonly begunAt: number;
+  readonly delayMs: number;
+  readonly deadline: number;
+}
+
+/** How long readiness is off before the shutdown is broadcast. A deadline shorter than planned leaves time to close all the same. */
+export function withdrawalDelay(
+  { begunAt, delayMs, deadline }: WithdrawalTimes,
+  now: number,
+): number {
+  const longestMs = (deadline - begunAt) * MAX_WITHDRAWAL_SHARE;
+  return timeUntil(begunAt + Math.min(delayMs, longestMs), now);
+}
+
+/** How long a thread may go on that has told everyone. Without a deadline there is no time to be left. */
+export function killDelay(deadline: number, now: number): number {
+  return graceAfter(deadline, KILL_GRACE_MS, now);
+}
+
+/** How long the server waits for its last shard. */
+export function reportDelay(deadline: number, now: number): number {
+  return graceAfter(deadline, REPORT_GRACE_MS, now);
+}
+
+function graceAfter(deadline: number, graceMs: number, now: number): number {
+  return Number.isFinite(deadline)
+    ? timeUntil(deadline + graceMs, now)
+    : graceMs;
+}
