@@ -1,5 +1,14 @@
 import type { MessagePort } from "node:worker_threads";
-import type { Arrival, MainMessage } from "../protocol/messages.ts";
+import type { Socket } from "node:net";
+import type { MainMessage } from "../protocol/messages.ts";
+import { forgetHandle, handleOf } from "../protocol/socket-transfer.ts";
+
+/** A fresh socket, with what the shard is told of it. */
+interface Fresh {
+  socket: Socket;
+  id: number;
+  isOverLimit: boolean;
+}
 
 /**
  * Moves fresh sockets to a shard's thread: all that one turn of the event loop
@@ -9,7 +18,7 @@ import type { Arrival, MainMessage } from "../protocol/messages.ts";
 export class Handoff {
   readonly #port: MessagePort;
   readonly #onFailure: (code: string) => void;
-  #waiting: Arrival[] = [];
+  #waiting: Fresh[] = [];
 
   /** @param onFailure - Told of each socket that could not be moved, because its peer had gone already; it is destroyed. */
   constructor(port: MessagePort, onFailure: (code: string) => void) {
@@ -18,36 +27,43 @@ export class Handoff {
   }
 
   /** Hands over a socket by the end of this turn of the event loop. */
-  add(arrival: Arrival): void {
-    this.#waiting.push(arrival);
+  add(fresh: Fresh): void {
+    this.#waiting.push(fresh);
     if (this.#waiting.length === 1) setImmediate(() => this.flush());
   }
 
   /** Hands over what waits, now: what is posted afterwards comes after it. */
   flush(): void {
-    const arrivals = this.#waiting;
-    if (arrivals.length === 0) return;
+    const waiting = this.#waiting;
+    if (waiting.length === 0) return;
     this.#waiting = [];
-    if (this.#post(arrivals) === undefined) return;
+    if (this.#post(waiting) === undefined) return;
     // One of them cannot be moved, and with it the whole message: one by one.
-    for (const arrival of arrivals) {
-      const failure = this.#post([arrival]);
+    for (const fresh of waiting) {
+      const failure = this.#post([fresh]);
       if (failure === undefined) continue;
-      arrival.socket.destroy();
+      fresh.socket.destroy();
       this.#onFailure(failure);
     }
   }
 
-  #post(arrivals: readonly Arrival[]): string | undefined {
+  #post(list: readonly Fresh[]): string | undefined {
+    const arrivals = list.flatMap(({ socket, id, isOverLimit }) => {
+      const handle = handleOf(socket);
+      return handle === undefined ? [] : [{ handle, id, isOverLimit }];
+    });
+    if (arrivals.length < list.length)
+      return "ERR_WORKER_HANDLE_NOT_TRANSFERABLE";
     const message: MainMessage = { type: "sockets", arrivals };
     try {
       this.#port.postMessage(
         message,
-        arrivals.map(({ socket }) => socket),
+        arrivals.map(({ handle }) => handle),
       );
-      return undefined;
     } catch (error) {
       return (error as NodeJS.ErrnoException).code ?? "ERR_UNKNOWN";
     }
+    for (const { socket } of list) forgetHandle(socket);
+    return undefined;
   }
 }

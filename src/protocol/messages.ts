@@ -1,6 +1,6 @@
 import type { MessagePort } from "node:worker_threads";
-import type { Socket } from "node:net";
 import type { Config } from "../config.ts";
+import type { SocketHandle } from "./socket-transfer.ts";
 import type { Findings, FollowedTransition, Inquiry } from "./inspection.ts";
 import type { SubscriberCount } from "../handlers.ts";
 import type { PeerPort, TopicMessage } from "./topics.ts";
@@ -29,7 +29,7 @@ export interface Farewell {
 
 /** A fresh socket on its way to a shard. */
 export interface Arrival {
-  socket: Socket;
+  handle: SocketHandle;
   /** Unique in the process. */
   id: number;
   /** Over the limit of connections: to be refused, properly. */

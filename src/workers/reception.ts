@@ -9,16 +9,19 @@ import {
   type Receiver,
 } from "./ws-engine.ts";
 
-/** Where a socket and a receiver keep their connection, so that all share the same listeners. */
-const CONNECTION = Symbol("connection");
+/**
+ * Where a socket and a receiver keep their connection, so that all share the
+ * same listeners. A named property: one behind a symbol would put the object
+ * into V8's dictionary mode.
+ */
 interface Owned {
-  [CONNECTION]: LiveConnection;
+  sluiceConnection: LiveConnection;
 }
 
 /** Listens to a connection's socket from its first byte to its end. */
 export function attachSocket(connection: LiveConnection): void {
   const socket = connection.socket as Socket & Owned;
-  socket[CONNECTION] = connection;
+  socket.sluiceConnection = connection;
   socket.on("data", onData);
   // A peer that ends TCP without a close frame is gone, half-open or not.
   socket.on("end", onSocketGone);
@@ -35,7 +38,7 @@ export function attachReceiver(
     connection.shard.config.maxPayloadBytes,
     extensions,
   ) as Receiver & Owned;
-  receiver[CONNECTION] = connection;
+  receiver.sluiceConnection = connection;
   receiver.on("message", onMessage);
   receiver.on("ping", onPing);
   receiver.on("conclude", onConclude);
@@ -75,7 +78,7 @@ function readOpen(connection: LiveConnection, chunk: Buffer): void {
 }
 
 function onData(this: Owned, chunk: Buffer): void {
-  const connection = this[CONNECTION];
+  const connection = this.sluiceConnection;
   const { joiner } = connection.shard;
   joiner.startReading();
   try {
@@ -86,28 +89,28 @@ function onData(this: Owned, chunk: Buffer): void {
 }
 
 function onSocketGone(this: Owned): void {
-  this[CONNECTION].tell("socket.closed");
+  this.sluiceConnection.tell("socket.closed");
 }
 
 /** The `close` that follows is the fact; what broke is of no use to anyone. */
 function onSocketError(): void {}
 
 function onMessage(this: Owned, data: Buffer, isBinary: boolean): void {
-  this[CONNECTION].messageRead(data, isBinary);
+  this.sluiceConnection.messageRead(data, isBinary);
 }
 
 function onPing(this: Owned, data: Buffer): void {
-  this[CONNECTION].pingRead(data);
+  this.sluiceConnection.pingRead(data);
 }
 
 function onConclude(this: Owned, code: number, reason: Buffer): void {
-  this[CONNECTION].closeRead(code, reason.toString());
+  this.sluiceConnection.closeRead(code, reason.toString());
 }
 
 function onReceiverError(this: Owned, error: Error): void {
-  this[CONNECTION].violated(closeCodeOf(error));
+  this.sluiceConnection.violated(closeCodeOf(error));
 }
 
 function onReceiverDrain(this: Owned): void {
-  this[CONNECTION].resumeReading();
+  this.sluiceConnection.resumeReading();
 }

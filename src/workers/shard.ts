@@ -8,6 +8,7 @@ import type {
   ShardTask,
   ShardTotals,
 } from "../protocol/messages.ts";
+import { adoptHandle } from "../protocol/socket-transfer.ts";
 import { beginBeat } from "./beat.ts";
 import type { LiveConnection } from "./connection.ts";
 import { Departure } from "./departure.ts";
@@ -106,7 +107,8 @@ class Shard {
     }
   }
 
-  #adopt({ socket, id, isOverLimit }: Arrival): void {
+  #adopt({ handle, id, isOverLimit }: Arrival): void {
+    const socket = adoptHandle(handle);
     const connection = this.#context.adopt(socket, id, isOverLimit);
     // It was on its way between the threads when the shutdown passed it.
     this.#drains.get("shutdown")?.tell(connection, 0);

@@ -1,0 +1,35 @@
+import { Socket } from "node:net";
+import type { Transferable } from "node:worker_threads";
+
+/**
+ * What is assumed of Node beyond its documentation, for moving a fresh socket
+ * to another thread. Node documents (since 24.20.0 and 26.6.0) that a
+ * `net.Socket` can be transferred; what travels is its handle, and here the
+ * handle is posted itself. The `Socket` that Node builds on the other side is
+ * in V8's dictionary mode, 1.4 kB larger and slower in everything it does, and
+ * the one that stays behind is kept alive by its handle until the next full
+ * collection.
+ */
+export type SocketHandle = Transferable & {
+  readonly brand: unique symbol;
+  close(): void;
+};
+
+interface WithHandle {
+  _handle: SocketHandle | null;
+}
+
+/** The handle of a socket that has read nothing yet; `undefined` once it is closed. */
+export function handleOf(socket: Socket): SocketHandle | undefined {
+  return (socket as unknown as WithHandle)._handle ?? undefined;
+}
+
+/** The handle has gone to another thread: the socket object has nothing left. */
+export function forgetHandle(socket: Socket): void {
+  (socket as unknown as WithHandle)._handle = null;
+}
+
+/** A socket around a handle that has come from another thread. */
+export function adoptHandle(handle: SocketHandle): Socket {
+  return new Socket({ handle, readable: true, writable: true } as object);
+}
