@@ -7,6 +7,7 @@ import { addDrainCommand, addResumeCommand } from "./drain-commands.ts";
 import { EXIT, statusOf } from "./failure.ts";
 import { tolerateClosedOutput, writeLine } from "./io.ts";
 import type { Io } from "./io.ts";
+import { addMachineCommand } from "./machine-command.ts";
 import { addServeCommand } from "./serve-command.ts";
 import { addShutdownCommand } from "./shutdown-command.ts";
 import { addStatusCommand } from "./status-command.ts";
@@ -20,6 +21,7 @@ const subcommands: readonly AddCommand[] = [
   addDrainCommand,
   addResumeCommand,
   addShutdownCommand,
+  addMachineCommand,
 ];
 
 /**
