@@ -229,7 +229,8 @@ class Server implements SluiceServer, ShardOwner {
     if (this.#shutdown === undefined) {
       this.#reason = reason;
       this.#startedClosingAt = monotonicNow();
-      this.#deadline = deadline;
+      // One that failed is closing already, by a deadline of its own.
+      this.#deadline = Math.min(this.#deadline, deadline);
       const { promise, resolve, reject } =
         Promise.withResolvers<ShutdownReport>();
       // Those who only await `terminated` need not catch this one.
@@ -252,7 +253,8 @@ class Server implements SluiceServer, ShardOwner {
   }
 
   callOff(): boolean {
-    if (this.state !== "closing") return false;
+    // What has failed cannot go on.
+    if (this.state !== "closing" || this.#failure !== undefined) return false;
     this.#actor.send({ type: "shutdown.calledOff" });
     this.#deadline = Infinity;
     this.#shutdown?.reject(
