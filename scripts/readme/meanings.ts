@@ -68,4 +68,9 @@ export const errorMeanings: Readonly<Record<SluiceErrorCode, string>> = {
     "`close()` with a code that must not be sent (RFC 6455, 7.4)",
   ERR_SLUICE_CLOSE_REASON: "`close()` with a reason above 123 bytes",
   ERR_SLUICE_MESSAGE: "`send()` with something that is neither text nor bytes",
+  ERR_SLUICE_TOPIC:
+    "a topic that is empty, above `maxTopicLengthBytes`, or no text",
+  ERR_SLUICE_TOPIC_LIMIT:
+    "a connection subscribes to more than `maxTopicsPerConnection`",
+  ERR_SLUICE_PAYLOAD: "a published message above `maxPayloadBytes`",
 };

@@ -12,24 +12,30 @@ type Rule = readonly [level: Level, text: string];
  * What each message of the library's diagnostics channels becomes in the log,
  * by channel and by the message's `event` (and its `state`, if it has one);
  * `""` stands for a channel with one kind of message. An event without a rule
- * is logged at `debug`.
+ * is logged at `debug`. Texts name fields of the message in braces.
  */
 const rules: Readonly<Record<ChannelName, Readonly<Record<string, Rule>>>> = {
   [channels.server]: {
     listening: ["debug", "listening"],
-    inspector: ["info", "the inspector is at this address"],
+    inspector: ["info", "inspector at {url}"],
     "admin-failed": ["error", "the inspector failed to answer a call"],
     "state.closing": ["info", "closing: telling every connection"],
     "state.draining": ["info", "draining: waiting for those that were told"],
   },
   [channels.shard]: {
-    started: ["info", "shard started"],
-    died: ["warn", "shard died; its connections are counted as crashed"],
-    restarting: ["info", "shard is being replaced"],
-    "start-failed": ["error", "shard could not start"],
-    blocked: ["warn", "shard's event loop is blocked"],
-    unblocked: ["info", "shard's event loop runs again"],
-    killed: ["warn", "shard's thread was ended by force"],
+    started: ["debug", "shard {shard} started"],
+    died: [
+      "warn",
+      "shard {shard} died; {crashed} connections are lost with it",
+    ],
+    restarting: ["info", "shard {shard} is being replaced"],
+    "start-failed": ["error", "shard {shard} could not start"],
+    blocked: [
+      "warn",
+      "shard {shard} does not answer: its event loop is blocked",
+    ],
+    unblocked: ["info", "shard {shard} answers again"],
+    killed: ["warn", "shard {shard} had to be ended by force"],
   },
   [channels.handlerError]: { "": ["error", "handler failed"] },
   [channels.rejected]: { "": ["debug", "upgrade rejected"] },
@@ -54,15 +60,25 @@ const UNKNOWN: Rule = ["debug", "event"];
  *
  * A channel with nothing to say at the logger's level gets no subscriber: the
  * shards would otherwise send main a message for every connection.
+ *
+ * @param hasStarted - Whether the server serves. A start that fails is told
+ *   once, by the error that it ends with, and not by every shard.
  */
-export function logEvents(logger: Logger): () => void {
+export function logEvents(
+  logger: Logger,
+  hasStarted: () => boolean = () => true,
+): () => void {
   const listeners = Object.entries(rules)
     .filter(([, events]) =>
       Object.values(events).some(([level]) => logger.isLevelEnabled(level)),
     )
     .map(([channel, events]) => {
       const listener = (message: unknown): void => {
-        if (isMessage(message)) logMessage(logger, events, message, channel);
+        if (!isMessage(message)) return;
+        const rule = ruleFor(events, message);
+        const isStart = isLifecycle(channel, message) && !hasStarted();
+        const [level, text] = rule;
+        logMessage(logger, [isStart ? "debug" : level, text], message, channel);
       };
       subscribe(channel, listener);
       return () => unsubscribe(channel, listener);
@@ -72,15 +88,24 @@ export function logEvents(logger: Logger): () => void {
   };
 }
 
+function ruleFor(
+  events: Readonly<Record<string, Rule>>,
+  { event, state }: Message,
+): Rule {
+  return events[[event, state].filter(isText).join(".")] ?? UNKNOWN;
+}
+
+/** Whether it tells of a shard, or of a state that the server has entered. */
+function isLifecycle(channel: string, { state }: Message): boolean {
+  return channel === channels.shard || state !== undefined;
+}
+
 function logMessage(
   logger: Logger,
-  events: Readonly<Record<string, Rule>>,
-  message: Message,
+  [level, text]: Rule,
+  { event, error, ...fields }: Message,
   channel: string,
 ): void {
-  const { event, error, ...fields } = message;
-  const name = [event, fields["state"]].filter(isText).join(".");
-  const [level, text] = events[name] ?? UNKNOWN;
   if (!logger.isLevelEnabled(level)) return;
   logger[level](
     {
@@ -89,7 +114,7 @@ function logMessage(
       ...fields,
       ...(error === undefined ? {} : { err: error }),
     },
-    text,
+    text.replaceAll(/\{(\w+)\}/g, (_, name: string) => String(fields[name])),
   );
 }
 

@@ -41,7 +41,7 @@ export function renderReport(report: ShutdownReport): string {
   const { outcomes, opened, closeCodes, states } = report;
   const { rejected, ...endings } = outcomes;
   const codes = Object.entries(closeCodes);
-  const visited = Object.entries(states).filter(([, { count }]) => count > 0);
+  const visited = Object.entries(states);
   return [
     `Shutdown (${report.reason}) took ${seconds(report.durationMs)} of ${seconds(report.deadlineMs)}.`,
     ...describeProblems(report).map(

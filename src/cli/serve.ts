@@ -36,7 +36,8 @@ export async function runServe(
 ): Promise<number> {
   const { logger, progress } = createVoice(talk, io);
   for (const warning of warnings) logger.warn(warning);
-  const stopLogging = logEvents(logger);
+  let hasStarted = false;
+  const stopLogging = logEvents(logger, () => hasStarted);
   const early = Promise.withResolvers<string>();
   const signals = attachSignals(io, beforeServing(early.resolve));
   try {
@@ -46,6 +47,7 @@ export async function runServe(
       logger.info({ signal: server }, `${server} before the server was ready`);
       return EXIT.ok;
     }
+    hasStarted = true;
     signals.redirect(whileServing(server, config, logger, signals));
     const stopFollowing = followShutdown(server, progress);
     logAddress(server, config, logger);
@@ -81,12 +83,16 @@ function createVoice(
 
 function logAddress(
   { address: { host, port } }: ServedServer,
-  { tlsKeyFile, workers }: Config,
+  { handlers, tlsKeyFile, workers }: Config,
   logger: Logger,
 ): void {
   const scheme = tlsKeyFile === undefined ? "ws" : "wss";
   const url = `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`;
   logger.info({ url, workers }, `listening on ${url}`);
+  if (handlers === undefined)
+    logger.info(
+      `no handlers given: ${url}/echo echoes, ${url}/chat/lobby is a chat`,
+    );
 }
 
 function beforeServing(stop: (signal: string) => void): SignalActions {
@@ -174,12 +180,20 @@ function logFailure(error: unknown, config: Config, logger: Logger): void {
   if (sentence !== undefined) {
     logger.fatal(sentence);
   } else if (error instanceof SluiceError) {
-    const { code, cause, message } = error;
-    logger.fatal(
-      { code, ...(cause === undefined ? {} : { err: cause }) },
-      message,
-    );
+    const { code, message } = error;
+    const cause = firstCause(error);
+    logger.fatal({ code, ...(isOurs(cause) ? {} : { err: cause }) }, message);
   } else {
     logger.fatal({ err: error }, "the server failed");
   }
+}
+
+/** The error at the bottom: its stack is where the fault is, such as a line of the user's module. */
+function firstCause(error: Error): Error {
+  return error.cause instanceof Error ? firstCause(error.cause) : error;
+}
+
+/** Our own errors say all in their message; one that crossed the threads has kept its name in its stack alone. */
+function isOurs({ stack = "" }: Error): boolean {
+  return stack.startsWith("SluiceError");
 }

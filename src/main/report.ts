@@ -39,7 +39,7 @@ export interface ShutdownReport {
   shardsKilled: number;
   /** Threads that died, since the start. */
   shardsCrashed: number;
-  /** Time spent in each state of a connection, over the server's whole life. */
+  /** Time spent in each state of a connection that any has left, over the server's whole life. */
   states: Record<string, DurationSummary>;
 }
 
@@ -100,7 +100,7 @@ export function readCloseCodes(
   return codes;
 }
 
-/** Time spent in each state that a connection can leave. */
+/** Time spent in each state that a connection has left. */
 export function readDurations(
   shards: readonly ShardCounters[],
 ): Record<string, DurationSummary> {
@@ -111,7 +111,8 @@ export function readDurations(
     for (const shard of shards)
       for (const [bucket, count] of shard.histogram(index).entries())
         (buckets[bucket] as number) += count;
-    durations[name] = summarize(buckets);
+    const summary = summarize(buckets);
+    if (summary.count > 0) durations[name] = summary;
   }
   return durations;
 }

@@ -1,4 +1,5 @@
-import { pathToFileURL } from "node:url";
+import { existsSync } from "node:fs";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { SluiceError } from "../errors.ts";
 import type { Handlers } from "../handlers.ts";
 import demoHandlers from "./demo-handlers.ts";
@@ -27,6 +28,11 @@ export async function loadHandlers(
   const url = /^[a-z][a-z0-9+.-]+:/i.test(module)
     ? module
     : pathToFileURL(module).href;
+  if (url.startsWith("file:") && !existsSync(new URL(url)))
+    throw new SluiceError(
+      "ERR_SLUICE_HANDLERS",
+      `handlers: there is no file ${fileURLToPath(url)}`,
+    );
   let imported: { default?: unknown };
   try {
     imported = await import(url);

@@ -31,7 +31,6 @@ export function reportOf(given: Partial<ShutdownReport> = {}): ShutdownReport {
         p99Ms: 90_500,
         maxMs: 91_000,
       },
-      "open.congested": { count: 0, p50Ms: 0, p99Ms: 0, maxMs: 0 },
       closing: { count: 5000, p50Ms: 0.4, p99Ms: 203.7, maxMs: 1100 },
     },
     reason: "SIGTERM",

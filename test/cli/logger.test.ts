@@ -56,12 +56,13 @@ describe("the log", () => {
     channel("sluice:shard").publish({
       event: "died",
       shard: 0,
+      crashed: 12,
       error: new Error("out of memory"),
       delayMs: 200,
     });
     expect(parsed(lines[0])).toMatchObject({
       level: WARN,
-      msg: "shard died; its connections are counted as crashed",
+      msg: "shard 0 died; 12 connections are lost with it",
       event: "died",
       delayMs: 200,
       err: { message: "out of memory" },
@@ -108,7 +109,7 @@ describe("the log", () => {
     const lines = logging("pretty");
     channel("sluice:shard").publish({ event: "started", shard: 2 });
     expect(lines.join("")).toMatch(
-      /^\[\d\d:\d\d:\d\d\.\d{3}\] INFO: shard started \{"shard":2\}\n$/,
+      /^\[\d\d:\d\d:\d\d\.\d{3}\] DEBUG: shard 2 started \{"shard":2\}\n$/,
     );
   });
 

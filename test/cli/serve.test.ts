@@ -1,3 +1,4 @@
+import { channel } from "node:diagnostics_channel";
 import { setImmediate } from "node:timers/promises";
 
 import { describe, expect, it } from "vitest";
@@ -7,6 +8,7 @@ import type { TalkSettings } from "../../src/cli/settings.ts";
 import { resolveConfig } from "../../src/config.ts";
 import type { ServerOptions } from "../../src/config.ts";
 import { SluiceError } from "../../src/errors.ts";
+import { channels } from "../../src/protocol/channels.ts";
 import { FakeIo } from "./fake-io.ts";
 import { FakeServer, reportOf } from "./fake-server.ts";
 
@@ -72,18 +74,23 @@ function listenError(code: string): SluiceError {
 describe("sluice serve", () => {
   it("says where it listens, with the scheme that clients need", async () => {
     const plain = await serving();
-    expect(messages(plain.io)).toEqual(["listening on ws://127.0.0.1:9000"]);
+    expect(messages(plain.io)).toEqual([
+      "listening on ws://127.0.0.1:9000",
+      "no handlers given: ws://127.0.0.1:9000/echo echoes, ws://127.0.0.1:9000/chat/lobby is a chat",
+    ]);
     plain.server.end(reportOf());
     await plain.status;
 
-    const tls = await serving({ options: TLS });
+    const tls = await serving({ options: { ...TLS, handlers: "mine.ts" } });
     expect(messages(tls.io)).toEqual(["listening on wss://127.0.0.1:9000"]);
     tls.server.end(reportOf());
     await tls.status;
   });
 
   it("shuts down on the first signal, forces on the second, ends with 0", async () => {
-    const { io, server, status } = await serving();
+    const { io, server, status } = await serving({
+      options: { handlers: "mine.ts" },
+    });
     io.emit("SIGTERM", "SIGTERM");
     io.emit("SIGTERM", "SIGTERM");
     expect(server.told).toEqual(["shutdown: SIGTERM", "force"]);
@@ -235,6 +242,19 @@ describe("sluice serve", () => {
       code: "ERR_SLUICE_HANDLERS",
       err: { stack: expect.stringContaining("TypeError: x is not") },
     });
+  });
+
+  it("tells of a failed start once, and not shard by shard", async () => {
+    const io = new FakeIo();
+    const settings = { config: resolveConfig(), talk: QUIET, warnings: [] };
+    await runServe(settings, io, async () => {
+      const shard = channel(channels.shard);
+      shard.publish({ event: "died", shard: 0, error: new Error("no") });
+      shard.publish({ event: "killed", shard: 1 });
+      channel(channels.server).publish({ event: "state", state: "draining" });
+      throw new SluiceError("ERR_SLUICE_SHARD_START", "no shard starts");
+    });
+    expect(messages(io)).toEqual(["no shard starts"]);
   });
 
   it("ends with 2 when the server refuses an option", async () => {

@@ -73,12 +73,20 @@ describe("loading handlers", () => {
     await expect(loadHandlers(file)).rejects.toThrow(file);
   });
 
-  it("refuses a module that is not there, with the cause", async () => {
-    await expect(
-      loadHandlers(join(folder, "missing.mjs")),
-    ).rejects.toMatchObject({
+  it("refuses a module that is not there in one sentence", async () => {
+    const file = join(folder, "missing.mjs");
+    await expect(loadHandlers(file)).rejects.toMatchObject({
       code: "ERR_SLUICE_HANDLERS",
-      cause: expect.objectContaining({ code: expect.any(String) }),
+      message: `handlers: there is no file ${file}`,
+    });
+  });
+
+  it("gives the cause along when a module that it imports is not there", async () => {
+    const file = await module("importing.mjs", "import './missing.mjs';");
+    await expect(loadHandlers(file)).rejects.toMatchObject({
+      code: "ERR_SLUICE_HANDLERS",
+      message: expect.stringContaining("cannot be loaded"),
+      cause: expect.objectContaining({ code: "ERR_MODULE_NOT_FOUND" }),
     });
   });
 });
