@@ -1,5 +1,6 @@
 import type {
   NamedAction,
+  Step,
   TableState,
   TransitionTable,
 } from "../machines/transition-table.ts";
@@ -16,6 +17,8 @@ export interface LifecycleHost<EventType extends string> extends WheelEntry {
 
 /** Marks a host whose action runs and to which nothing was sent meanwhile. */
 const BUSY: never[] = [];
+
+type Verb<Host> = (host: Host, params: unknown) => void;
 
 export type ActionTable<Host> = Readonly<
   Record<string, (host: Host, params: never) => void>
@@ -46,6 +49,8 @@ export class LifecycleRunner<
 > {
   readonly #table: TransitionTable;
   readonly #actions: ActionTable<Host>;
+  /** The actions of each edge, by its number. */
+  readonly #verbs: (readonly Verb<Host>[] | undefined)[] = [];
   readonly #delays: DelayTable<Host>;
   readonly #observe: TransitionObserver<Host>;
   readonly #clock: Clock;
@@ -84,7 +89,7 @@ export class LifecycleRunner<
     host.enteredAt = this.#clock.now();
     this.#observe(host, "xstate.init", undefined, target, edge, 0, actions);
     host.mailbox = BUSY;
-    this.#run(host, actions);
+    this.#run(host, this.#table.initial);
     if (delay !== undefined) this.#arm(host, delay);
     this.#drainMailbox(host);
   }
@@ -135,16 +140,19 @@ export class LifecycleRunner<
       spentMs,
       step.actions,
     );
-    this.#run(host, step.actions);
+    this.#run(host, step);
     if (step.delay !== undefined) this.#arm(host, step.delay);
   }
 
-  #run(host: Host, actions: readonly NamedAction[]): void {
-    for (const { type, params } of actions)
-      (this.#actions[type] as (host: Host, params: unknown) => void)(
-        host,
-        params,
-      );
+  #run(host: Host, { edge, actions }: Step): void {
+    const verbs = (this.#verbs[edge] ??= this.#bind(actions));
+    for (let i = 0; i < verbs.length; i++)
+      (verbs[i] as Verb<Host>)(host, (actions[i] as NamedAction).params);
+  }
+
+  /** Looks an edge's verbs up by name, once. */
+  #bind(actions: readonly NamedAction[]): readonly Verb<Host>[] {
+    return actions.map(({ type }) => this.#actions[type] as Verb<Host>);
   }
 
   #arm(host: Host, delay: string): void {

@@ -54,8 +54,9 @@ export class TimerWheel<Entry extends WheelEntry> {
   /** Arms the entry's only delay; one that was armed before is replaced. */
   arm(entry: Entry, delayMs: number): void {
     this.cancel(entry);
-    if (this.#size === 0) this.#swept = this.#tickOf(this.#clock.now());
-    entry.wheelDue = this.#clock.now() + Math.max(0, delayMs);
+    const now = this.#clock.now();
+    if (this.#size === 0) this.#swept = this.#tickOf(now);
+    entry.wheelDue = now + Math.max(0, delayMs);
     // The tick in which it is due has to be over before it is swept: never early.
     this.#hang(entry, this.#tickOf(entry.wheelDue) + 1);
     this.#size++;
@@ -70,11 +71,8 @@ export class TimerWheel<Entry extends WheelEntry> {
     wheelNext.wheelPrevious = wheelPrevious;
     entry.wheelNext = null;
     entry.wheelPrevious = null;
+    // The clock's timer stays: it costs more to stop than to find nothing.
     this.#size--;
-    if (this.#size === 0 && this.#timer !== undefined) {
-      this.#clock.clearTimeout(this.#timer);
-      this.#timer = undefined;
-    }
   }
 
   #tickOf(ms: number): number {

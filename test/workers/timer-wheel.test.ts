@@ -76,12 +76,13 @@ describe("the timer wheel", () => {
     expect(fired.get(entry)?.[0]).toBeGreaterThanOrEqual(armedAt + 300);
   });
 
-  it("sets no timer while nothing hangs on it", () => {
+  it("keeps no timer past the tick in which the last delay went", () => {
     expect(clock.waiting).toBe(0);
     const entry = new Entry();
     wheel.arm(entry, 1000);
     expect(clock.waiting).toBe(1);
     wheel.cancel(entry);
+    clock.advance(2 * TICK_MS);
     expect(clock.waiting).toBe(0);
     wheel.arm(entry, 10);
     clock.advance(1000);
