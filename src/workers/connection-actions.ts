@@ -32,7 +32,7 @@ export const connectionActions: Record<ConnectionActionType, Action> = {
     upgrade?.abort();
     const answer = answerFor(cause, upgrade?.answer);
     shard.reportRejection(connection, answer.status, answer.reason);
-    connection.outgoing.bytes(refusalBytes(answer));
+    connection.outgoing.bytes(refusalResponse(answer, Date.now()));
     connection.outgoing.write();
     // Bytes of the peer that stay unread would turn the end of TCP into a reset.
     connection.socket.resume();
@@ -200,13 +200,4 @@ function answerFor(cause: RefusalCause, verdict: Answer | undefined): Answer {
   return cause === "handshake-deadline"
     ? refusal("handshake-deadline")
     : refusal("shutting-down", { retryAfterSeconds: RETRY_AFTER_SECONDS });
-}
-
-/** The handlers' own refusal may be one that cannot be written. */
-function refusalBytes(answer: Answer): Buffer {
-  try {
-    return refusalResponse(answer, Date.now());
-  } catch {
-    return refusalResponse(refusal("handler-failed"), Date.now());
-  }
 }

@@ -7,6 +7,7 @@ import type { HandshakeRequest } from "./handshake/handshake-fields.ts";
 import {
   type HttpAnswer,
   refusal,
+  refusalResponse,
   type RefusalReason,
 } from "./handshake/refusal.ts";
 import { examineUpgrade, type Verdict } from "./handshake/upgrade.ts";
@@ -119,13 +120,14 @@ export class Upgrade {
         this.#accept(asked, authorization);
       else {
         const { status, body, headers } = authorization;
-        this.#refuse({
-          ...refusal(reasonOf(status), {
-            status,
-            ...(body !== undefined && { body }),
-            ...(headers !== undefined && { headers }),
-          }),
+        const answer = refusal(reasonOf(status), {
+          status,
+          ...(body !== undefined && { body }),
+          ...(headers !== undefined && { headers }),
         });
+        // Throws for one that cannot be written: the hook has failed then.
+        refusalResponse(answer);
+        this.#refuse(answer);
       }
     } catch (error) {
       this.#fail(error);

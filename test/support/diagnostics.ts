@@ -1,5 +1,5 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { onTestFinished } from "vitest";
+import { afterAll, onTestFinished } from "vitest";
 import type { ChannelName } from "../../src/index.ts";
 import { within } from "./within.ts";
 
@@ -9,6 +9,8 @@ export type Message = Readonly<Record<string, unknown>>;
 /** What a channel says, from now to the end of the test. */
 export interface Overheard {
   readonly messages: readonly Message[];
+  /** Forgets what was said so far. */
+  clear(): void;
   /** The first message with these fields, past or to come. */
   said(fields: Message, patienceMs?: number): Promise<Message>;
 }
@@ -16,8 +18,13 @@ export interface Overheard {
 /**
  * Listens to a channel in this thread. Call it before `serve`, so that the
  * shards pass on what they say.
+ *
+ * @param extent - To the end of the test, or of the `describe` that it is called in.
  */
-export function overhear(name: ChannelName): Overheard {
+export function overhear(
+  name: ChannelName,
+  extent: "test" | "suite" = "test",
+): Overheard {
   const messages: Message[] = [];
   const waiting = new Set<() => void>();
   const listen = (message: unknown): void => {
@@ -25,9 +32,14 @@ export function overhear(name: ChannelName): Overheard {
     for (const wake of [...waiting]) wake();
   };
   subscribe(name, listen);
-  onTestFinished(() => void unsubscribe(name, listen));
+  const stop = (): void => void unsubscribe(name, listen);
+  if (extent === "test") onTestFinished(stop);
+  else afterAll(stop);
   return {
     messages,
+    clear() {
+      messages.length = 0;
+    },
     async said(fields, patienceMs) {
       const find = (): Message | undefined =>
         messages.find((message) =>

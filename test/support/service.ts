@@ -213,9 +213,10 @@ function push(connection: Connection, parameters: URLSearchParams): void {
 
 function factsOf(connection: Connection): Record<string, unknown> {
   const { id, request, subprotocol, data, state, bufferedBytes } = connection;
+  const { url, path, headers, remoteAddress, subprotocols } = request;
   return {
     id,
-    request,
+    request: { url, path, headers, remoteAddress, subprotocols },
     subprotocol,
     data,
     state,
