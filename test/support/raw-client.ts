@@ -67,8 +67,10 @@ export class RawClient {
   readonly ended: Promise<SocketEnd>;
   /** The peer has ended its side (FIN), or the socket is gone. */
   readonly peerEnded: Promise<void>;
-  /** All bytes that ever came. */
+  /** All bytes that ever came, but for what `onFrame` took. */
   received: Buffer[] = [];
+  /** Takes the frames instead of `next()` and its likes. */
+  onFrame: ((frame: Frame) => void) | undefined;
   #head: Buffer = Buffer.alloc(0);
   #reader: FrameReader | undefined;
   #frames: Frame[] = [];
@@ -201,10 +203,13 @@ export class RawClient {
   }
 
   #take(chunk: Buffer): void {
-    this.received.push(chunk);
-    if (this.#reader === undefined)
+    if (this.#reader === undefined) {
+      this.received.push(chunk);
       this.#head = Buffer.concat([this.#head, chunk]);
-    else this.#frames.push(...this.#reader.push(chunk));
+    } else if (this.onFrame === undefined) {
+      this.received.push(chunk);
+      this.#frames.push(...this.#reader.push(chunk));
+    } else for (const next of this.#reader.push(chunk)) this.onFrame(next);
     this.#wake?.();
   }
 
