@@ -7,7 +7,7 @@ const real = [
   "test/clients/**/*.test.ts",
   "test/admin/**/*.test.ts",
   "test/inspector/**/*.test.ts",
-  "property-tests/server/**/*.test.ts",
+  "property-tests/{server,http,frames}/**/*.test.ts",
 ];
 
 export default defineConfig({

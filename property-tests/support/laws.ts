@@ -15,7 +15,12 @@ export const seed = numberFrom("SLUICE_PROPERTY_SEED") ?? drawSeed();
 export interface LawOptions {
   /** Runs within `npm test`; `--runs` replaces it. */
   readonly runs: number;
+  /** Within `npm test`, no run begins after so long: for laws whose runs take real time. */
+  readonly timeLimitMs?: number;
 }
+
+/** For a run that has begun, and for what a failure takes to be told. */
+const TIME_BEYOND_LIMIT_MS = 25_000;
 
 /**
  * A law as a test of its own: tried with random input, within bounds, or as
@@ -29,7 +34,7 @@ export interface LawOptions {
 export function law<Ts>(
   name: string,
   property: fc.IRawProperty<Ts>,
-  { runs }: LawOptions,
+  { runs, timeLimitMs = 5_000 }: LawOptions,
 ): void {
   it(
     name,
@@ -38,6 +43,9 @@ export function law<Ts>(
         numRuns: runsWanted ?? runs,
         seed,
         ...(path !== undefined && { path, endOnFailure: true }),
+        ...(runsWanted === undefined && {
+          interruptAfterTimeLimit: timeLimitMs,
+        }),
       });
       const message = (await fc.asyncDefaultReportMessage(details)) ?? "";
       expect(
@@ -46,7 +54,7 @@ export function law<Ts>(
       ).toBe(false);
     },
     // Asked for more runs, a law takes the time that they take.
-    runsWanted === undefined ? 30_000 : 0,
+    runsWanted === undefined ? timeLimitMs + TIME_BEYOND_LIMIT_MS : 0,
   );
 }
 
