@@ -232,6 +232,24 @@ export interface Handlers<Data = unknown> {
   ): Later<void>;
   /** A shutdown or drain has reached the connection: say a last word. */
   draining?(connection: Connection<Data>): Later<void>;
+  /**
+   * The connection is about to move to another thread or process. Nothing else
+   * of it is in flight. What this returns travels instead of `data` and must be
+   * cloneable (`structuredClone`); without this hook `data` itself travels.
+   * Afterwards this object is an empty shell whose `send` returns `closed` and
+   * whose `signal` has fired. Throwing keeps the connection where it is.
+   */
+  suspend?(connection: Connection<Data>): unknown;
+  /**
+   * The connection has come from another thread or process, and `data` is what
+   * `suspend` returned there; or it could not leave after all, and is the same
+   * as before `suspend`. Messages wait until this has resolved. Handlers with
+   * `opened` but without `resume` never have their connections moved: what
+   * `opened` set up would be missing on the other side.
+   *
+   * @param state - What `suspend` returned, or `data` without that hook.
+   */
+  resume?(connection: Connection<Data>, state: unknown): Later<void>;
   /** The connection has ended; nothing can be sent any more. */
   closed?(connection: Connection<Data>, end: ConnectionEnd): Later<void>;
 }

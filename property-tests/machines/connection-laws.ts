@@ -254,7 +254,10 @@ export const connectionLaws: readonly Law<History>[] = [
     holds: (move) =>
       (isArrival(move, "open.congested")
         ? move.event === "buffer.overflowed" &&
-          said(move) === "announceCongestion" &&
+          said(move) ===
+            (move.source === "open.moving"
+              ? "endMove announceCongestion"
+              : "announceCongestion") &&
           !move.before.congested
         : !said(move).includes("announceCongestion")) &&
       (move.source === "open.congested" &&
@@ -264,6 +267,25 @@ export const connectionLaws: readonly Law<History>[] = [
           said(move) === "announceRelief" &&
           move.before.congested
         : !said(move).includes("announceRelief")),
+  },
+  {
+    name: "a move begins from rest or a ping, and ends open in either thread",
+    holds: (move) =>
+      ifThen(
+        isArrival(move, "open.moving"),
+        () =>
+          move.event === "move.requested" &&
+          said(move) === "beginMove" &&
+          (move.source === "open.healthy" || move.source === "open.probing"),
+      ) &&
+      ifThen(
+        move.source === "open.moving" && isIn(move.target, "open"),
+        () =>
+          move.isIgnored ||
+          (move.event === "move.arrived"
+            ? said(move) === "announceArrival"
+            : said(move).startsWith("endMove")),
+      ),
   },
   {
     name: "whoever overflows while open is congested, and is healthy again once drained",

@@ -51,6 +51,20 @@ const rules: Readonly<Record<ChannelName, Readonly<Record<string, Rule>>>> = {
     reloaded: ["info", "TLS key and certificate reloaded"],
     "reload-failed": ["error", "TLS not reloaded; the old certificate stays"],
   },
+  [channels.handover]: {
+    off: ["warn", "connections cannot be moved; they are closed instead"],
+    evacuating: ["info", "shard's connections move to the others"],
+    evacuated: ["info", "shard was emptied and starts again"],
+    rebalanced: ["info", "connections were moved to even out the load"],
+    reloading: ["info", "reload: new shards start beside the old"],
+    "trial-passed": ["info", "the new version has passed its trial"],
+    reloaded: ["info", "reloaded: every shard runs the new version"],
+    "rolled-back": ["error", "the old version stays: the new one failed"],
+    upgrading: ["info", "upgrade: a new process starts"],
+    upgraded: ["info", "upgraded: the new process serves"],
+    "taking-over": ["info", "taking over from the process before"],
+    "taken-over": ["info", "took over; the process before may end"],
+  },
 };
 
 const UNKNOWN: Rule = ["debug", "event"];

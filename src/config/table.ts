@@ -58,6 +58,7 @@ export type OptionGroup =
   | "Backpressure"
   | "Limits"
   | "TLS"
+  | "Handover"
   | "Threads"
   | "Inspector"
   | "Command line";
@@ -365,6 +366,37 @@ export const optionSpecs = {
     description: "certificate chain (PEM); SIGHUP reads both again",
     default: undefined,
     common: true,
+  },
+
+  handover: {
+    kind: "boolean",
+    group: "Handover",
+    description: "move live connections instead of closing them",
+    default: true,
+  },
+  moveDeadlineMs: {
+    kind: "duration",
+    group: "Handover",
+    description: "longest that a connection waits unread to be moved",
+    default: 1000,
+    min: 1,
+    max: MAX_DELAY_MS,
+  },
+  trialMs: {
+    kind: "duration",
+    group: "Handover",
+    description: "how long a new version is watched before the old ends",
+    default: 1000,
+    min: 0,
+    max: MAX_DELAY_MS,
+  },
+  rebalancePercent: {
+    kind: "integer",
+    group: "Handover",
+    description: "difference in load that moves connections; 0 is never",
+    default: 0,
+    min: 0,
+    max: 100,
   },
 
   startDeadlineMs: {

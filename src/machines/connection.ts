@@ -32,6 +32,9 @@ export const connectionEvents = [
   "buffer.flushed",
   "close.requested",
   "shutdown.requested",
+  "move.requested",
+  "move.refused",
+  "move.arrived",
   "handlers.settled",
   "protocol.violated",
   "peer.closed",
@@ -56,6 +59,7 @@ export const connectionDelays = {
   handshakeDeadline: 5_000,
   pongDeadline: 10_000,
   congestionDeadline: 30_000,
+  moveDeadline: 2_000,
   closingDeadline: 4_000,
   drainDeadline: 5_000,
   lingerDeadline: 1_000,
@@ -72,6 +76,10 @@ const named = (): void => {};
  * kept on the connection and reaches the machine as an event that already says
  * it. Actions sit on transitions, not on entry, so that re-entering a state
  * re-arms its delay and does nothing else.
+ *
+ * A move to another thread or process is an event in this life, not its end:
+ * the machine leaves one thread in `open.moving` and goes on in the other from
+ * the same state, where `move.arrived` is the next thing it hears.
  */
 export const connectionMachine = setup({
   types: {
@@ -87,6 +95,9 @@ export const connectionMachine = setup({
     sendPing: named,
     announceCongestion: named,
     announceRelief: named,
+    beginMove: named,
+    endMove: named,
+    announceArrival: named,
     beginClosing: (_, _params: { cause: CloseCause }) => {},
     sayLastWord: named,
     awaitHandlers: named,
@@ -216,6 +227,7 @@ export const connectionMachine = setup({
               target: "congested",
               actions: "announceCongestion",
             },
+            "move.requested": { target: "moving", actions: "beginMove" },
           },
         },
         probing: {
@@ -232,6 +244,7 @@ export const connectionMachine = setup({
               target: "congested",
               actions: "announceCongestion",
             },
+            "move.requested": { target: "moving", actions: "beginMove" },
           },
         },
         congested: {
@@ -247,6 +260,19 @@ export const connectionMachine = setup({
           },
           on: {
             "buffer.drained": { target: "healthy", actions: "announceRelief" },
+          },
+        },
+        moving: {
+          description:
+            "goes to another thread as soon as nothing of it is under way",
+          after: { moveDeadline: { target: "healthy", actions: "endMove" } },
+          on: {
+            "move.arrived": { target: "healthy", actions: "announceArrival" },
+            "move.refused": { target: "healthy", actions: "endMove" },
+            "buffer.overflowed": {
+              target: "congested",
+              actions: ["endMove", "announceCongestion"],
+            },
           },
         },
       },
@@ -455,6 +481,9 @@ export type ConnectionActionType =
   | "sendPing"
   | "announceCongestion"
   | "announceRelief"
+  | "beginMove"
+  | "endMove"
+  | "announceArrival"
   | "beginClosing"
   | "sayLastWord"
   | "awaitHandlers"

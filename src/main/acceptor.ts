@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { Config } from "../config.ts";
 import { chooseShard } from "./balancer.ts";
-import type { Shard } from "./shard.ts";
+import type { Fleet } from "./fleet.ts";
 
 /** Over the limit of connections, so many more are refused properly; beyond, sockets are destroyed at once. */
 const REFUSED_PROPERLY = 0.1;
@@ -9,25 +9,29 @@ const REFUSED_PROPERLY = 0.1;
 /** Gives each accepted socket to a shard. */
 export class Acceptor {
   readonly #config: Config;
-  readonly #shards: readonly Shard[];
+  readonly #fleet: Fleet;
   #previous = -1;
   #accepted = 0;
   /** Sockets that no shard could take. */
   refused = 0;
 
-  constructor(config: Config, shards: readonly Shard[]) {
+  constructor(config: Config, fleet: Fleet) {
     this.#config = config;
-    this.#shards = shards;
+    this.#fleet = fleet;
   }
 
   accept(socket: Socket): void {
     const { maxConnections, balance } = this.#config;
-    const candidates = this.#shards.map(({ load, isAccepting, isBlocked }) => ({
+    const { shards, besides } = this.#fleet;
+    const candidates = shards.map(({ load, isAccepting, isBlocked }) => ({
       load,
       isAccepting,
       isBlocked,
     }));
-    const total = candidates.reduce((sum, { load }) => sum + load, 0);
+    const total = [...candidates, ...besides].reduce(
+      (sum, { load }) => sum + load,
+      0,
+    );
     const chosen = chooseShard(balance, candidates, this.#previous);
     const isFlood = total >= maxConnections * (1 + REFUSED_PROPERLY) + 1;
     if (chosen === undefined || isFlood) {
@@ -37,6 +41,6 @@ export class Acceptor {
     }
     this.#previous = chosen;
     const isOverLimit = total >= maxConnections;
-    (this.#shards[chosen] as Shard).give(socket, ++this.#accepted, isOverLimit);
+    shards[chosen]?.give(socket, ++this.#accepted, isOverLimit);
   }
 }

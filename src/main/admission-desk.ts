@@ -15,11 +15,25 @@ export class AdmissionDesk {
   admit(shard: number, address: string): boolean {
     const has = this.#total.get(address) ?? 0;
     if (has >= this.#limit) return false;
-    this.#total.set(address, has + 1);
+    this.#count(shard, address);
+    return true;
+  }
+
+  #count(shard: number, address: string): void {
+    this.#total.set(address, (this.#total.get(address) ?? 0) + 1);
     const counts = this.#byShard.get(shard) ?? new Map<string, number>();
     this.#byShard.set(shard, counts);
     counts.set(address, (counts.get(address) ?? 0) + 1);
-    return true;
+  }
+
+  /** A connection that was counted on one shard is counted on another; `undefined` is another process. */
+  transfer(
+    address: string,
+    from: number | undefined,
+    to: number | undefined,
+  ): void {
+    if (from !== undefined) this.release(from, address);
+    if (to !== undefined) this.#count(to, address);
   }
 
   release(shard: number, address: string): void {

@@ -1,10 +1,13 @@
 import type { DrainFilter, Farewell } from "../protocol/messages.ts";
+import type { Refusals } from "../protocol/moving.ts";
 import type { Shard } from "./shard.ts";
 
 /** What a drain is aimed at; without any of it, at every connection. */
 export interface DrainTarget extends DrainFilter {
   /** One shard, by its index; it takes no new connections until it is resumed. */
   shard?: number;
+  /** Moves the shard's connections to the others instead, tells only those that cannot move to come back (1012), and starts the shard again. */
+  move?: boolean;
   /** Milliseconds until those who were told are forced; by default the shutdown deadline. */
   deadlineMs?: number;
 }
@@ -13,6 +16,10 @@ export interface DrainTarget extends DrainFilter {
 export interface DrainReport {
   /** Connections that were told to go. */
   told: number;
+  /** Connections that live on other shards now. */
+  moved: number;
+  /** Why others could not move. */
+  refused: Refusals;
   wasCalledOff: boolean;
   durationMs: number;
 }
@@ -66,6 +73,8 @@ class DrainProgress {
     if (!this.isDone) return;
     this.#done.resolve({
       told: this.#told,
+      moved: 0,
+      refused: {},
       wasCalledOff: this.#wasCalledOff,
       durationMs: performance.now() - this.#startedAt,
     });

@@ -7,9 +7,13 @@ import {
 } from "../protocol/histogram.ts";
 import type { ShardCounters } from "../protocol/shard-counters.ts";
 
-/** How many connections ended how. The sums always hold: accepted = rejected + opened + upgrading, opened = live + all outcomes but `rejected`. */
+/** How many connections ended how. The sums always hold: accepted = rejected + opened + upgrading, opened + movedIn = live + movedOut + all outcomes but `rejected`. */
 export interface Ledger {
   accepted: number;
+  /** Open connections that another process has given to this one. A move is an event, not an outcome. */
+  movedIn: number;
+  /** Open connections that this process has given to another. */
+  movedOut: number;
   /** In their opening handshake. */
   upgrading: number;
   opened: number;
@@ -24,6 +28,9 @@ export interface ShutdownReport {
   accepted: number;
   rejected: number;
   opened: number;
+  /** Open connections taken over from another process, and given to one. */
+  movedIn: number;
+  movedOut: number;
   /** Every connection that was accepted has one. */
   outcomes: Record<Outcome, number>;
   /** Opened connections by the close code that ended them; 1006 where no close frame did. */
@@ -50,23 +57,31 @@ export const DEADLINE_GRACE_MS = 1_000;
 export function readLedger(
   shards: readonly ShardCounters[],
   refusedByMain: number,
+  relayed = { movedIn: 0, movedOut: 0, dropped: 0 },
 ): Ledger {
   const sum = (read: (shard: ShardCounters) => number): number =>
     shards.reduce((total, shard) => total + read(shard), 0);
+  const opened = sum((shard) => shard.get("opened"));
+  const endings = {
+    clean: sum((shard) => shard.get("clean")),
+    unacknowledged: sum((shard) => shard.get("unacknowledged")),
+    forced: sum((shard) => shard.get("forced")),
+    lost: sum((shard) => shard.get("lost")),
+    crashed: sum((shard) => shard.get("crashed")) + relayed.dropped,
+  };
   return {
+    movedIn: relayed.movedIn,
+    movedOut: relayed.movedOut,
     accepted: sum((shard) => shard.get("handed")) + refusedByMain,
     upgrading: sum((shard) => shard.upgrading),
-    opened: sum((shard) => shard.get("opened")),
-    live: sum((shard) => shard.live),
+    opened,
+    // Not the sum over the shards: one that is between two is on neither.
+    live: opened + relayed.movedIn - relayed.movedOut - sumOf(endings),
     outcomes: {
       rejected:
         sum((shard) => shard.get("rejected") + shard.get("abandoned")) +
         refusedByMain,
-      clean: sum((shard) => shard.get("clean")),
-      unacknowledged: sum((shard) => shard.get("unacknowledged")),
-      forced: sum((shard) => shard.get("forced")),
-      lost: sum((shard) => shard.get("lost")),
-      crashed: sum((shard) => shard.get("crashed")),
+      ...endings,
     },
   };
 }
@@ -74,19 +89,24 @@ export function readLedger(
 /** Nothing is live and every connection has its outcome. */
 export function isBalanced({
   accepted,
+  movedIn,
+  movedOut,
   upgrading,
   opened,
   live,
   outcomes,
 }: Ledger): boolean {
   const { rejected, ...ended } = outcomes;
-  const endings = Object.values(ended).reduce((sum, count) => sum + count, 0);
   return (
     upgrading === 0 &&
     live === 0 &&
     accepted === rejected + opened &&
-    opened === endings
+    opened + movedIn === sumOf(ended) + movedOut
   );
+}
+
+function sumOf(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
 
 /** Ended connections by close code, ascending. */

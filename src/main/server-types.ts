@@ -8,6 +8,8 @@ import type {
 } from "../handlers.ts";
 import type { Drain, DrainTarget } from "./drain.ts";
 import type { ServerAddress } from "./listener.ts";
+import type { HandoverStats } from "./moving/handover.ts";
+import type { MoveReport } from "./moving/relay.ts";
 import type { Ledger, ShutdownReport } from "./report.ts";
 
 export type ServerState =
@@ -32,6 +34,9 @@ export interface ShardStats {
   /** Share of time that the event loop was busy lately, 0 to 1. */
   utilization: number;
   restarts: number;
+  /** Connections that have come from, and gone to, other shards or processes. */
+  movedIn: number;
+  movedOut: number;
 }
 
 /** The server, as it stands at this moment. */
@@ -44,6 +49,7 @@ export interface ServerStats {
   states: Record<string, number>;
   ledger: Ledger;
   shards: ShardStats[];
+  handover: HandoverStats;
   /** Milliseconds left of a shutdown under way. */
   deadlineInMs: number | undefined;
 }
@@ -122,6 +128,12 @@ export interface SluiceServer {
   drain(target?: DrainTarget): Drain;
   /** Lets a drained shard, or all of them, take connections again. */
   resume(shard?: number): void;
+  /**
+   * Moves connections so that every shard has as many as the others.
+   *
+   * @throws SluiceError `ERR_SLUICE_STATE` unless the server is listening.
+   */
+  rebalance(): Promise<MoveReport>;
   /** Drains a shard, ends its thread and starts a new one. */
   restartShard(shard: number): Promise<void>;
   /**

@@ -25,7 +25,10 @@ import { Acceptor } from "./acceptor.ts";
 import { AdmissionDesk } from "./admission-desk.ts";
 import { reportDelay, timeUntil, withdrawalDelay } from "./deadlines.ts";
 import { type Drain, Drains, type DrainTarget } from "./drain.ts";
+import { Fleet } from "./fleet.ts";
 import { Listener, type ServerAddress } from "./listener.ts";
+import { Handover, type HandoverHost } from "./moving/handover.ts";
+import type { MoveReport } from "./moving/relay.ts";
 import {
   DEADLINE_GRACE_MS,
   isBalanced,
@@ -45,6 +48,7 @@ import type {
 } from "./server-types.ts";
 import { Shard, type ShardOwner } from "./shard.ts";
 import { describeShard, sumStates } from "./stats.ts";
+import { checkSockets } from "../transplant.ts";
 import { readTlsMaterial } from "./tls-material.ts";
 import { TopicRouter } from "./topics/topic-router.ts";
 import { watchShards } from "./watch.ts";
@@ -67,12 +71,20 @@ export async function serve(
 ): Promise<SluiceServer> {
   requireRuntime();
   const config = resolveConfig(options);
-  const tls = await readTlsMaterial(config);
+  const [tls, whyNoMoves] = await Promise.all([
+    readTlsMaterial(config),
+    findWhyNoMoves(config),
+  ]);
   signal?.throwIfAborted();
-  const server = new Server(config, tls);
+  const server = new Server(config, tls, whyNoMoves);
   await server.start(signal);
   if (signal !== undefined) shutDownWith(server, signal);
   return server;
+}
+
+/** Why live connections cannot be moved by this server, or `undefined`: found out before it listens. */
+async function findWhyNoMoves(config: Config): Promise<string | undefined> {
+  return config.handover ? checkSockets() : "the option handover is off";
 }
 
 /** Subscribers to these in main hear what happens in the shards. */
@@ -82,12 +94,13 @@ const forwardable = [
   channels.handlerError,
 ];
 
-class Server implements SluiceServer, ShardOwner {
+class Server implements SluiceServer, ShardOwner, HandoverHost {
   readonly config: Config;
   readonly forwarded = forwardable.filter(
     (name) => channel(name).hasSubscribers,
   );
-  readonly shards: readonly Shard[];
+  readonly fleet: Fleet;
+  readonly whyNoMoves: string | undefined;
   tls: TlsMaterial | undefined;
   #admin: Admin | undefined;
   readonly #acceptor: Acceptor;
@@ -97,6 +110,7 @@ class Server implements SluiceServer, ShardOwner {
   readonly #watch: { stop(): void };
   readonly #drains = new Drains();
   readonly #topics: TopicRouter;
+  readonly #handover: Handover;
   readonly #report = Promise.withResolvers<ShutdownReport>();
   /** Of the shutdown under way. */
   #shutdown:
@@ -107,22 +121,27 @@ class Server implements SluiceServer, ShardOwner {
   #reason = "";
   #failure: Error | undefined;
 
-  constructor(config: Config, tls: TlsMaterial | undefined) {
+  constructor(
+    config: Config,
+    tls: TlsMaterial | undefined,
+    whyNoMoves: string | undefined,
+  ) {
     this.config = config;
     this.tls = tls;
+    this.whyNoMoves = whyNoMoves;
     this.#desk = new AdmissionDesk(config.maxConnectionsPerAddress);
-    this.shards = Array.from(
-      { length: config.workers },
-      (_, index) => new Shard(index, this),
-    );
-    this.#topics = new TopicRouter(config, this.shards);
-    this.#acceptor = new Acceptor(config, this.shards);
+    this.fleet = new Fleet(config.workers);
+    for (let count = 0; count < config.workers; count++)
+      this.fleet.shards.push(new Shard(this.fleet.freeIndex(), this));
+    this.#topics = new TopicRouter(config, this.fleet);
+    this.#handover = new Handover(this);
+    this.#acceptor = new Acceptor(config, this.fleet);
     this.#listener = new Listener(
       config,
       (socket) => this.#acceptor.accept(socket),
       (error) => this.#publish("accept-failed", { error }),
     );
-    this.#watch = watchShards(this.shards, config.blockedAfterMs);
+    this.#watch = watchShards(this.fleet, config.blockedAfterMs);
     this.#actor = createActor(this.#machine());
     let published: ServerState | undefined;
     this.#actor.subscribe(() => {
@@ -136,8 +155,9 @@ class Server implements SluiceServer, ShardOwner {
   }
 
   async start(signal: AbortSignal | undefined): Promise<void> {
-    const serving = this.shards.map((shard) => shard.nextServing());
-    for (const shard of this.shards) shard.start();
+    const { shards } = this.fleet;
+    const serving = shards.map((shard) => shard.nextServing());
+    for (const shard of shards) shard.start();
     try {
       // First, so that a slow start can be watched.
       if (this.config.admin) this.#admin = await Admin.open(this);
@@ -152,11 +172,18 @@ class Server implements SluiceServer, ShardOwner {
       throw error;
     }
     this.#actor.send({ type: "server.listening" });
+    if (this.whyNoMoves !== undefined)
+      this.#handover.announce("off", { why: this.whyNoMoves });
   }
 
   get state(): ServerState {
     const [state] = stateName(this.#actor.getSnapshot().value).split(".");
     return state as ServerState;
+  }
+
+  /** All that have, or may have, a thread; after a reload their indexes are not their places. */
+  get shards(): readonly Shard[] {
+    return this.fleet.all;
   }
 
   get ready(): boolean {
@@ -204,7 +231,7 @@ class Server implements SluiceServer, ShardOwner {
   }
 
   stats(): ServerStats {
-    const shards = this.shards.map(describeShard);
+    const shards = this.fleet.all.map(describeShard);
     const ledger = this.#ledger();
     return {
       state: this.state,
@@ -213,6 +240,7 @@ class Server implements SluiceServer, ShardOwner {
       states: sumStates(shards),
       ledger,
       shards,
+      handover: this.#handover.stats(),
       deadlineInMs: Number.isFinite(this.#deadline)
         ? Math.max(0, this.#deadline - monotonicNow())
         : undefined,
@@ -264,7 +292,7 @@ class Server implements SluiceServer, ShardOwner {
       ),
     );
     this.#shutdown = undefined;
-    for (const shard of this.shards)
+    for (const shard of this.fleet.shards)
       if (shard.state === "terminated") shard.startAgain();
     return true;
   }
@@ -289,9 +317,20 @@ class Server implements SluiceServer, ShardOwner {
     return this.#topics.watch(topic, listener);
   }
 
-  drain({ shard, deadlineMs, ...filter }: DrainTarget = {}): Drain {
+  drain({ shard, move, deadlineMs, ...filter }: DrainTarget = {}): Drain {
     this.#requireListening("drain()");
-    const aimed = shard === undefined ? this.shards : [this.#shardAt(shard)];
+    if (move === true) {
+      if (shard === undefined)
+        throw new SluiceError(
+          "ERR_SLUICE_STATE",
+          "drain(): move takes a shard, whose connections go to the others",
+        );
+      return this.#handover.evacuate(
+        this.#shardAt(shard),
+        deadlineMs ?? this.config.shutdownDeadlineMs,
+      );
+    }
+    const aimed = shard === undefined ? this.fleet.all : [this.#shardAt(shard)];
     const isWhole =
       filter.pathPrefix === undefined && filter.olderThanMs === undefined;
     const serving = aimed.filter(({ state }) => state.startsWith("serving"));
@@ -303,7 +342,7 @@ class Server implements SluiceServer, ShardOwner {
     return this.#drains.start(
       serving,
       filter,
-      (turn) => this.#farewell(deadline, serving.length, turn),
+      (turn) => this.farewell(deadline, serving.length, turn),
       () => {
         if (isWhole) for (const each of aimed) this.resume(each.index);
       },
@@ -311,7 +350,8 @@ class Server implements SluiceServer, ShardOwner {
   }
 
   resume(shard?: number): void {
-    const resumed = shard === undefined ? this.shards : [this.#shardAt(shard)];
+    const resumed =
+      shard === undefined ? this.fleet.shards : [this.#shardAt(shard)];
     for (const each of resumed) each.tell({ type: "shard.resumed" });
     this.#updateListener();
   }
@@ -319,14 +359,19 @@ class Server implements SluiceServer, ShardOwner {
   async restartShard(index: number): Promise<void> {
     this.#requireListening("restartShard()");
     const deadline = monotonicNow() + this.config.shutdownDeadlineMs;
-    await this.#shardAt(index).restart(this.#farewell(deadline, 1, 0));
+    await this.#shardAt(index).restart(this.farewell(deadline, 1, 0));
+  }
+
+  rebalance(): Promise<MoveReport> {
+    this.#requireListening("rebalance()");
+    return this.#handover.rebalance(this.config.shutdownDeadlineMs);
   }
 
   async reloadTls(): Promise<void> {
     try {
       this.tls = await readTlsMaterial(this.config);
       if (this.tls === undefined) return;
-      for (const shard of this.shards)
+      for (const shard of this.fleet.all)
         shard.post({ type: "tls", tls: this.tls });
       channel(channels.tls).publish({ event: "reloaded" });
     } catch (error) {
@@ -343,7 +388,7 @@ class Server implements SluiceServer, ShardOwner {
   }
 
   #lookForEnd(): void {
-    const states = this.shards.map(({ state }) => state);
+    const states = this.fleet.all.map(({ state }) => state);
     const hasTold = (state: string): boolean =>
       state === "draining" || state === "ending" || state === "terminated";
     if (this.state === "terminated") return;
@@ -379,6 +424,10 @@ class Server implements SluiceServer, ShardOwner {
         return this.#admin?.answered(message.id, message.findings);
       case "followed":
         return this.#admin?.followed(message.transition, shard.index);
+      case "departure":
+      case "arrived":
+      case "moved":
+        return this.#handover.relay.take(shard, message);
       case "ready":
         return this.#topics.connect(shard);
       case "interest":
@@ -390,11 +439,20 @@ class Server implements SluiceServer, ShardOwner {
     }
   }
 
+  transferAdmission(
+    address: string,
+    from: Shard | undefined,
+    to: Shard | undefined,
+  ): void {
+    this.#desk.transfer(address, from?.index, to?.index);
+  }
+
   shardLost(shard: Shard, _crashed: number): void {
     this.#desk.forget(shard.index);
     this.#drains.forget(shard.index);
     this.#admin?.shardLost(shard.index);
     this.#topics.forget(shard.index);
+    this.#handover.relay.forget(shard);
   }
 
   shardFailed(_shard: Shard, cause: SluiceError): void {
@@ -430,7 +488,7 @@ class Server implements SluiceServer, ShardOwner {
           this.#setReadiness(true);
           this.#publish("listening", {
             address: this.address,
-            workers: this.shards.length,
+            workers: this.fleet.shards.length,
           });
         },
         withdrawReadiness: () => this.#setReadiness(false),
@@ -438,16 +496,17 @@ class Server implements SluiceServer, ShardOwner {
         resumeListener: () => this.#updateListener(),
         broadcastShutdown: () => this.#broadcast(),
         broadcastCallOff: () => {
-          for (const shard of this.shards)
+          for (const shard of this.fleet.all)
             shard.tell({ type: "shutdown.calledOff" });
         },
         broadcastForce: () => {
           const now = Math.min(this.#deadline, monotonicNow());
-          for (const shard of this.shards)
-            shard.force(this.#farewell(now, this.shards.length, shard.index));
+          const { all } = this.fleet;
+          for (const [turn, shard] of all.entries())
+            shard.force(this.farewell(now, all.length, turn));
         },
         killShards: () => {
-          for (const shard of this.shards)
+          for (const shard of this.fleet.all)
             if (shard.state !== "terminated") shard.kill();
         },
         completeReport: () => this.#completeReport(),
@@ -456,21 +515,22 @@ class Server implements SluiceServer, ShardOwner {
   }
 
   #broadcast(): void {
-    for (const shard of this.shards)
-      shard.shutDown(
-        this.#farewell(this.#deadline, this.shards.length, shard.index),
-      );
+    const { all } = this.fleet;
+    for (const [turn, shard] of all.entries())
+      shard.shutDown(this.farewell(this.#deadline, all.length, turn));
     // Where no thread runs, no shard has anything to say.
     this.#lookForEnd();
   }
 
   #setReadiness(isReady: boolean): void {
-    for (const shard of this.shards) shard.post({ type: "readiness", isReady });
+    for (const shard of this.fleet.all)
+      shard.post({ type: "readiness", isReady });
   }
 
   #completeReport(): void {
     this.#listener.suspend();
     this.#watch.stop();
+    this.#handover.stop();
     const failure = this.#failure;
     const report = failure === undefined ? this.#describeEnd() : undefined;
     const settle = (): void => {
@@ -484,7 +544,7 @@ class Server implements SluiceServer, ShardOwner {
 
   #describeEnd(): ShutdownReport {
     const ledger = this.#ledger();
-    const counters = this.shards.map((shard) => shard.counters);
+    const { counters, kills, crashes } = this.fleet;
     const durationMs = monotonicNow() - this.#startedClosingAt;
     const deadlineMs = Math.max(0, this.#deadline - this.#startedClosingAt);
     return {
@@ -492,14 +552,16 @@ class Server implements SluiceServer, ShardOwner {
       accepted: ledger.accepted,
       rejected: ledger.outcomes.rejected,
       opened: ledger.opened,
+      movedIn: ledger.movedIn,
+      movedOut: ledger.movedOut,
       outcomes: ledger.outcomes,
       closeCodes: readCloseCodes(counters),
       durationMs: Math.round(durationMs),
       deadlineMs: Math.round(deadlineMs),
       deadlineHeld: durationMs <= deadlineMs + DEADLINE_GRACE_MS,
       balanced: isBalanced(ledger),
-      shardsKilled: this.shards.reduce((sum, { kills }) => sum + kills, 0),
-      shardsCrashed: this.shards.reduce((sum, { crashes }) => sum + crashes, 0),
+      shardsKilled: kills,
+      shardsCrashed: crashes,
       states: readDurations(counters),
     };
   }
@@ -507,7 +569,7 @@ class Server implements SluiceServer, ShardOwner {
   /** Sockets are accepted only while a shard takes them. */
   #updateListener(): void {
     if (!this.ready && this.state !== "closing") return;
-    const isWanted = this.shards.some(({ isAccepting }) => isAccepting);
+    const isWanted = this.fleet.shards.some(({ isAccepting }) => isAccepting);
     if (!isWanted) this.#listener.suspend();
     else if (!this.#listener.isListening)
       this.#listener.listen().catch((error: SluiceError) => {
@@ -516,8 +578,13 @@ class Server implements SluiceServer, ShardOwner {
       });
   }
 
-  #farewell(deadline: number, shards: number, turn: number): Farewell {
-    const { closeCode, closeRate, retryMinMs, retrySpreadMs } = this.config;
+  farewell(
+    deadline: number,
+    shards: number,
+    turn: number,
+    closeCode: number = this.config.closeCode,
+  ): Farewell {
+    const { closeRate, retryMinMs, retrySpreadMs } = this.config;
     return {
       deadline,
       closeCode,
@@ -531,17 +598,19 @@ class Server implements SluiceServer, ShardOwner {
 
   #ledger(): Ledger {
     return readLedger(
-      this.shards.map((shard) => shard.counters),
+      this.fleet.counters,
       this.#acceptor.refused,
+      this.#handover.relay,
     );
   }
 
   #shardAt(index: number): Shard {
-    const shard = this.shards[index];
+    const { shards } = this.fleet;
+    const shard = shards.find((each) => each.index === index);
     if (shard === undefined)
       throw new SluiceError(
         "ERR_SLUICE_STATE",
-        `there is no shard ${index}; there are 0 to ${this.shards.length - 1}`,
+        `there is no shard ${index}; there are ${shards.map((each) => each.index).join(", ")}`,
       );
     return shard;
   }

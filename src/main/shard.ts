@@ -13,6 +13,7 @@ import {
 import { stateName } from "../machines/transition-table.ts";
 import { channels } from "../protocol/channels.ts";
 import { monotonicNow } from "../protocol/clock.ts";
+import type { Parcel } from "./moving/relay.ts";
 import type {
   Farewell,
   MainMessage,
@@ -39,6 +40,8 @@ export interface ShardOwner {
   /** What the shards share to know of each other's subscribers. */
   readonly topicTable: SharedArrayBuffer;
   readonly instance: string;
+  /** Handover is off, and why. */
+  readonly whyNoMoves: string | undefined;
   /** The server takes no part in this shard's life any more: it is not to be replaced. */
   readonly isStopping: boolean;
   shardChanged(shard: Shard): void;
@@ -62,6 +65,8 @@ export class Shard {
   crashes = 0;
   /** Threads that had to be ended. */
   kills = 0;
+  /** Why its connections cannot move, as its thread has found at its start. */
+  whyNoMoves: string | undefined;
   readonly #owner: ShardOwner;
   #thread: ShardThread | undefined;
   #handoff: Handoff | undefined;
@@ -74,6 +79,9 @@ export class Shard {
   #farewell: Farewell | undefined;
   /** Of those who wait until it serves again. */
   #serving: PromiseWithResolvers<void> | undefined;
+  /** Its thread will not be replaced. */
+  #isRetiring = false;
+  readonly #retired = Promise.withResolvers<void>();
 
   constructor(index: number, owner: ShardOwner) {
     this.index = index;
@@ -83,6 +91,14 @@ export class Shard {
   /** Its machine's state; `terminated` also while it waits to be replaced. */
   get state(): string {
     return this.#state;
+  }
+
+  /** It has a thread that takes what it is sent. */
+  get isAlive(): boolean {
+    const { state } = this;
+    return (
+      state.startsWith("serving") || state === "closing" || state === "draining"
+    );
   }
 
   get isAccepting(): boolean {
@@ -99,7 +115,8 @@ export class Shard {
     clearTimeout(this.#restart);
     this.#farewell = undefined;
     this.#readyAt = 0;
-    const { config, tls, isReady, forwarded, topicTable } = this.#owner;
+    const { config, tls, isReady, forwarded, topicTable, whyNoMoves } =
+      this.#owner;
     const task: Omit<ShardTask, "port"> = {
       shard: this.index,
       instance: this.#owner.instance,
@@ -109,6 +126,7 @@ export class Shard {
       tls,
       isReady,
       forwarded,
+      whyNoMoves,
     };
     const thread = new ShardThread(task, (message) => this.#take(message));
     const actor = createActor(this.#machineFor(thread));
@@ -135,6 +153,14 @@ export class Shard {
     // One that waits to be replaced has nothing to close.
     clearTimeout(this.#restart);
     this.#send({ type: "shutdown.requested" });
+  }
+
+  /** Closes its connections, ends its thread, and is not replaced. Resolves when the thread is gone. */
+  retire(farewell: Farewell): Promise<void> {
+    this.#isRetiring = true;
+    if (this.state === "terminated") this.#retired.resolve();
+    this.shutDown(farewell);
+    return this.#retired.promise;
   }
 
   /** Forces its connections and ends its thread: no time is left. */
@@ -186,6 +212,20 @@ export class Shard {
     this.#handoff?.add({ socket, id, isOverLimit });
   }
 
+  /** Hands a live connection to its thread. */
+  deliver({ luggage, socket }: Parcel): void {
+    const port = (this.#thread as ShardThread).port;
+    this.counters.add("delivered");
+    try {
+      const list = socket === undefined ? [] : [socket];
+      port.postMessage({ type: "arrival", luggage, socket }, list);
+    } catch {
+      // Its peer has gone on the way: the thread books the end.
+      socket?.destroy();
+      this.post({ type: "arrival", luggage, socket: undefined });
+    }
+  }
+
   #countLost(code: string): void {
     this.counters.add("abandoned");
     channel(channels.handoffFailed).publish({ shard: this.index, code });
@@ -227,8 +267,10 @@ export class Shard {
   }
 
   #take(message: ShardMessage): void {
-    if (message.type === "ready") this.tell({ type: "shard.ready" });
-    else if (message.type === "told" && message.drain === "shutdown")
+    if (message.type === "ready") {
+      this.whyNoMoves = message.whyNoMoves;
+      this.tell({ type: "shard.ready" });
+    } else if (message.type === "told" && message.drain === "shutdown")
       this.tell({ type: "shard.told" });
     this.#owner.shardMessage(this, message);
   }
@@ -255,7 +297,8 @@ export class Shard {
   }
 
   #afterEnd({ error }: ThreadEnd): void {
-    if (this.#owner.isStopping) {
+    if (this.#isRetiring) this.#retired.resolve();
+    if (this.#isRetiring || this.#owner.isStopping) {
       this.#failWaiting(
         new SluiceError(
           "ERR_SLUICE_STATE",

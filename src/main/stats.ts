@@ -23,6 +23,8 @@ export function describeShard(shard: Shard): ShardStats {
     handlersInFlight: counters.get("handlers"),
     utilization: counters.get("utilization"),
     restarts: counters.get("restarts"),
+    movedIn: counters.get("movedIn"),
+    movedOut: counters.get("movedOut"),
   };
 }
 

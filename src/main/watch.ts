@@ -12,12 +12,12 @@ const LOOK_MS = 250;
  * @param blockedAfterMs - Silence that counts as blocked; 0 watches nothing.
  */
 export function watchShards(
-  shards: readonly Shard[],
+  fleet: { readonly all: readonly Shard[] },
   blockedAfterMs: number,
 ): { stop(): void } {
   if (blockedAfterMs === 0) return { stop() {} };
   const timer = setInterval(() => {
-    for (const shard of shards) look(shard, blockedAfterMs);
+    for (const shard of fleet.all) look(shard, blockedAfterMs);
   }, LOOK_MS);
   timer.unref();
   return { stop: () => clearInterval(timer) };

@@ -19,5 +19,7 @@ export const channels = {
   handoffFailed: "sluice:handoff-failed",
   /** Certificates reloaded, or not: `{ event, error? }`. */
   tls: "sluice:tls",
+  /** Moves, reloads and upgrades: `{ event, ... }`. */
+  handover: "sluice:handover",
 } as const;
 export type ChannelName = (typeof channels)[keyof typeof channels];

@@ -4,6 +4,7 @@ import type { SocketHandle } from "./socket-transfer.ts";
 import type { Findings, FollowedTransition, Inquiry } from "./inspection.ts";
 import type { SubscriberCount } from "../handlers.ts";
 import type { PeerPort, TopicMessage } from "./topics.ts";
+import type { MovingMainMessage, MovingShardMessage } from "./moving.ts";
 
 /** Which connections a drain is aimed at; all given conditions hold. */
 export interface DrainFilter {
@@ -51,11 +52,13 @@ export type MainMessage =
   | { type: "peer"; peer: PeerPort }
   | { type: "count-subscribers"; request: number; topic: string }
   | { type: "subscribers"; request: number; count: SubscriberCount }
-  | TopicMessage;
+  | TopicMessage
+  | MovingMainMessage;
 
 /** Shard to main. */
 export type ShardMessage =
-  | { type: "ready" }
+  /** With why connections cannot move, where they cannot. */
+  | { type: "ready"; whyNoMoves: string | undefined }
   /** Everyone that the drain is aimed at has been told. */
   | { type: "told"; drain: number | "shutdown"; told: number }
   /** Everyone told by the drain has ended. */
@@ -72,7 +75,8 @@ export type ShardMessage =
   | { type: "count-subscribers"; request: number; topic: string }
   /** So many on this shard. */
   | { type: "subscribers"; request: number; count: number }
-  | TopicMessage;
+  | TopicMessage
+  | MovingShardMessage;
 
 export interface TlsMaterial {
   key: string;
@@ -93,6 +97,8 @@ export interface ShardTask {
   isReady: boolean;
   /** Diagnostics channels that have a subscriber in main; the rest stays in the thread. */
   forwarded: readonly string[];
+  /** Handover is off for all shards, and why. */
+  whyNoMoves: string | undefined;
 }
 
 /** What a shard's task resolves with: the totals at its end. */

@@ -1,5 +1,6 @@
 import { connectionTable } from "../machines/connection-table.ts";
 import { HISTOGRAM_SLOTS } from "./histogram.ts";
+import { type RefusalCause, refusalCauses } from "./moving.ts";
 
 /**
  * Single counters of a shard. Each has one writer: the worker, or main for
@@ -16,6 +17,18 @@ const names = [
   "crashed",
   /** Times the shard was started again (written by main). */
   "restarts",
+  /** Moved out of this shard, and come to main (written by main). */
+  "collected",
+  /** Sent by main to this shard, to move in (written by main). */
+  "delivered",
+  /** Connections that have left this thread for another. */
+  "movedOut",
+  /** Connections that have come from another thread or process. */
+  "movedIn",
+  /** Live connections with permessage-deflate: they cannot move. */
+  "compressed",
+  /** Hooks that threw or rejected. */
+  "hookFailures",
   "received",
   "opened",
   "rejected",
@@ -49,7 +62,9 @@ const statesAt = names.length;
 const edgesAt = statesAt + stateCount;
 const closeCodesAt = edgesAt + edgeCount;
 const histogramsAt = closeCodesAt + CLOSE_CODES;
-const slotCount = histogramsAt + stateCount * HISTOGRAM_SLOTS;
+const moveDurationsAt = histogramsAt + stateCount * HISTOGRAM_SLOTS;
+const moveRefusalsAt = moveDurationsAt + HISTOGRAM_SLOTS;
+const slotCount = moveRefusalsAt + refusalCauses.length;
 
 const indexOf = Object.fromEntries(
   names.map((name, index) => [name, index]),
@@ -76,6 +91,10 @@ export class ShardCounters {
   /** Ended connections by close code. */
   readonly closeCodes: Float64Array;
   readonly #histograms: Float64Array;
+  /** Buckets of how long connections that moved in were not read; see `bucketOf`. */
+  readonly moveDurations: Float64Array;
+  /** Moves refused, in the order of `refusalCauses`. */
+  readonly #moveRefusals: Float64Array;
 
   constructor(
     buffer = new SharedArrayBuffer(slotCount * Float64Array.BYTES_PER_ELEMENT),
@@ -85,7 +104,9 @@ export class ShardCounters {
     this.states = this.#slots.subarray(statesAt, edgesAt);
     this.edges = this.#slots.subarray(edgesAt, closeCodesAt);
     this.closeCodes = this.#slots.subarray(closeCodesAt, histogramsAt);
-    this.#histograms = this.#slots.subarray(histogramsAt);
+    this.#histograms = this.#slots.subarray(histogramsAt, moveDurationsAt);
+    this.moveDurations = this.#slots.subarray(moveDurationsAt, moveRefusalsAt);
+    this.#moveRefusals = this.#slots.subarray(moveRefusalsAt);
   }
 
   get(name: CounterName): number {
@@ -128,9 +149,35 @@ export class ShardCounters {
     (this.#histograms[state * HISTOGRAM_SLOTS + bucket] as number) += 1;
   }
 
-  /** Opened connections that have not ended. */
+  /** Connections that live on this shard: what is on its way between two is on neither. */
   get live(): number {
-    return this.get("opened") - this.#ended - this.get("crashed");
+    return (
+      this.get("opened") +
+      this.get("movedIn") -
+      this.get("movedOut") -
+      this.#ended -
+      this.get("crashed")
+    );
+  }
+
+  /** Moves that were refused, by cause. */
+  moveRefusals(): Record<RefusalCause, number> {
+    return Object.fromEntries(
+      refusalCauses.map((cause, index) => [cause, this.#moveRefusals[index]]),
+    ) as Record<RefusalCause, number>;
+  }
+
+  addMoveRefusal(cause: RefusalCause): void {
+    (this.#moveRefusals[refusalCauses.indexOf(cause)] as number) += 1;
+  }
+
+  /** Takes over the counts of a shard that has ended for good; gauges stay. */
+  absorb(other: ShardCounters): void {
+    const gauges = ["beatAt", "utilization", "loopDelayP99", "heapBytes"].map(
+      (name) => indexOf[name as CounterName],
+    );
+    for (const [slot, count] of other.#slots.entries())
+      if (!gauges.includes(slot)) (this.#slots[slot] as number) += count;
   }
 
   /** Sockets handed over that have neither opened nor been rejected yet. */
@@ -145,17 +192,22 @@ export class ShardCounters {
 
   /** Every socket handed over that has not ended: what balancing goes by. */
   get load(): number {
-    return this.live + this.upgrading;
+    const comingIn = this.get("delivered") - this.get("movedIn");
+    return this.live + this.upgrading + comingIn;
   }
 
   /**
    * Books what the death of the thread ended: every live connection is
-   * `crashed`, every socket that had not opened is rejected. Called by main
+   * `crashed`, every socket that had not opened is rejected. A connection that
+   * was on its way to or from it and will not arrive was its own. Called by main
    * when the thread is gone for certain.
    *
    * @returns how many connections crashed
    */
   bookDeath(): number {
+    this.set("movedOut", this.get("collected"));
+    this.set("movedIn", this.get("delivered"));
+    this.set("compressed", 0);
     const crashed = this.live;
     this.add("abandoned", this.upgrading);
     this.add("crashed", crashed);

@@ -34,6 +34,20 @@ export class Admissions {
     answered?.(isAdmitted);
   }
 
+  has(connection: LiveConnection): boolean {
+    return this.#admitted.has(connection.number);
+  }
+
+  /** The connection has come from another shard, where it was admitted; main counts it here already. */
+  takeOver({ number, remoteAddress }: LiveConnection): void {
+    this.#admitted.set(number, remoteAddress);
+  }
+
+  /** It counts for another shard from now on. */
+  surrender({ number }: LiveConnection): void {
+    this.#admitted.delete(number);
+  }
+
   /** The connection has ended. */
   release(connection: LiveConnection): void {
     const address = this.#admitted.get(connection.number);

@@ -10,6 +10,7 @@ import { refusal, refusalResponse } from "./handshake/refusal.ts";
 import { OPCODE } from "./outgoing.ts";
 import { RateLimiter } from "./rate-limiter.ts";
 import { attachReceiver, receive } from "./reception.ts";
+import { freeze } from "../transplant.ts";
 import { type Answer, RETRY_AFTER_SECONDS } from "./upgrade.ts";
 import { createCompressor } from "./ws-engine.ts";
 
@@ -52,6 +53,7 @@ export const connectionActions: Record<ConnectionActionType, Action> = {
     connection.isReading = true;
     if (Object.keys(extensions).length > 0) {
       attachReceiver(connection, extensions);
+      shard.counters.add("compressed");
       connection.compressor = createCompressor(
         extensions,
         {
@@ -83,8 +85,23 @@ export const connectionActions: Record<ConnectionActionType, Action> = {
     connection.relieve();
   },
 
+  beginMove(connection) {
+    freeze(connection.socket);
+  },
+
+  endMove(connection) {
+    endMove(connection);
+  },
+
+  announceArrival(connection) {
+    connection.inbox.resume(connection.data);
+    connection.resumeReading();
+  },
+
   beginClosing(connection, { cause }: { cause: CloseCause }) {
     const { shard } = connection;
+    // Whoever is on the way out of the thread closes where it is.
+    endMove(connection);
     const { closeCode, congestionCloseCode, closeDeadlineMs } = shard.config;
     connection.goodbye ??= {
       code: cause === "congestion" ? congestionCloseCode : closeCode,
@@ -152,7 +169,11 @@ export const connectionActions: Record<ConnectionActionType, Action> = {
     connection.upgrade = null;
     connection.isReading = false;
     connection.receiver = null;
-    connection.compressor?.close();
+    if (connection.compressor !== null) {
+      connection.shard.counters.add("compressed", -1);
+      connection.compressor.close();
+    }
+    connection.move = null;
     connection.inbox.drop();
     connection.relieve();
     connection.socket.destroy();
@@ -167,6 +188,8 @@ export const connectionDelays: Record<
 > = {
   handshakeDeadline: ({ shard }) => shard.config.handshakeDeadlineMs,
   pongDeadline: ({ shard }) => shard.config.pongDeadlineMs,
+  moveDeadline: ({ move, shard }) =>
+    Math.max(0, (move?.deadline ?? 0) - shard.clock.now()),
   congestionDeadline: ({ shard }) => shard.config.congestionDeadlineMs,
   closingDeadline: (connection) => {
     const left = timeLeft(connection);
@@ -175,6 +198,13 @@ export const connectionDelays: Record<
   drainDeadline: timeLeft,
   lingerDeadline: (connection) => Math.min(LINGER_MS, timeLeft(connection)),
 };
+
+/** What the move had stopped goes on. */
+function endMove(connection: LiveConnection): void {
+  const { move } = connection;
+  connection.move = null;
+  move?.giveUp();
+}
 
 function timeLeft({ deadline, shard }: LiveConnection): number {
   return Math.max(0, deadline - shard.clock.now());

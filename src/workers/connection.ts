@@ -17,6 +17,7 @@ import type { RequestHead } from "./handshake/request-head.ts";
 import type { FrameListener } from "./frame-reader.ts";
 import { Inbox } from "./inbox.ts";
 import type { LifecycleHost } from "./lifecycle-runner.ts";
+import type { Move } from "./moving/move.ts";
 import { OPCODE, Outgoing, type OutgoingOwner } from "./outgoing.ts";
 import { LiveRequest } from "./live-request.ts";
 import type { RateLimiter } from "./rate-limiter.ts";
@@ -80,6 +81,8 @@ export class LiveConnection
   rateLimiter: RateLimiter | null = null;
   messagesIn = 0;
   messagesOut = 0;
+  /** On its way out of this thread. */
+  move: Move | null = null;
 
   /** Absolute, monotonic: no state before `terminated` outlasts it. */
   deadline = Infinity;
@@ -125,6 +128,11 @@ export class LiveConnection
       this.socket.remoteAddress ?? "",
       this.head?.header("x-forwarded-for"),
     ));
+  }
+
+  /** Its address as another thread knew it. */
+  set remoteAddress(address: string) {
+    this.#remoteAddress = address;
   }
 
   get bufferedBytes(): number {

@@ -16,6 +16,7 @@ export type HookFailure = (
 
 type Arguments = {
   opened: [];
+  resume: [state: unknown];
   draining: [];
   dropped: [missed: readonly DroppedMessages[]];
   closed: [end: ConnectionEnd];
@@ -42,6 +43,22 @@ export class Hooks {
   /** Whether ends are heard of. */
   get hearsClosed(): boolean {
     return this.#handlers.closed !== undefined;
+  }
+
+  /** Whether a connection may come from another thread: what `opened` set up there, `resume` has to set up here. */
+  get canResume(): boolean {
+    const handlers = this.#handlers;
+    return handlers.opened === undefined || handlers.resume !== undefined;
+  }
+
+  /** Whether there is anything to do before a connection leaves for another thread. */
+  get suspends(): boolean {
+    return this.#handlers.suspend !== undefined;
+  }
+
+  /** May throw or reject: the connection stays then. */
+  suspend(connection: Connection): unknown {
+    return this.#handlers.suspend?.(connection);
   }
 
   /** May throw or reject: the upgrade answers for it. */

@@ -33,7 +33,16 @@ export class Inbox {
 
   /** Runs `opened`; messages wait until it has resolved. */
   open(): void {
-    const work = this.#connection.shard.hooks.run("opened", this.#connection);
+    this.#hold(this.#connection.shard.hooks.run("opened", this.#connection));
+  }
+
+  /** Runs `resume`; messages wait until it has resolved. */
+  resume(state: unknown): void {
+    const { hooks } = this.#connection.shard;
+    this.#hold(hooks.run("resume", this.#connection, state));
+  }
+
+  #hold(work: Promise<void> | undefined): void {
     if (work === undefined) return;
     this.#isHeld = true;
     const release = (): void => {

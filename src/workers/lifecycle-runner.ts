@@ -94,6 +94,21 @@ export class LifecycleRunner<
     this.#drainMailbox(host);
   }
 
+  /**
+   * Takes over a host whose machine was left elsewhere in this state. No delay is
+   * armed: the next event, which leads out of the state, follows at once.
+   */
+  goOn(host: Host, state: TableState): void {
+    host.lifecycle = state;
+    host.enteredAt = this.#clock.now();
+  }
+
+  /** Lets go of a host whose machine goes on elsewhere; it takes no event any more. */
+  leave(host: Host, husk: TableState): void {
+    this.#wheel.cancel(host);
+    host.lifecycle = husk;
+  }
+
   /** Sends a fact to the machine; one that means nothing in its state is ignored. */
   send(host: Host, event: EventType): void {
     this.#take(host, event);

@@ -11,6 +11,8 @@ const HOOKS: readonly (keyof Handlers)[] = [
   "message",
   "dropped",
   "draining",
+  "suspend",
+  "resume",
   "closed",
 ];
 

@@ -1,3 +1,5 @@
+import type { Allowance } from "../protocol/moving.ts";
+
 /** What a second may bring, 0 for no limit. */
 export interface RateLimits {
   maxMessagesPerSecond: number;
@@ -14,11 +16,21 @@ export class RateLimiter {
   #bytes: number;
   #filledAt: number;
 
-  constructor(limits: RateLimits, nowMs: number) {
+  /** @param left - What another thread's limiter had left. */
+  constructor(limits: RateLimits, nowMs: number, left?: Allowance) {
     this.#limits = limits;
-    this.#messages = limits.maxMessagesPerSecond;
-    this.#bytes = limits.maxBytesPerSecond;
-    this.#filledAt = nowMs;
+    this.#messages = left?.messages ?? limits.maxMessagesPerSecond;
+    this.#bytes = left?.bytes ?? limits.maxBytesPerSecond;
+    this.#filledAt = left?.filledAt ?? nowMs;
+  }
+
+  /** What is left, for the limiter that goes on in another thread. */
+  get allowance(): Allowance {
+    return {
+      messages: this.#messages,
+      bytes: this.#bytes,
+      filledAt: this.#filledAt,
+    };
   }
 
   /** Takes a message of so many bytes; false when it is more than the limits allow. */

@@ -26,6 +26,7 @@ import type { UpgradePolicy } from "./handshake/upgrade.ts";
 import { Hooks } from "./hooks.ts";
 import { Inspection } from "./inspection.ts";
 import { LifecycleRunner } from "./lifecycle-runner.ts";
+import { Mover, type PostSocket } from "./moving/mover.ts";
 import { WriteJoiner } from "./outgoing.ts";
 import { attachSocket } from "./reception.ts";
 import { Registry } from "./registry.ts";
@@ -48,6 +49,9 @@ export class ShardContext {
   readonly clientAddress: ClientAddress;
   /** Null unless connections are limited by address. */
   readonly admissions: Admissions | null;
+  readonly mover: Mover;
+  /** Why connections cannot move here, in one sentence, or `undefined`. */
+  readonly whyNoMoves: string | undefined;
   upgradePolicy: UpgradePolicy;
   /** Those on their way out: each is told of every connection's end. */
   readonly departures = new Set<Departure>();
@@ -63,6 +67,7 @@ export class ShardContext {
     handlers: Handlers,
     clock: Clock,
     post: (message: ShardMessage) => void,
+    moving: { post: PostSocket; whyNot: string | undefined },
   ) {
     this.config = task.config;
     this.clock = clock;
@@ -105,6 +110,9 @@ export class ShardContext {
     this.clientAddress = clientAddressBehind(trustedProxies);
     this.admissions =
       maxConnectionsPerAddress > 0 ? new Admissions(post) : null;
+    this.mover = new Mover(this, moving.post);
+    this.mover.onLanded = () => this.#checkQuiet();
+    this.whyNoMoves = moving.whyNot;
     this.upgradePolicy = {
       allowsOrigin: originRule(origins),
       ready: task.isReady,
@@ -210,6 +218,7 @@ export class ShardContext {
     hook: string,
     error: unknown,
   ): void {
+    this.counters.add("hookFailures");
     this.#publish(channels.handlerError, () => ({
       connection: connection.id,
       hook,
@@ -218,7 +227,11 @@ export class ShardContext {
   }
 
   #checkQuiet(): void {
-    if (this.registry.size === 0 && this.#closedHooks === 0) this.#onQuiet?.();
+    const isQuiet =
+      this.registry.size === 0 &&
+      this.#closedHooks === 0 &&
+      this.mover.inFlight === 0;
+    if (isQuiet) this.#onQuiet?.();
   }
 
   /** To who listens in this thread, and to main where someone listens there. */

@@ -14,8 +14,10 @@ import type { LiveConnection } from "./connection.ts";
 import { Departure } from "./departure.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { loadHandlers } from "./load-handlers.ts";
+import { checkReceiver } from "../transplant.ts";
 import { ShardContext } from "./shard-context.ts";
 import type { Clock } from "./timer-wheel.ts";
+import { createReceiver } from "./ws-engine.ts";
 
 /** After the deadline, for the ticks in which the last connections are forced; then looked again as often. */
 const END_GRACE_MS = 50;
@@ -35,7 +37,11 @@ export default async function runShard(task: ShardTask): Promise<ShardTotals> {
   const { port } = task;
   const handlers = await loadHandlers(task.config.handlers);
   const post = (message: ShardMessage): void => port.postMessage(message);
-  const context = new ShardContext(task, handlers, threadClock, post);
+  const context = new ShardContext(task, handlers, threadClock, post, {
+    post: (message, socket) =>
+      port.postMessage(message, socket === undefined ? [] : [socket]),
+    whyNot: task.whyNoMoves ?? checkReceiver(() => createReceiver(1024, {})),
+  });
   const heartbeat = new Heartbeat(
     context.registry,
     threadClock,
@@ -45,7 +51,7 @@ export default async function runShard(task: ShardTask): Promise<ShardTotals> {
   const beat = beginBeat(context.counters, threadClock);
   const shard = new Shard(context, post);
   port.on("message", (message: MainMessage) => shard.take(message));
-  post({ type: "ready" });
+  post({ type: "ready", whyNoMoves: context.whyNoMoves });
   await shard.terminated;
   heartbeat.stop();
   beat.stop();
@@ -104,6 +110,14 @@ class Shard {
       case "count-subscribers":
       case "subscribers":
         return this.#context.topics.take(message);
+      case "move":
+        return this.#context.mover.start(message);
+      case "move-call-off":
+        return this.#context.mover.callOff(message.order);
+      case "arrival":
+        return this.#arrive(message);
+      case "landed":
+        return this.#context.mover.landed(message.number);
     }
   }
 
@@ -114,7 +128,16 @@ class Shard {
     this.#drains.get("shutdown")?.tell(connection, 0);
   }
 
+  #arrive({
+    luggage,
+    socket,
+  }: Extract<MainMessage, { type: "arrival" }>): void {
+    const connection = this.#context.mover.arrive(luggage, socket);
+    this.#drains.get("shutdown")?.tell(connection, 0);
+  }
+
   #shutDown(farewell: Farewell): void {
+    this.#context.mover.callOffAll();
     this.#callOff("shutdown");
     const open: LiveConnection[] = [];
     const others: LiveConnection[] = [];
@@ -138,7 +161,8 @@ class Shard {
 
   #endWhenEmpty(): void {
     const isCalledOff = !this.#drains.has("shutdown");
-    if (isCalledOff || this.#context.registry.size > 0) return;
+    const { registry, mover } = this.#context;
+    if (isCalledOff || registry.size > 0 || mover.inFlight > 0) return;
     clearTimeout(this.#deadline);
     this.#ended.resolve();
   }

@@ -9,6 +9,8 @@ export function reportOf(given: Partial<ShutdownReport> = {}): ShutdownReport {
     accepted: 5010,
     rejected: 10,
     opened: 5000,
+    movedIn: 0,
+    movedOut: 0,
     outcomes: {
       rejected: 10,
       clean: 4500,

@@ -45,6 +45,7 @@ describe("the transition table", () => {
       "draining.hangingUp",
       "open.congested",
       "open.healthy",
+      "open.moving",
       "open.probing",
       "terminated",
       "upgrading.handshaking",

@@ -36,6 +36,8 @@ describe("the ledger", () => {
   it("adds the shards up, with what main itself refused", () => {
     expect(readLedger(shards, 3)).toEqual({
       accepted: 17,
+      movedIn: 0,
+      movedOut: 0,
       upgrading: 1,
       opened: 11,
       live: 1,

@@ -1,5 +1,5 @@
 import type { TopicTable } from "../../topics/topic-table.ts";
-import type { Shard } from "../shard.ts";
+import type { Fleet } from "../fleet.ts";
 
 /** A shard or instance that has not answered by then is not counted. */
 export const COUNT_DEADLINE_MS = 1_000;
@@ -19,19 +19,19 @@ interface Question {
 
 /** Counts the subscribers of topics over the shards that have some. */
 export class Census {
-  readonly #shards: readonly Shard[];
+  readonly #fleet: Fleet;
   readonly #table: TopicTable;
   readonly #questions = new Map<number, Question>();
   #asked = 0;
 
-  constructor(shards: readonly Shard[], table: TopicTable) {
-    this.#shards = shards;
+  constructor(fleet: Fleet, table: TopicTable) {
+    this.#fleet = fleet;
     this.#table = table;
   }
 
   count(topic: string): Promise<Tally> {
     const slot = this.#table.slotOf(topic);
-    const asked = this.#shards.filter(({ index }) =>
+    const asked = this.#fleet.all.filter(({ index }) =>
       this.#table.has(slot, index),
     );
     const request = ++this.#asked;

@@ -23,6 +23,7 @@ import {
 import { bytesOf } from "../../topics/shared-frames.ts";
 import { TopicTable } from "../../topics/topic-table.ts";
 import { Watchers } from "../../topics/watchers.ts";
+import type { Fleet } from "../fleet.ts";
 import type { Shard } from "../shard.ts";
 import { Census } from "./census.ts";
 
@@ -43,7 +44,7 @@ export class TopicRouter {
   readonly instance = `${hostname()}-${process.pid}-${randomBytes(3).toString("hex")}`;
   readonly table: TopicTable;
   readonly #config: Config;
-  readonly #shards: readonly Shard[];
+  readonly #fleet: Fleet;
   readonly #outboxes: readonly Outbox[];
   readonly #receipts: Receipts[];
   readonly #publisher: Publisher;
@@ -52,22 +53,23 @@ export class TopicRouter {
   /** Shards that have been introduced. */
   readonly #introduced = new Set<Shard>();
 
-  constructor(config: Config, shards: readonly Shard[]) {
+  constructor(config: Config, fleet: Fleet) {
     this.#config = config;
-    this.#shards = shards;
+    this.#fleet = fleet;
     const seed = randomBytes(4).readUInt32LE();
-    this.table = TopicTable.create(config.workers, seed);
-    this.#outboxes = shards.map(
-      (shard) => new Outbox((message) => shard.post(message)),
+    this.table = TopicTable.create(fleet.capacity, seed);
+    const indexes = [...Array(fleet.capacity).keys()];
+    this.#outboxes = indexes.map(
+      (index) => new Outbox((message) => fleet.withIndex(index)?.post(message)),
     );
-    this.#receipts = shards.map((shard) => this.#receiptsFor(shard));
+    this.#receipts = indexes.map((index) => this.#receiptsFor(index));
     this.#publisher = new Publisher({
       maxBacklogBytes: config.maxPublishBacklogBytes,
       table: this.table,
       outboxes: this.#outboxes,
     });
     this.#watchers = new Watchers(this.table, this.table.main, () => {});
-    this.#census = new Census(shards, this.table);
+    this.#census = new Census(fleet, this.table);
   }
 
   /** A shard's thread is ready: gives it a port to every other, before its first socket. */
@@ -86,9 +88,9 @@ export class TopicRouter {
 
   /** A shard's thread is gone, for certain. */
   forget(index: number): void {
-    const shard = this.#shards[index] as Shard;
-    this.#introduced.delete(shard);
-    this.#receipts[index] = this.#receiptsFor(shard);
+    const shard = this.#fleet.withIndex(index);
+    if (shard !== undefined) this.#introduced.delete(shard);
+    this.#receipts[index] = this.#receiptsFor(index);
     this.table.clear(index);
     this.#census.forget(index);
     const outbox = this.#outboxes[index] as Outbox;
@@ -153,9 +155,9 @@ export class TopicRouter {
           this.#watchers.tell(readPresence(bytesOf({ memory, start, end })));
   }
 
-  #receiptsFor(shard: Shard): Receipts {
+  #receiptsFor(index: number): Receipts {
     return new Receipts(this.#config.maxPublishBacklogBytes, (message) =>
-      shard.post(message),
+      this.#fleet.withIndex(index)?.post(message),
     );
   }
 }

@@ -131,6 +131,25 @@ export class ShardTopics implements HandlerShard, LinksOwner {
     return true;
   }
 
+  /** It goes to another thread, with its subscriptions: nobody has left. */
+  surrender(connection: LiveConnection): void {
+    const { subscriptions } = connection;
+    connection.subscriptions = null;
+    for (const topic of subscriptions?.keys() ?? [])
+      this.#subscriptions.delete(topic, connection);
+  }
+
+  /** It has come from another thread, with its subscriptions: nobody has joined. */
+  takeOver(
+    connection: LiveConnection,
+    subscriptions: readonly (readonly [string, WhenCongested])[],
+  ): void {
+    if (subscriptions.length === 0) return;
+    connection.subscriptions = new Map(subscriptions);
+    for (const [topic] of subscriptions)
+      this.#subscriptions.add(topic, connection);
+  }
+
   /** The connection has ended, and its subscriptions with it. */
   forget(connection: LiveConnection): void {
     const { subscriptions } = connection;

@@ -1,0 +1,76 @@
+import { ShardCounters } from "../protocol/shard-counters.ts";
+import type { Shard } from "./shard.ts";
+
+/**
+ * The shards of a server, through all reloads: those that serve, those that give
+ * their connections away to end, and the counts of those that have ended.
+ */
+export class Fleet {
+  /** Those that take new connections. The array stays the same; what is in it changes. */
+  readonly shards: Shard[] = [];
+  /** New ones on trial that take none yet, and old ones on their way out. */
+  readonly besides: Shard[] = [];
+  /** Of shards that have ended for good. */
+  readonly #past = new ShardCounters();
+  /** So many may have a thread at the same time: during a reload, two for each place. */
+  readonly capacity: number;
+  #pastCrashes = 0;
+  #pastKills = 0;
+
+  constructor(workers: number) {
+    this.capacity = workers * 2;
+  }
+
+  /** The lowest index that no shard has. */
+  freeIndex(): number {
+    let index = 0;
+    while (this.withIndex(index) !== undefined) index++;
+    return index;
+  }
+
+  withIndex(index: number): Shard | undefined {
+    return this.all.find((shard) => shard.index === index);
+  }
+
+  /** All that have, or may have, a thread. */
+  get all(): readonly Shard[] {
+    return [...this.shards, ...this.besides];
+  }
+
+  /** Counters of all that there were. */
+  get counters(): readonly ShardCounters[] {
+    return [...this.all.map(({ counters }) => counters), this.#past];
+  }
+
+  /** Threads that died, since the start. */
+  get crashes(): number {
+    return (
+      this.all.reduce((sum, { crashes }) => sum + crashes, 0) +
+      this.#pastCrashes
+    );
+  }
+
+  /** Threads that had to be ended, since the start. */
+  get kills(): number {
+    return (
+      this.all.reduce((sum, { kills }) => sum + kills, 0) + this.#pastKills
+    );
+  }
+
+  /** The new ones take the place of those that serve, who go besides. */
+  swap(entering: readonly Shard[]): void {
+    const leaving = this.shards.splice(0, this.shards.length, ...entering);
+    const stay = this.besides.filter((shard) => !entering.includes(shard));
+    this.besides.splice(0, this.besides.length, ...stay, ...leaving);
+  }
+
+  /** A shard has ended for good; only its counts stay. */
+  bury(shard: Shard): void {
+    const at = this.besides.indexOf(shard);
+    if (at === -1) return;
+    this.besides.splice(at, 1);
+    this.#past.absorb(shard.counters);
+    this.#pastCrashes += shard.crashes;
+    this.#pastKills += shard.kills;
+  }
+}
