@@ -142,6 +142,8 @@ export class LedgerModel {
   get ledger(): Ledger {
     const { accepted, upgrading, opened, outcomes } = this;
     return {
+      movedIn: 0,
+      movedOut: 0,
       accepted,
       upgrading,
       opened,
