@@ -4,7 +4,13 @@ import { fileURLToPath } from "node:url";
 import { startPeer } from "./peer.ts";
 import type { Subject } from "./subject.ts";
 
-const node = [process.execPath, "--expose-gc"] as const;
+/** Sluice brings bufferutil along; whoever installs ws does not get it, so the peers go without. */
+const node = [
+  "env",
+  "WS_NO_BUFFER_UTIL=1",
+  process.execPath,
+  "--expose-gc",
+] as const;
 const bunBinary = fileURLToPath(
   new URL("../node_modules/bun/bin/bun.exe", import.meta.url),
 );
