@@ -47,7 +47,8 @@ export function law<Ts>(
           interruptAfterTimeLimit: timeLimitMs,
         }),
       });
-      const message = (await fc.asyncDefaultReportMessage(details)) ?? "";
+      const found = (await fc.asyncDefaultReportMessage(details)) ?? "";
+      const message = [found, String(details.errorInstance)].join("\n\n");
       expect(
         details.failed,
         `${message}\n\n${replayCommand(name, details, message)}`,

@@ -31,6 +31,7 @@ export const connectionActions: Record<ConnectionActionType, Action> = {
   writeRefusal(connection, { cause }: { cause: RefusalCause }) {
     const { upgrade, shard } = connection;
     upgrade?.abort();
+    connection.limitDeadline(shard.clock.now() + LINGER_MS);
     const answer = answerFor(cause, upgrade?.answer);
     shard.reportRejection(connection, answer.status, answer.reason);
     connection.outgoing.bytes(refusalResponse(answer, Date.now()));
@@ -134,7 +135,8 @@ export const connectionActions: Record<ConnectionActionType, Action> = {
   },
 
   endSocket(connection) {
-    const { socket } = connection;
+    const { shard, socket } = connection;
+    connection.limitDeadline(shard.clock.now() + LINGER_MS);
     // After both close frames nothing of worth can follow, and the kernel has
     // ours: closing at once saves a half-close and the wait for the peer's.
     // TLS says a goodbye of its own first; and a peer that broke the protocol
@@ -196,7 +198,7 @@ export const connectionDelays: Record<
     return left - Math.min(DRAIN_RESERVE_MS, left * DRAIN_RESERVE_SHARE);
   },
   drainDeadline: timeLeft,
-  lingerDeadline: (connection) => Math.min(LINGER_MS, timeLeft(connection)),
+  lingerDeadline: timeLeft,
 };
 
 /** What the move had stopped goes on. */

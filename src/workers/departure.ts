@@ -62,8 +62,10 @@ export class Departure {
   /** Tells one connection, whatever the pace. */
   tell(connection: LiveConnection, index: number): void {
     const { deadline, closeCode } = this.#farewell;
-    connection.limitDeadline(deadline);
     if (!connection.lifecycle.isFinal) this.#leaving.add(connection);
+    // It is on its way out, by a deadline that is no later: it goes on as it was.
+    if (connection.deadline <= deadline) return;
+    connection.limitDeadline(deadline);
     connection.sayGoodbye(
       "shutdown.requested",
       closeCode,

@@ -1,0 +1,286 @@
+import * as fc from "fast-check";
+import type { ConnectionEventType } from "../../src/machines/connection.ts";
+import { replay } from "../support/laws.ts";
+import {
+  type SimulatedConnection,
+  Simulation,
+  type Temper,
+} from "./simulation.ts";
+
+/** No model beside the simulation: the laws look at what it has kept. */
+type Model = Record<string, never>;
+
+/** Something that happens to a shard in simulated time. */
+abstract class Command implements fc.Command<Model, Simulation> {
+  check(): boolean {
+    return true;
+  }
+
+  run(_model: Model, simulation: Simulation): void {
+    this.happen(simulation);
+    for (const look of simulation.looks) look();
+  }
+
+  abstract happen(simulation: Simulation): void;
+  abstract toString(): string;
+}
+
+class SocketArrives extends Command {
+  readonly #temper: Temper;
+  constructor(temper: Temper) {
+    super();
+    this.#temper = temper;
+  }
+  happen(simulation: Simulation): void {
+    simulation.adopt(this.#temper);
+  }
+  toString(): string {
+    const { handlers, flushesAtOnce, answersAtOnce } = this.#temper;
+    const traits = [
+      ...(handlers > 0 ? [`${handlers} handlers in flight`] : []),
+      ...(flushesAtOnce ? ["room in the kernel"] : []),
+      ...(answersAtOnce ? ["an eager peer"] : []),
+    ];
+    return `a socket arrives${traits.length > 0 ? ` with ${traits.join(", ")}` : ""}`;
+  }
+}
+
+/** Something that happens to one of the connections there are. */
+abstract class ConnectionCommand extends Command {
+  readonly #index: number;
+  constructor(index: number) {
+    super();
+    this.#index = index;
+  }
+  happen({ connections }: Simulation): void {
+    const connection = connections[this.#index % connections.length];
+    if (connection !== undefined) this.befall(connection);
+  }
+  toString(): string {
+    return `connection ${this.#index} ${this.sentence}`;
+  }
+  abstract readonly sentence: string;
+  abstract befall(connection: SimulatedConnection): void;
+}
+
+/** A fact that the machine is told as it is. */
+abstract class Fact extends ConnectionCommand {
+  abstract readonly event: ConnectionEventType;
+  befall(connection: SimulatedConnection): void {
+    connection.tell(this.event);
+  }
+}
+
+class UpgradeIsAccepted extends Fact {
+  readonly event = "upgrade.accepted";
+  readonly sentence = "has its upgrade accepted";
+}
+class UpgradeIsRefused extends Fact {
+  readonly event = "upgrade.refused";
+  readonly sentence = "has its upgrade refused";
+}
+class HeartbeatIsDue extends Fact {
+  readonly event = "heartbeat.due";
+  readonly sentence = "has been silent for long";
+}
+class PeerResponds extends Fact {
+  readonly event = "peer.responded";
+  readonly sentence = "hears from its peer";
+}
+class BufferOverflows extends Fact {
+  readonly event = "buffer.overflowed";
+  readonly sentence = "is over the high-water mark";
+}
+class BufferDrains extends Fact {
+  readonly event = "buffer.drained";
+  readonly sentence = "is at the low-water mark";
+}
+class BufferExceeds extends Fact {
+  readonly event = "buffer.exceeded";
+  readonly sentence = "is over the hard limit";
+}
+class BufferFlushes extends Fact {
+  readonly event = "buffer.flushed";
+  readonly sentence = "has nothing left to write";
+}
+class SocketCloses extends Fact {
+  readonly event = "socket.closed";
+  readonly sentence = "loses its socket";
+}
+
+class ApplicationCloses extends ConnectionCommand {
+  readonly sentence = "is closed by the application with 4000";
+  befall(connection: SimulatedConnection): void {
+    connection.sayGoodbye("close.requested", 4000);
+  }
+}
+class PeerCloses extends ConnectionCommand {
+  readonly sentence = "is closed by its peer with 1000";
+  befall(connection: SimulatedConnection): void {
+    connection.sayGoodbye("peer.closed", 1000);
+  }
+}
+class PeerBreaksProtocol extends ConnectionCommand {
+  readonly sentence = "reads a frame that breaks the protocol";
+  befall(connection: SimulatedConnection): void {
+    connection.sayGoodbye("protocol.violated", 1002);
+  }
+}
+class HandlerFinishes extends ConnectionCommand {
+  readonly sentence = "sees a handler finish";
+  befall(connection: SimulatedConnection): void {
+    connection.handlers = Math.max(0, connection.handlers - 1);
+    if (connection.has("closing")) connection.settleHandlers();
+  }
+}
+
+class TimePasses extends Command {
+  readonly #ms: number;
+  constructor(ms: number) {
+    super();
+    this.#ms = ms;
+  }
+  happen({ clock }: Simulation): void {
+    clock.advance(this.#ms);
+  }
+  toString(): string {
+    return `${this.#ms} ms pass`;
+  }
+}
+
+interface Order {
+  readonly deadlineMs: number;
+  readonly rate: number | "unlimited";
+}
+
+class ShutdownIsRequested extends Command {
+  readonly #order: Order;
+  constructor(order: Order) {
+    super();
+    this.#order = order;
+  }
+  happen(simulation: Simulation): void {
+    const { deadlineMs, rate } = this.#order;
+    simulation.shutDown({
+      deadline: simulation.clock.now() + deadlineMs,
+      rate,
+    });
+  }
+  toString(): string {
+    const { deadlineMs, rate } = this.#order;
+    return `shutdown is requested within ${deadlineMs} ms at ${rate}`;
+  }
+}
+
+class ShutdownIsCalledOff extends Command {
+  happen(simulation: Simulation): void {
+    simulation.callOffShutdown();
+  }
+  toString(): string {
+    return "shutdown is called off";
+  }
+}
+
+class DeadlineIsForced extends Command {
+  happen(simulation: Simulation): void {
+    simulation.force();
+  }
+  toString(): string {
+    return "everyone is forced";
+  }
+}
+
+class DrainIsAimed extends Command {
+  readonly #count: number;
+  readonly #order: Order;
+  constructor(count: number, order: Order) {
+    super();
+    this.#count = count;
+    this.#order = order;
+  }
+  happen(simulation: Simulation): void {
+    const { deadlineMs, rate } = this.#order;
+    simulation.drain(this.#count, {
+      deadline: simulation.clock.now() + deadlineMs,
+      rate,
+    });
+  }
+  toString(): string {
+    const { deadlineMs, rate } = this.#order;
+    return `a drain is aimed at ${this.#count} within ${deadlineMs} ms at ${rate}`;
+  }
+}
+
+class DrainIsCalledOff extends Command {
+  happen(simulation: Simulation): void {
+    simulation.callOffDrain();
+  }
+  toString(): string {
+    return "the drain is called off";
+  }
+}
+
+const indices = fc.nat(5);
+const orders: fc.Arbitrary<Order> = fc.record({
+  deadlineMs: fc.integer({ min: 0, max: 12_000 }),
+  rate: fc.oneof(
+    fc.constant("unlimited" as const),
+    fc.integer({ min: 1, max: 50 }),
+  ),
+});
+const tempers: fc.Arbitrary<Temper> = fc.record({
+  handlers: fc.nat(2),
+  flushesAtOnce: fc.boolean(),
+  answersAtOnce: fc.boolean(),
+});
+
+const at = (Kind: new (index: number) => Command): fc.Arbitrary<Command> =>
+  indices.map((index) => new Kind(index));
+
+const arrivals = tempers.map((temper) => new SocketArrives(temper));
+
+/** Lives of up to a few connections, from quiet to absurd. */
+export const walks = fc.commands<Model, Simulation>(
+  [
+    arrivals,
+    arrivals,
+    // Most of what is worth seeing happens to those that are open.
+    at(UpgradeIsAccepted),
+    at(UpgradeIsAccepted),
+    at(UpgradeIsAccepted),
+    at(UpgradeIsRefused),
+    at(HeartbeatIsDue),
+    at(PeerResponds),
+    at(BufferOverflows),
+    at(BufferDrains),
+    at(BufferExceeds),
+    at(BufferFlushes),
+    at(BufferFlushes),
+    at(SocketCloses),
+    at(ApplicationCloses),
+    at(PeerCloses),
+    at(PeerBreaksProtocol),
+    at(HandlerFinishes),
+    fc.integer({ min: 1, max: 40 }).map((ms) => new TimePasses(ms)),
+    fc.integer({ min: 1, max: 6_000 }).map((ms) => new TimePasses(ms)),
+    orders.map((order) => new ShutdownIsRequested(order)),
+    fc.constant(new ShutdownIsCalledOff()),
+    fc.constant(new DeadlineIsForced()),
+    fc
+      .tuple(fc.nat(4), orders)
+      .map(([count, order]) => new DrainIsAimed(count, order)),
+    fc.constant(new DrainIsCalledOff()),
+  ],
+  { size: "+1", maxCommands: 60, ...replay() },
+);
+
+/** Lets a walk happen, and looks after each of its commands. */
+export function walkThrough(
+  commands: Iterable<fc.Command<Model, Simulation>>,
+  look: (simulation: Simulation) => void = () => {},
+): Simulation {
+  const simulation = new Simulation();
+  simulation.looks.push(() => look(simulation));
+  fc.modelRun(() => ({ model: {}, real: simulation }), commands);
+  return simulation;
+}

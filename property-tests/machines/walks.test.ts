@@ -1,0 +1,210 @@
+import * as fc from "fast-check";
+import { describe, expect } from "vitest";
+import { law } from "../support/laws.ts";
+import { walks, walkThrough } from "./commands.ts";
+import { connectionLaws, isConnectionLasting } from "./connection-laws.ts";
+import {
+  type SimulatedConnection,
+  TICK_MS,
+  type TimedMove,
+} from "./simulation.ts";
+import { said } from "./law.ts";
+
+const runs = 400;
+
+/** A state that is entered at its deadline waits until the tick is over, and three may follow another. */
+const LATE_MS = 4 * TICK_MS;
+
+/** Longer than all delays of any way out. */
+const FOR_LONG_MS = 120_000;
+
+const tale = (move: TimedMove): string =>
+  `${move.at} ${move.source} · ${move.event} → ${move.target} [${said(move)}]`;
+
+const biography = ({ moves }: SimulatedConnection): string =>
+  moves.map(tale).join("\n");
+
+const endedAt = ({ moves }: SimulatedConnection): number =>
+  moves.find(({ target }) => target === "terminated")?.at ?? Infinity;
+
+describe("connections on a shard, whatever happens to them in time", () => {
+  law(
+    "every move keeps every law of single moves",
+    fc.property(walks, (commands) => {
+      const { connections } = walkThrough(commands);
+      const broken = connections
+        .flatMap(({ moves }) => moves.slice(1))
+        .flatMap((move) =>
+          connectionLaws
+            .filter(({ holds }) => !holds(move))
+            .map(({ name }) => `${name}: ${tale(move)}`),
+        );
+      expect(broken).toEqual([]);
+    }),
+    { runs },
+  );
+
+  law(
+    "whatever happens after it was given a deadline, a connection has terminated by it",
+    fc.property(walks, (commands) => {
+      const { clock, connections } = walkThrough(commands);
+      clock.advance(FOR_LONG_MS);
+      const late = connections.filter((connection) =>
+        connection.deadlines.some(
+          ({ at, deadline }) =>
+            endedAt(connection) > Math.max(at, deadline) + LATE_MS,
+        ),
+      );
+      expect(late.map(biography)).toEqual([]);
+    }),
+    { runs },
+  );
+
+  law(
+    "silence alone terminates everyone but the healthy, and leaves no timer",
+    fc.property(walks, (commands) => {
+      const simulation = walkThrough(commands);
+      simulation.clock.advance(FOR_LONG_MS);
+      for (const { state } of simulation.live)
+        expect(isConnectionLasting(state)).toBe(true);
+      expect(simulation.runner.armedDelays).toBe(0);
+      expect(simulation.clock.waiting).toBe(0);
+    }),
+    { runs },
+  );
+
+  law(
+    "at every moment there is one delay on the wheel for each connection that waits, and none for others",
+    fc.property(walks, (commands) => {
+      walkThrough(commands, ({ connections, runner }) => {
+        const waiting = connections.filter(
+          ({ state }) => !isConnectionLasting(state),
+        );
+        expect(runner.armedDelays).toBe(waiting.length);
+        for (const { wheelNext, state } of connections)
+          expect(wheelNext === null).toBe(isConnectionLasting(state));
+      });
+    }),
+    { runs },
+  );
+
+  law(
+    "at every moment accepted = upgrading + rejected + opened, and opened = live + ended",
+    fc.property(walks, (commands) => {
+      walkThrough(commands, ({ counters, connections }) => {
+        const get = (name: Parameters<typeof counters.get>[0]): number =>
+          counters.get(name);
+        const ended =
+          get("clean") + get("unacknowledged") + get("forced") + get("lost");
+        const upgrading = connections.filter(({ state }) =>
+          state.startsWith("upgrading"),
+        ).length;
+        expect(get("received")).toBe(
+          upgrading + get("rejected") + get("opened"),
+        );
+        expect(counters.upgrading).toBe(upgrading);
+        expect(get("opened")).toBe(counters.live + ended);
+      });
+    }),
+    { runs },
+  );
+
+  law(
+    "every outcome is told once, with the code of the goodbye where one was said",
+    fc.property(walks, (commands) => {
+      const { clock, connections } = walkThrough(commands);
+      clock.advance(FOR_LONG_MS);
+      for (const { history, end, goodbye } of connections) {
+        const [outcome] = history.outcomes;
+        if (outcome === undefined || outcome === "rejected")
+          expect(end).toBeUndefined();
+        else {
+          const isSaid = outcome === "clean" || outcome === "unacknowledged";
+          expect(end).toMatchObject({
+            outcome,
+            code: isSaid ? goodbye?.code : 1006,
+          });
+        }
+      }
+    }),
+    { runs },
+  );
+
+  law(
+    "the peer reads one answer, then pings, and one close frame last of all",
+    fc.property(walks, (commands) => {
+      const { connections } = walkThrough(commands);
+      for (const { sent, history } of connections)
+        expect(sent.join(" ")).toMatch(
+          history.opened ? /^http( ping)*( close)?$/ : /^(http)?$/,
+        );
+    }),
+    { runs },
+  );
+
+  law(
+    "at no moment is anyone half-told: whoever stays has neither deadline nor goodbye, whoever goes has a deadline",
+    fc.property(walks, (commands) => {
+      walkThrough(commands, ({ live }) => {
+        for (const { isStaying, deadline, goodbye, state } of live) {
+          if (isStaying)
+            expect({ deadline, goodbye }).toEqual({
+              deadline: Infinity,
+              goodbye: null,
+            });
+          else
+            expect([Number.isFinite(deadline), state]).toEqual([true, state]);
+        }
+      });
+    }),
+    { runs },
+  );
+
+  law(
+    "a departure that is called off tells nobody any more, and says once how many it has told",
+    fc.property(walks, (commands) => {
+      const simulation = walkThrough(commands);
+      simulation.callOffShutdown();
+      simulation.callOffDrain();
+      simulation.clock.advance(FOR_LONG_MS);
+      expect(simulation.strayTellings).toBe(0);
+    }),
+    { runs },
+  );
+
+  law(
+    "a departure is over once everyone that it told has ended, and not before",
+    fc.property(walks, (commands) => {
+      const simulation = walkThrough(commands);
+      const { leavings, clock } = simulation;
+      clock.advance(FOR_LONG_MS);
+      expect(leavings.size).toBe(0);
+    }),
+    { runs },
+  );
+
+  law(
+    "told again to go, by a deadline that is no sooner, a connection goes on as if it had not been",
+    fc.property(walks, (commands) => {
+      const once = walkThrough(commands);
+      const again = walkThrough(commands, (simulation) => {
+        simulation.tellAgain(FOR_LONG_MS);
+      });
+      for (const { clock } of [once, again]) clock.advance(FOR_LONG_MS);
+      expect(again.connections.map(biography)).toEqual(
+        once.connections.map(biography),
+      );
+    }),
+    { runs },
+  );
+
+  law(
+    "nothing waits in a mailbox once all is said",
+    fc.property(walks, (commands) => {
+      walkThrough(commands, ({ connections }) => {
+        for (const { mailbox } of connections) expect(mailbox).toBeNull();
+      });
+    }),
+    { runs },
+  );
+});
