@@ -28,6 +28,9 @@ import {
 const Elk = elk.default;
 const folder = new URL("../src/diagrams/charts/", import.meta.url);
 
+/** Characters behind an event for how often it happens, where that is counted. */
+const RATE_LENGTH = 4;
+
 const options = {
   "elk.algorithm": "layered",
   // From top to bottom, as a page is read: from left to right it would be five times as wide as high.
@@ -100,7 +103,8 @@ async function place(graph: MachineGraph): Promise<Placement> {
       state.parent === undefined ? root : (nodes.get(state.parent) as ElkNode);
     (parent.children ??= []).push(node);
   }
-  root.edges = graph.edges.map((edge, at) => toEdge(edge, at));
+  const spare = graph.id === connectionMachine.id ? RATE_LENGTH : 0;
+  root.edges = graph.edges.map((edge, at) => toEdge(edge, at, spare));
   root.layoutOptions = options;
   const placed = await new Elk().layout(root);
   const boxes = new Map<string, Box>();
@@ -135,13 +139,14 @@ function toNode(state: GraphState, { id }: MachineGraph): ElkNode {
 function toEdge(
   { source, target, events }: GraphEdge,
   at: number,
+  spare: number,
 ): ElkExtendedEdge {
   const longest = Math.max(...events.map(({ name }) => name.length));
   const label: ElkLabel = {
     id: `label-${at}`,
     text: events.map(({ name }) => name).join("\n"),
     // A delay is marked by a sign in front of it.
-    width: Math.ceil((longest + 2) * METRICS.labelCharWidth),
+    width: Math.ceil((longest + 2 + spare) * METRICS.labelCharWidth),
     height: events.length * METRICS.labelLineHeight,
   };
   return {

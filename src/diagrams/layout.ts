@@ -37,7 +37,7 @@ export const METRICS = {
   stateWidth: 148,
   stateHeight: 58,
   /** Of the last state of a connection, which has room for how many ended how. */
-  ledgerHeight: 124,
+  ledgerHeight: 134,
   loopLineHeight: 14,
   /** Above the children of a state. */
   headHeight: 38,

@@ -1,0 +1,237 @@
+import { useState } from "preact/hooks";
+import type { ShardStatus, Status } from "../../src/admin/api.ts";
+import { act } from "../api.ts";
+import { bytes, count, duration, percent, plural, rate } from "../format.ts";
+import { type Live, perSecond } from "../live.ts";
+import { Ask } from "../parts/ask.tsx";
+import { connectionsHref } from "../route.ts";
+
+type Verb = "drain" | "resume" | "restart";
+
+/** Every shard with how it does, and what can be done about it. */
+export function ShardsView({ live, status }: { live: Live; status: Status }) {
+  const [asked, setAsked] = useState<{ verb: Verb; shard: ShardStatus }>();
+  const canAct = status.server.ready;
+  return (
+    <section aria-labelledby="shards-title">
+      <h2 id="shards-title">Shards</h2>
+      <p class="lead">
+        Each is one thread with its own event loop. A drained shard closes its
+        connections and takes no new ones until it is resumed; the others go on.
+      </p>
+      <div class="cards">
+        {status.shards.map((shard) => (
+          <Card
+            key={shard.shard}
+            shard={shard}
+            live={live}
+            canAct={canAct}
+            onAsk={(verb) => setAsked({ verb, shard })}
+          />
+        ))}
+      </div>
+      <Drains status={status} />
+      {asked !== undefined && (
+        <Question {...asked} onClosed={() => setAsked(undefined)} />
+      )}
+    </section>
+  );
+}
+
+function Card({
+  shard,
+  live,
+  canAct,
+  onAsk,
+}: {
+  shard: ShardStatus;
+  live: Live;
+  canAct: boolean;
+  onAsk: (verb: Verb) => void;
+}) {
+  const per = (read: (of: ShardStatus) => number): number =>
+    perSecond(live, ({ shards }) => {
+      const same = shards[shard.shard];
+      return same === undefined ? 0 : read(same);
+    });
+  const isServing = shard.state.startsWith("serving");
+  const isSuspended = shard.state === "serving.suspended";
+  const lamp = shard.isBlocked ? "bad" : isServing ? "good" : "warn";
+  return (
+    <article
+      class="card"
+      aria-label={`Shard ${shard.shard}`}
+      data-shard={shard.shard}
+    >
+      <header>
+        <h3>Shard {shard.shard}</h3>
+        <span class={`lamp ${isSuspended ? "warn" : lamp}`}>
+          {shard.isBlocked ? "blocked" : shard.state}
+        </span>
+      </header>
+      <p class="figure">
+        <a href={connectionsHref({ shard: shard.shard })}>
+          {count(shard.connections)}
+        </a>{" "}
+        <span class="faint">
+          connection{shard.connections === 1 ? "" : "s"}
+        </span>
+      </p>
+      <div
+        class="meter"
+        role="meter"
+        aria-label="Event loop busy"
+        aria-valuemin={0}
+        aria-valuemax={100}
+        aria-valuenow={Math.round(shard.utilization * 100)}
+      >
+        <i
+          class={shard.utilization > 0.9 ? "hot" : ""}
+          style={{ width: `${Math.min(100, shard.utilization * 100)}%` }}
+        />
+      </div>
+      <dl>
+        <Fact name="busy" value={percent(shard.utilization)} />
+        <Fact
+          name="delay p99"
+          value={
+            shard.loopDelayP99Ms === undefined
+              ? "…"
+              : duration(shard.loopDelayP99Ms)
+          }
+        />
+        <Fact
+          name="heap"
+          value={shard.heapBytes === undefined ? "…" : bytes(shard.heapBytes)}
+        />
+        <Fact name="accepts" value={`${rate(per((of) => of.accepted))}/s`} />
+        <Fact
+          name="messages in"
+          value={`${rate(per((of) => of.messagesIn))}/s`}
+        />
+        <Fact
+          name="messages out"
+          value={`${rate(per((of) => of.messagesOut))}/s`}
+        />
+        <Fact name="bytes in" value={`${bytes(per((of) => of.bytesIn))}/s`} />
+        <Fact name="bytes out" value={`${bytes(per((of) => of.bytesOut))}/s`} />
+        <Fact name="handlers" value={count(shard.handlersInFlight)} />
+        <Fact name="restarts" value={count(shard.restarts)} />
+      </dl>
+      <div class="buttons">
+        {isSuspended ? (
+          <button
+            type="button"
+            disabled={!canAct}
+            onClick={() => onAsk("resume")}
+          >
+            Resume
+          </button>
+        ) : (
+          <button
+            type="button"
+            disabled={!canAct || !isServing}
+            onClick={() => onAsk("drain")}
+          >
+            Drain…
+          </button>
+        )}
+        <button
+          type="button"
+          disabled={!canAct || !isServing}
+          onClick={() => onAsk("restart")}
+        >
+          Restart…
+        </button>
+      </div>
+    </article>
+  );
+}
+
+function Fact({ name, value }: { name: string; value: string }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{value}</dd>
+    </div>
+  );
+}
+
+const consequences: Readonly<Record<Verb, string>> = {
+  drain:
+    "They are told to go at the usual pace and may come back, to the other shards. This one takes no new connections until it is resumed.",
+  resume: "It takes new connections again.",
+  restart:
+    "They are told to go and may come back. Then the thread ends and a new one takes its place.",
+};
+
+function Question({
+  verb,
+  shard,
+  onClosed,
+}: {
+  verb: Verb;
+  shard: ShardStatus;
+  onClosed: () => void;
+}) {
+  const title = verb[0]?.toUpperCase() + verb.slice(1);
+  return (
+    <Ask
+      title={`${title} shard ${shard.shard}?`}
+      verb={title}
+      act={() => act(`/api/shards/${shard.shard}/${verb}`)}
+      onClosed={onClosed}
+    >
+      <p>
+        {verb !== "resume" && (
+          <>
+            It has <strong>{plural(shard.connections, "connection")}</strong>
+            .{" "}
+          </>
+        )}
+        {consequences[verb]}
+      </p>
+    </Ask>
+  );
+}
+
+/** Drains under way and the last few that are done. */
+function Drains({ status: { drains } }: { status: Status }) {
+  if (drains.length === 0) return null;
+  return (
+    <>
+      <h3>Drains</h3>
+      <ul class="drains">
+        {drains.toReversed().map(({ id, shard, pathPrefix, report }) => (
+          <li key={id}>
+            <span>
+              {shard === undefined ? "every shard" : `shard ${shard}`}
+              {pathPrefix !== undefined && (
+                <>
+                  , paths from <code>{pathPrefix}</code>
+                </>
+              )}
+            </span>
+            {report === undefined ? (
+              <>
+                <span class="lamp warn">under way</span>
+                <button
+                  type="button"
+                  onClick={() => void act(`/api/drains/${id}/call-off`)}
+                >
+                  Call off
+                </button>
+              </>
+            ) : (
+              <span class="faint">
+                {plural(report.told, "connection")} told,{" "}
+                {report.wasCalledOff ? "then called off" : "all ended"}, in{" "}
+                {duration(report.durationMs)}
+              </span>
+            )}
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
