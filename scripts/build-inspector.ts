@@ -10,7 +10,10 @@ const MAX_BYTES = 150_000;
 
 await mkdir(target, { recursive: true });
 await build({
-  entryPoints: { page: fileURLToPath(new URL("page.tsx", source)) },
+  entryPoints: ["page.tsx", "page.css"].map((name) => ({
+    in: fileURLToPath(new URL(name, source)),
+    out: "page",
+  })),
   outdir: fileURLToPath(target),
   bundle: true,
   minify: true,

@@ -66,7 +66,7 @@ function View({
   status: Status;
   route: Route;
 }) {
-  const [view, id] = route.path;
+  const [view = "", id] = route.path;
   switch (view) {
     case "shards":
       return <ShardsView live={live} status={status} />;

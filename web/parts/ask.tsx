@@ -60,3 +60,9 @@ export function Ask({
     </dialog>
   );
 }
+
+/** What was typed into a field of a form. */
+export function textOf(form: FormData, name: string): string {
+  const value = form.get(name);
+  return typeof value === "string" ? value : "";
+}

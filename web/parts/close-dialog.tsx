@@ -1,5 +1,5 @@
 import { act } from "../api.ts";
-import { Ask } from "./ask.tsx";
+import { Ask, textOf } from "./ask.tsx";
 
 /** Asks for a code and closes one connection with it. */
 export function CloseDialog({
@@ -12,7 +12,7 @@ export function CloseDialog({
   const close = (form: FormData): Promise<unknown> =>
     act(`/api/connections/${encodeURIComponent(id)}/close`, {
       code: Number(form.get("code")),
-      reason: String(form.get("reason") ?? ""),
+      reason: textOf(form, "reason"),
     });
   return (
     <Ask

@@ -8,6 +8,7 @@ import { charts } from "../../src/diagrams/charts.ts";
 import { explain, read } from "../api.ts";
 import { bytes, count, duration } from "../format.ts";
 import { familyOf } from "../parts/bars.tsx";
+import { textOf } from "../parts/ask.tsx";
 import { CloseDialog } from "../parts/close-dialog.tsx";
 import { connectionsHref, type Route } from "../route.ts";
 
@@ -247,7 +248,7 @@ function Filters({
   const findId = (event: SubmitEvent): void => {
     event.preventDefault();
     const form = new FormData(event.currentTarget as HTMLFormElement);
-    const id = String(form.get("id")).trim();
+    const id = textOf(form, "id").trim();
     if (id !== "") location.hash = `#/connections/${encodeURIComponent(id)}`;
   };
   return (

@@ -3,7 +3,7 @@ import type { EndReport, Status } from "../../src/admin/api.ts";
 import { act, explain } from "../api.ts";
 import { count, duration, percent, plural, rate } from "../format.ts";
 import { type Live, perSecond, population } from "../live.ts";
-import { Ask } from "../parts/ask.tsx";
+import { Ask, textOf } from "../parts/ask.tsx";
 
 const MS_PER_SECOND = 1000;
 
@@ -31,7 +31,7 @@ function Before({ status }: { status: Status }) {
   const shutDown = (form: FormData): Promise<unknown> =>
     act("/api/shutdown", {
       deadlineMs: Math.round(Number(form.get("deadline")) * MS_PER_SECOND),
-      reason: String(form.get("reason") ?? "") || "inspector",
+      reason: textOf(form, "reason") || "inspector",
     });
   if (server.state === "terminated")
     return <p class="lead">The server has failed; its log says why.</p>;
@@ -197,7 +197,9 @@ function ended({ ledger }: Status): number {
 }
 
 function Ledger({ report }: { report: EndReport }) {
-  const { rejected: _, ...outcomes } = report.outcomes;
+  const outcomes = Object.fromEntries(
+    Object.entries(report.outcomes).filter(([name]) => name !== "rejected"),
+  );
   const problems = [
     ...(report.shardsKilled > 0
       ? [`${plural(report.shardsKilled, "thread")} had to be ended by force`]
