@@ -14,7 +14,8 @@ export type SluiceErrorCode =
   | "ERR_SLUICE_MESSAGE"
   | "ERR_SLUICE_TOPIC"
   | "ERR_SLUICE_TOPIC_LIMIT"
-  | "ERR_SLUICE_PAYLOAD";
+  | "ERR_SLUICE_PAYLOAD"
+  | "ERR_SLUICE_CLUSTER";
 
 /**
  * The one error class of the public interface: a stable `code`, a message that

@@ -12,6 +12,7 @@ export type {
   ShutdownOptions,
   SluiceServer,
 } from "./main/server-types.ts";
+export type { InstanceEntry, LinkStats } from "./main/cluster/engine.ts";
 export type { Drain, DrainReport, DrainTarget } from "./main/drain.ts";
 export type { AdminAddress } from "./admin/listen.ts";
 export type { ServerAddress } from "./main/listener.ts";

@@ -67,10 +67,13 @@ export const errorMeanings: Readonly<Record<SluiceErrorCode, string>> = {
   ERR_SLUICE_CLOSE_CODE:
     "`close()` with a code that must not be sent (RFC 6455, 7.4)",
   ERR_SLUICE_CLOSE_REASON: "`close()` with a reason above 123 bytes",
-  ERR_SLUICE_MESSAGE: "`send()` with something that is neither text nor bytes",
+  ERR_SLUICE_MESSAGE:
+    "`send()` or `publish()` with something that is neither text nor bytes",
   ERR_SLUICE_TOPIC:
-    "a topic that is empty, above `maxTopicLengthBytes`, or no text",
+    "a topic that is no text, empty, or longer than `maxTopicLengthBytes`",
   ERR_SLUICE_TOPIC_LIMIT:
-    "a connection subscribes to more than `maxTopicsPerConnection`",
-  ERR_SLUICE_PAYLOAD: "a published message above `maxPayloadBytes`",
+    "`subscribe()` to one topic more than `maxTopicsPerConnection`",
+  ERR_SLUICE_PAYLOAD: "`publish()` of more than `maxPayloadBytes`",
+  ERR_SLUICE_CLUSTER:
+    "the NATS client is not installed, or the registry of instances cannot be reached",
 };

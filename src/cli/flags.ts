@@ -16,6 +16,8 @@ const placeholders: Readonly<Record<OptionKind, string>> = {
   choice: "NAME",
   boolean: "",
   origins: "LIST",
+  servers: "LIST",
+  name: "NAME",
   addresses: "LIST",
   hosts: "LIST",
   secret: "TOKEN",

@@ -47,6 +47,12 @@ const rules: Readonly<Record<ChannelName, Readonly<Record<string, Rule>>>> = {
   [channels.handoffFailed]: {
     "": ["debug", "socket could not be handed over"],
   },
+  [channels.cluster]: {
+    connected: ["info", "linked to the other instances"],
+    backingOff: ["warn", "no link to the other instances; local topics go on"],
+    "turn-granted": ["info", "this instance's turn to drain"],
+    "turn-not-granted": ["warn", "draining without a turn in the cluster"],
+  },
   [channels.tls]: {
     reloaded: ["info", "TLS key and certificate reloaded"],
     "reload-failed": ["error", "TLS not reloaded; the old certificate stays"],

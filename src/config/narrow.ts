@@ -90,6 +90,9 @@ const descriptions: Readonly<
   boolean: "true or false",
   origins:
     "a list of origins such as https://app.example.com or https://*.example.com",
+  servers:
+    "a list of NATS servers such as nats://127.0.0.1:4222 or tls://nats.example.com",
+  name: "a word of at most 64 letters, digits, - and _",
   addresses: 'a list of IP addresses and CIDR blocks, "loopback" and "private"',
   hosts: "a list of host names, without scheme or port",
   secret: "16 to 256 printable ASCII characters without spaces",
@@ -131,6 +134,9 @@ const narrowers: Readonly<Record<OptionKind, (value: unknown) => Narrowed>> = {
     if (typeof value !== "string") return REFUSED;
     return BOOLEANS[value.toLowerCase()] ?? REFUSED;
   },
+  servers: (value) => toList(value, (entry) => wrap(normalizeServer(entry))),
+  name: (value) =>
+    typeof value === "string" && /^[\w-]{1,64}$/.test(value) ? value : REFUSED,
   origins: (value) => toList(value, (entry) => wrap(normalizeOrigin(entry))),
   addresses: (value) => toList(value, expandAddress),
   hosts: (value) =>
@@ -180,6 +186,17 @@ function toFilePath(value: unknown): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** A NATS server's URL in full; a bare host is one too. */
+function normalizeServer(entry: string): string | undefined {
+  const text = entry.includes("://") ? entry : `nats://${entry}`;
+  if (!/^(?:nats|tls):\/\//.test(text) || !URL.canParse(text)) return undefined;
+  const url = new URL(text);
+  const isBare = url.pathname === "" || url.pathname === "/";
+  if (url.hostname === "" || !isBare || url.search !== "") return undefined;
+  if (url.port === "") url.port = "4222";
+  return url.href.replace(/\/$/, "");
 }
 
 function wrap(value: string | undefined): readonly string[] | undefined {

@@ -17,6 +17,10 @@ export interface KindTypes {
   boolean: boolean;
   /** Lower-case, in ASCII, without a trailing slash. */
   origins: readonly string[];
+  /** URLs of NATS servers: `nats://` or `tls://`, with or without credentials. */
+  servers: readonly string[];
+  /** One word that can be a part of a NATS subject. */
+  name: string;
   /** Addresses and CIDR blocks; the words are already spelled out. */
   addresses: readonly string[];
   /** Host names without a port, in lower case. */
@@ -59,6 +63,7 @@ export type OptionGroup =
   | "Limits"
   | "TLS"
   | "Handover"
+  | "Cluster"
   | "Threads"
   | "Inspector"
   | "Command line";
@@ -397,6 +402,81 @@ export const optionSpecs = {
     default: 0,
     min: 0,
     max: 100,
+  },
+
+  nats: {
+    kind: "servers",
+    group: "Cluster",
+    description: "NATS servers that make instances one cluster",
+    default: [],
+  },
+  clusterName: {
+    kind: "name",
+    group: "Cluster",
+    description: "instances with the same name belong together",
+    default: "default",
+  },
+  natsCredsFile: {
+    kind: "file",
+    group: "Cluster",
+    description: "credentials for the NATS servers (.creds)",
+    default: undefined,
+  },
+  natsTlsCaFile: {
+    kind: "file",
+    group: "Cluster",
+    description: "who signs for the NATS servers (PEM)",
+    default: undefined,
+  },
+  natsTlsCertFile: {
+    kind: "file",
+    group: "Cluster",
+    description: "client certificate for the NATS servers (PEM)",
+    default: undefined,
+  },
+  natsTlsKeyFile: {
+    kind: "file",
+    group: "Cluster",
+    description: "key of the client certificate (PEM)",
+    default: undefined,
+  },
+  maxClusterBufferBytes: {
+    kind: "bytes",
+    group: "Cluster",
+    description: "held for other instances while NATS is away",
+    default: 8 * MIB,
+    min: 0,
+    max: MAX_BYTES,
+  },
+  readyWithoutCluster: {
+    kind: "boolean",
+    group: "Cluster",
+    description: "ready for traffic also while NATS is away",
+    default: true,
+  },
+  clusterHeartbeatMs: {
+    kind: "duration",
+    group: "Cluster",
+    description: "entries and leases are renewed; after three they expire",
+    default: 3000,
+    min: 100,
+    max: 3_600_000,
+  },
+  maxDraining: {
+    kind: "integer",
+    group: "Cluster",
+    description: "instances that may drain at the same time",
+    default: 1,
+    min: 1,
+    max: 1000,
+  },
+  acceptRate: {
+    kind: "integer",
+    group: "Cluster",
+    description: "connections a second that it takes of draining ones",
+    default: 500,
+    min: 1,
+    max: 1_000_000,
   },
 
   startDeadlineMs: {

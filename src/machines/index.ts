@@ -23,5 +23,7 @@ export type {
 } from "./connection.ts";
 export { shardDelays, shardMachine } from "./shard.ts";
 export type { ShardDelay, ShardEvent } from "./shard.ts";
+export { linkDelays, linkMachine } from "./link.ts";
+export type { LinkDelay, LinkEvent } from "./link.ts";
 export { serverDelays, serverMachine } from "./server.ts";
 export type { ServerDelay, ServerEvent } from "./server.ts";

@@ -7,6 +7,9 @@ export type ServerEvent =
   /** The server cannot go on: no shard can be started, or the socket cannot listen. */
   | { type: "server.failed" }
   | { type: "shutdown.requested" }
+  /** A shutdown was requested, and other instances may be draining: it waits for its turn. */
+  | { type: "shutdown.queued" }
+  | { type: "turn.granted" }
   | { type: "shutdown.calledOff" }
   | { type: "deadline.reached" }
   /** Every shard has told each of its connections. */
@@ -16,6 +19,8 @@ export type ServerEvent =
 /** Milliseconds when the machine runs by itself; main resolves them from options and deadline. */
 export const serverDelays = {
   startDeadline: 60_000,
+  /** How long a turn to drain is waited for, of the time that is left. */
+  turnDeadline: 6_000,
   /** Readiness is off, sockets are still accepted: load balancers take notice. */
   withdrawalDelay: 1,
   shutdownDeadline: 8_000,
@@ -33,6 +38,8 @@ export const serverMachine = setup({
   actions: {
     announceReady: named,
     withdrawReadiness: named,
+    awaitTurn: named,
+    leaveQueue: named,
     suspendListener: named,
     resumeListener: named,
     broadcastShutdown: named,
@@ -61,6 +68,7 @@ export const serverMachine = setup({
     listening: {
       description: "ready; sockets are accepted and handed to the shards",
       on: {
+        "shutdown.queued": "closing.queueing",
         "shutdown.requested": {
           target: "closing",
           actions: "withdrawReadiness",
@@ -85,6 +93,29 @@ export const serverMachine = setup({
         },
       },
       states: {
+        queueing: {
+          description: "other instances drain; ready until it is its turn",
+          entry: "awaitTurn",
+          exit: "leaveQueue",
+          after: {
+            turnDeadline: {
+              target: "withdrawing",
+              actions: "withdrawReadiness",
+            },
+          },
+          on: {
+            "turn.granted": {
+              target: "withdrawing",
+              actions: "withdrawReadiness",
+            },
+            "shutdown.requested": { target: "queueing", reenter: true },
+            "shutdown.calledOff": "#server.listening",
+            "server.failed": {
+              target: "broadcasting",
+              actions: "withdrawReadiness",
+            },
+          },
+        },
         withdrawing: {
           description: "not ready, still accepting: load balancers take notice",
           after: { withdrawalDelay: "broadcasting" },

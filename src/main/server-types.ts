@@ -7,6 +7,7 @@ import type {
   SubscriberCount,
 } from "../handlers.ts";
 import type { Drain, DrainTarget } from "./drain.ts";
+import type { InstanceEntry, LinkStats } from "./cluster/engine.ts";
 import type { ServerAddress } from "./listener.ts";
 import type { HandoverStats } from "./moving/handover.ts";
 import type { MoveReport } from "./moving/relay.ts";
@@ -50,6 +51,8 @@ export interface ServerStats {
   ledger: Ledger;
   shards: ShardStats[];
   handover: HandoverStats;
+  /** The link to the other instances; undefined without a cluster. */
+  cluster: LinkStats | undefined;
   /** Milliseconds left of a shutdown under way. */
   deadlineInMs: number | undefined;
 }
@@ -72,7 +75,7 @@ export interface SluiceServer {
   /** Its name in its cluster. */
   readonly instance: string;
   readonly state: ServerState;
-  /** Whether new connections are wanted: false from the moment closing begins. */
+  /** Whether new connections are wanted: false from the moment closing begins, but for the wait for a turn to drain in a cluster. */
   readonly ready: boolean;
   /** Where it listens; the port is the real one, also when 0 was asked for. */
   readonly address: ServerAddress;
@@ -112,6 +115,12 @@ export interface SluiceServer {
   published(): Promise<void>;
   /** Counts a topic's subscribers, on every shard and instance. */
   subscribers(topic: string): Promise<SubscriberCount>;
+  /**
+   * The instances of its cluster, itself included; none without a cluster.
+   *
+   * @throws SluiceError `ERR_SLUICE_CLUSTER` when the registry cannot be read.
+   */
+  instances(): Promise<readonly InstanceEntry[]>;
   /**
    * Tells of joins and leaves, on every shard and instance, from now on; at
    * most once each.

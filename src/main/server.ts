@@ -50,6 +50,9 @@ import { Shard, type ShardOwner } from "./shard.ts";
 import { describeShard, sumStates } from "./stats.ts";
 import { checkSockets } from "../transplant.ts";
 import { readTlsMaterial } from "./tls-material.ts";
+import { Cluster, QUEUEING } from "./cluster/cluster.ts";
+import type { InstanceEntry, LinkStats } from "./cluster/engine.ts";
+import { describeInstance, nameInstance } from "./cluster/instance.ts";
 import { TopicRouter } from "./topics/topic-router.ts";
 import { watchShards } from "./watch.ts";
 
@@ -109,6 +112,8 @@ class Server implements SluiceServer, ShardOwner, HandoverHost {
   readonly #desk: AdmissionDesk;
   readonly #watch: { stop(): void };
   readonly #drains = new Drains();
+  readonly instance: string;
+  readonly cluster: Cluster;
   readonly #topics: TopicRouter;
   readonly #handover: Handover;
   readonly #report = Promise.withResolvers<ShutdownReport>();
@@ -120,6 +125,8 @@ class Server implements SluiceServer, ShardOwner, HandoverHost {
   #deadline = Infinity;
   #reason = "";
   #failure: Error | undefined;
+  /** For so long its clients are on their way to other instances, once it has drained. */
+  #returningForMs = 0;
 
   constructor(
     config: Config,
@@ -133,7 +140,9 @@ class Server implements SluiceServer, ShardOwner, HandoverHost {
     this.fleet = new Fleet(config.workers);
     for (let count = 0; count < config.workers; count++)
       this.fleet.shards.push(new Shard(this.fleet.freeIndex(), this));
-    this.#topics = new TopicRouter(config, this.fleet);
+    this.instance = nameInstance();
+    this.cluster = new Cluster(config, this.instance);
+    this.#topics = new TopicRouter(config, this.fleet, this.cluster.engine);
     this.#handover = new Handover(this);
     this.#acceptor = new Acceptor(config, this.fleet);
     this.#listener = new Listener(
@@ -155,10 +164,18 @@ class Server implements SluiceServer, ShardOwner, HandoverHost {
   }
 
   async start(signal: AbortSignal | undefined): Promise<void> {
-    const { shards } = this.fleet;
-    const serving = shards.map((shard) => shard.nextServing());
-    for (const shard of shards) shard.start();
     try {
+      await this.cluster.start(
+        {
+          deliver: (...message) => this.#topics.deliver(...message),
+          count: (topic) => this.#topics.count(topic),
+          describe: () => describeInstance(this),
+        },
+        () => this.#updateReadiness(),
+      );
+      const { shards } = this.fleet;
+      const serving = shards.map((shard) => shard.nextServing());
+      for (const shard of shards) shard.start();
       // First, so that a slow start can be watched.
       if (this.config.admin) this.#admin = await Admin.open(this);
       await orAborted(Promise.all(serving), signal);
@@ -187,7 +204,7 @@ class Server implements SluiceServer, ShardOwner, HandoverHost {
   }
 
   get ready(): boolean {
-    return this.state === "listening";
+    return this.#isServing && this.cluster.allowsReady;
   }
 
   get isReady(): boolean {
@@ -195,11 +212,13 @@ class Server implements SluiceServer, ShardOwner, HandoverHost {
   }
 
   get isStopping(): boolean {
-    return this.#failure !== undefined || !this.isReady;
+    const isGoing = !this.#isServing && this.state !== "starting";
+    return this.#failure !== undefined || isGoing;
   }
 
-  get instance(): string {
-    return this.#topics.instance;
+  /** Also while it waits for its turn to drain. */
+  get #isServing(): boolean {
+    return this.state === "listening" || this.machineState === QUEUEING;
   }
 
   get topicTable(): SharedArrayBuffer {
@@ -241,6 +260,7 @@ class Server implements SluiceServer, ShardOwner, HandoverHost {
       ledger,
       shards,
       handover: this.#handover.stats(),
+      cluster: this.#describeCluster(),
       deadlineInMs: Number.isFinite(this.#deadline)
         ? Math.max(0, this.#deadline - monotonicNow())
         : undefined,
@@ -265,7 +285,11 @@ class Server implements SluiceServer, ShardOwner, HandoverHost {
       promise.catch(() => {});
       this.terminated.then(resolve, reject);
       this.#shutdown = { promise, reject };
-      this.#actor.send({ type: "shutdown.requested" });
+      const isQueued =
+        this.cluster.engine.isClustered && this.state === "listening";
+      this.#actor.send({
+        type: isQueued ? "shutdown.queued" : "shutdown.requested",
+      });
     } else if (deadlineMs !== undefined && deadline < this.#deadline) {
       this.#deadline = deadline;
       this.#actor.send({ type: "shutdown.requested" });
@@ -284,6 +308,7 @@ class Server implements SluiceServer, ShardOwner, HandoverHost {
     // What has failed cannot go on.
     if (this.state !== "closing" || this.#failure !== undefined) return false;
     this.#actor.send({ type: "shutdown.calledOff" });
+    void this.cluster.endTurn(0);
     this.#deadline = Infinity;
     this.#shutdown?.reject(
       new SluiceError(
@@ -311,6 +336,10 @@ class Server implements SluiceServer, ShardOwner, HandoverHost {
 
   subscribers(topic: string): Promise<SubscriberCount> {
     return this.#topics.subscribers(topic);
+  }
+
+  instances(): Promise<readonly InstanceEntry[]> {
+    return this.cluster.engine.instances();
   }
 
   watch(topic: string, listener: PresenceListener): () => void {
@@ -469,6 +498,7 @@ class Server implements SluiceServer, ShardOwner, HandoverHost {
   #machine(): typeof serverMachine {
     const delays: Record<ServerDelay, () => number> = {
       startDeadline: () => this.config.startDeadlineMs * 2,
+      turnDeadline: () => this.cluster.waitingMs(this.#deadline),
       withdrawalDelay: () =>
         withdrawalDelay(
           {
@@ -485,13 +515,18 @@ class Server implements SluiceServer, ShardOwner, HandoverHost {
       delays,
       actions: {
         announceReady: () => {
-          this.#setReadiness(true);
+          this.#setReadiness(this.cluster.allowsReady);
           this.#publish("listening", {
             address: this.address,
             workers: this.fleet.shards.length,
           });
         },
         withdrawReadiness: () => this.#setReadiness(false),
+        awaitTurn: () =>
+          void this.cluster.takeTurn().then((isTurn) => {
+            if (isTurn) this.#actor.send({ type: "turn.granted" });
+          }),
+        leaveQueue: () => this.cluster.leaveQueue(),
         suspendListener: () => this.#listener.suspend(),
         resumeListener: () => this.#updateListener(),
         broadcastShutdown: () => this.#broadcast(),
@@ -527,6 +562,11 @@ class Server implements SluiceServer, ShardOwner, HandoverHost {
       shard.post({ type: "readiness", isReady });
   }
 
+  /** The link to the other instances may say otherwise than the machine. */
+  #updateReadiness(): void {
+    if (this.#isServing) this.#setReadiness(this.ready);
+  }
+
   #completeReport(): void {
     this.#listener.suspend();
     this.#watch.stop();
@@ -537,9 +577,13 @@ class Server implements SluiceServer, ShardOwner, HandoverHost {
       if (report === undefined) this.#report.reject(failure);
       else this.#report.resolve(report);
     };
-    // Whoever watches gets the report before the process may end.
-    if (this.#admin === undefined) settle();
-    else void this.#admin.end(report).then(settle);
+    // Whoever watches gets the report, and the other instances hear of the end, before the process may end.
+    const goodbyes: Promise<unknown>[] = [];
+    if (this.#admin !== undefined) goodbyes.push(this.#admin.end(report));
+    if (this.cluster.engine.isClustered)
+      goodbyes.push(this.cluster.stop(this.#returningForMs));
+    if (goodbyes.length === 0) settle();
+    else void Promise.allSettled(goodbyes).then(settle);
   }
 
   #describeEnd(): ShutdownReport {
@@ -585,15 +629,25 @@ class Server implements SluiceServer, ShardOwner, HandoverHost {
     closeCode: number = this.config.closeCode,
   ): Farewell {
     const { closeRate, retryMinMs, retrySpreadMs } = this.config;
+    const clusterSpreadMs = this.cluster.spreadMs(this.#ledger().live);
+    if (clusterSpreadMs !== undefined)
+      this.#returningForMs = retryMinMs + clusterSpreadMs;
     return {
       deadline,
       closeCode,
       rate: closeRate,
       retryMinMs,
-      retrySpreadMs,
+      retrySpreadMs:
+        retrySpreadMs === "auto" ? (clusterSpreadMs ?? "auto") : retrySpreadMs,
       shards,
       turn,
     };
+  }
+
+  #describeCluster(): LinkStats | undefined {
+    if (!this.cluster.engine.isClustered) return undefined;
+    const { undelivered } = this.#topics;
+    return { ...this.cluster.engine.link(), undelivered };
   }
 
   #ledger(): Ledger {

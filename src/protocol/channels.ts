@@ -17,6 +17,8 @@ export const channels = {
   handlerError: "sluice:handler-error",
   /** A socket whose peer was gone before it could be handed over: `{ code }`. */
   handoffFailed: "sluice:handoff-failed",
+  /** The link to other instances, by the state it enters, and turns to drain: `{ event, error? }`. */
+  cluster: "sluice:cluster",
   /** Certificates reloaded, or not: `{ event, error? }`. */
   tls: "sluice:tls",
   /** Moves, reloads and upgrades: `{ event, ... }`. */

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { hostname } from "node:os";
 import { MessageChannel } from "node:worker_threads";
 import type { Config } from "../../config.ts";
 import type {
+  PresenceEvent,
   PresenceListener,
   PublishOptions,
   PublishStatus,
@@ -20,12 +20,14 @@ import {
   isAnnouncement,
   measurePayload,
 } from "../../topics/rules.ts";
-import { bytesOf } from "../../topics/shared-frames.ts";
+import { bytesOf, contentOf } from "../../topics/shared-frames.ts";
 import { TopicTable } from "../../topics/topic-table.ts";
 import { Watchers } from "../../topics/watchers.ts";
+import type { ClusterEngine } from "../cluster/engine.ts";
 import type { Fleet } from "../fleet.ts";
 import type { Shard } from "../shard.ts";
-import { Census } from "./census.ts";
+import { Census, type Tally } from "./census.ts";
+import { Interests } from "./interests.ts";
 
 /** What shards tell main about topics. */
 type TopicShardMessage =
@@ -41,7 +43,6 @@ type TopicShardMessage =
  * asks the server to.
  */
 export class TopicRouter {
-  readonly instance = `${hostname()}-${process.pid}-${randomBytes(3).toString("hex")}`;
   readonly table: TopicTable;
   readonly #config: Config;
   readonly #fleet: Fleet;
@@ -50,10 +51,18 @@ export class TopicRouter {
   readonly #publisher: Publisher;
   readonly #watchers: Watchers;
   readonly #census: Census;
-  /** Shards that have been introduced. */
-  readonly #introduced = new Set<Shard>();
+  readonly #engine: ClusterEngine;
+  readonly #interests: Interests;
+  /** Messages of other instances that the shards had no room for. */
+  undelivered = 0;
+  /** Shards that have been introduced, by index. */
+  readonly #introduced = new Map<number, Shard>();
 
-  constructor(config: Config, fleet: Fleet) {
+  constructor(config: Config, fleet: Fleet, engine: ClusterEngine) {
+    this.#engine = engine;
+    this.#interests = new Interests((topic, isWanted) =>
+      engine.setInterest(topic, isWanted),
+    );
     this.#config = config;
     this.#fleet = fleet;
     const seed = randomBytes(4).readUInt32LE();
@@ -68,13 +77,16 @@ export class TopicRouter {
       table: this.table,
       outboxes: this.#outboxes,
     });
-    this.#watchers = new Watchers(this.table, this.table.main, () => {});
+    const { main } = this.table;
+    this.#watchers = new Watchers(this.table, main, (topic, isWanted) =>
+      this.#interests.set(topic, main, isWanted),
+    );
     this.#census = new Census(fleet, this.table);
   }
 
   /** A shard's thread is ready: gives it a port to every other, before its first socket. */
   connect(shard: Shard): void {
-    for (const other of this.#introduced) {
+    for (const other of this.#introduced.values()) {
       const { port1, port2 } = new MessageChannel();
       shard.post({ type: "peer", peer: { shard: other.index, port: port1 } }, [
         port1,
@@ -83,16 +95,16 @@ export class TopicRouter {
         port2,
       ]);
     }
-    this.#introduced.add(shard);
+    this.#introduced.set(shard.index, shard);
   }
 
   /** A shard's thread is gone, for certain. */
   forget(index: number): void {
-    const shard = this.#fleet.withIndex(index);
-    if (shard !== undefined) this.#introduced.delete(shard);
+    this.#introduced.delete(index);
     this.#receipts[index] = this.#receiptsFor(index);
     this.table.clear(index);
     this.#census.forget(index);
+    this.#interests.forget(index);
     const outbox = this.#outboxes[index] as Outbox;
     outbox.taken(outbox.backlogBytes);
     this.#publisher.relieve();
@@ -117,7 +129,7 @@ export class TopicRouter {
         return undefined;
       }
       case "interest":
-        return undefined;
+        return this.#interests.set(message.topic, index, message.isWanted);
     }
   }
 
@@ -130,8 +142,21 @@ export class TopicRouter {
     const payload = toPayload(data, "publish()");
     const length = measurePayload(payload, "publish()", this.#config);
     const slot = this.table.slotOf(topic);
-    return this.#publisher.publish(topic, slot, payload, length, isBinary)
-      .status;
+    const published = this.#publisher.publish(
+      topic,
+      slot,
+      payload,
+      length,
+      isBinary,
+    );
+    if (published.status === "refused") return "refused";
+    if (this.#engine.isClustered)
+      this.#engine.publish(
+        topic,
+        contentOf(bytesOf(published.frame)).payload,
+        isBinary,
+      );
+    return published.status;
   }
 
   published(): Promise<void> {
@@ -139,8 +164,35 @@ export class TopicRouter {
   }
 
   async subscribers(topic: string): Promise<SubscriberCount> {
-    const { count, isComplete } = await this.#census.count(topic);
-    return { here: count, cluster: count, isComplete };
+    checkTopic(topic, "subscribers()", this.#config);
+    const [here, elsewhere] = await Promise.all([
+      this.#census.count(topic),
+      this.#engine.countElsewhere(topic),
+    ]);
+    return {
+      here: here.count,
+      cluster: here.count + elsewhere.count,
+      isComplete: here.isComplete && elsewhere.isComplete,
+    };
+  }
+
+  /** Counts those on this instance, for another one. */
+  count(topic: string): Promise<Tally> {
+    return this.#census.count(topic);
+  }
+
+  /** A message of another instance: to the shards that have a subscriber. */
+  deliver(topic: string, payload: Buffer, isBinary: boolean): void {
+    const { status } = this.#publisher.publish(
+      topic,
+      this.table.slotOf(topic),
+      payload,
+      payload.length,
+      isBinary,
+    );
+    if (status === "refused") this.undelivered++;
+    if (isAnnouncement(topic))
+      this.#watchers.tell(JSON.parse(payload.toString()) as PresenceEvent);
   }
 
   watch(topic: string, listener: PresenceListener): () => void {
@@ -150,9 +202,13 @@ export class TopicRouter {
 
   #arrived(batches: readonly FrameBatch[]): void {
     for (const { memory, entries } of batches)
-      for (const [topic, start, end] of entries)
-        if (isAnnouncement(topic))
-          this.#watchers.tell(readPresence(bytesOf({ memory, start, end })));
+      for (const [topic, start, end] of entries) {
+        const frame = bytesOf({ memory, start, end });
+        if (isAnnouncement(topic)) this.#watchers.tell(readPresence(frame));
+        if (!this.#engine.isClustered) continue;
+        const { payload, isBinary } = contentOf(frame);
+        this.#engine.publish(topic, payload, isBinary);
+      }
   }
 
   #receiptsFor(index: number): Receipts {

@@ -72,7 +72,7 @@ export class ShardTopics implements HandlerShard, LinksOwner {
     this.maxPublishBacklogBytes = config.maxPublishBacklogBytes;
     this.#config = config;
     this.#instance = task.instance;
-    this.#isClustered = false;
+    this.#isClustered = config.nats.length > 0;
     this.#post = post;
     this.#table = TopicTable.over(task.topics);
     const onInterest = (topic: string, isWanted: boolean): void => {

@@ -1,0 +1,132 @@
+import { readFile } from "node:fs/promises";
+import type { Kvm as KvmClass } from "@nats-io/kv";
+import type { NatsConnection } from "@nats-io/transport-node";
+import type { Config } from "../../config.ts";
+import { SluiceError } from "../../errors.ts";
+
+/** A server that does not answer is noticed after two of these. */
+const PING_INTERVAL_MS = 5_000;
+const MAX_PINGS_OUT = 2;
+
+export type { Msg, NatsConnection } from "@nats-io/transport-node";
+export type { KV, KvEntry } from "@nats-io/kv";
+
+/** The client library, once it is wanted. */
+export interface NatsClient {
+  /** Makes one attempt at every server; never tries again by itself. */
+  connect(): Promise<NatsConnection>;
+  readonly Kvm: typeof KvmClass;
+}
+
+type NatsOptions = Pick<
+  Config,
+  | "nats"
+  | "natsCredsFile"
+  | "natsTlsCaFile"
+  | "natsTlsCertFile"
+  | "natsTlsKeyFile"
+>;
+
+/**
+ * Loads the NATS client, which is an optional peer dependency, and reads the
+ * credentials.
+ *
+ * @param name - What the servers call this connection.
+ * @throws SluiceError `ERR_SLUICE_CLUSTER` when the client is not installed or
+ *   a file cannot be read.
+ */
+export async function loadNatsClient(
+  options: NatsOptions,
+  name: string,
+): Promise<NatsClient> {
+  const { connect, credsAuthenticator } = await load(
+    () => import("@nats-io/transport-node"),
+  );
+  const { Kvm } = await load(() => import("@nats-io/kv"));
+  const files = await readFiles(options);
+  const urls = options.nats.map((server) => new URL(server));
+  const [{ username, password } = { username: "", password: "" }] = urls.filter(
+    (url) => url.username !== "",
+  );
+  const isSecure =
+    files.tls !== undefined || urls.some(({ protocol }) => protocol === "tls:");
+  return {
+    Kvm,
+    connect: () =>
+      connect({
+        servers: urls.map(({ host }) => host),
+        name,
+        // Back-off and subscriptions are the link machine's business.
+        reconnect: false,
+        noEcho: true,
+        ignoreClusterUpdates: true,
+        pingInterval: PING_INTERVAL_MS,
+        maxPingOut: MAX_PINGS_OUT,
+        ...(isSecure && { tls: { ...files.tls } }),
+        ...(files.creds !== undefined && {
+          authenticator: credsAuthenticator(files.creds),
+        }),
+        ...credentialsOf(username, password),
+      }),
+  };
+}
+
+/** `nats://user:password@host`, or a token alone: `nats://token@host`. */
+function credentialsOf(
+  username: string,
+  password: string,
+): { user?: string; pass?: string; token?: string } {
+  if (username === "") return {};
+  const user = decodeURIComponent(username);
+  return password === ""
+    ? { token: user }
+    : { user, pass: decodeURIComponent(password) };
+}
+
+async function load<Module>(
+  importModule: () => Promise<Module>,
+): Promise<Module> {
+  try {
+    return await importModule();
+  } catch (cause) {
+    throw new SluiceError(
+      "ERR_SLUICE_CLUSTER",
+      "nats: the NATS client is not installed: npm install @nats-io/transport-node @nats-io/kv",
+      { cause },
+    );
+  }
+}
+
+async function readFiles({
+  natsCredsFile,
+  natsTlsCaFile,
+  natsTlsCertFile,
+  natsTlsKeyFile,
+}: NatsOptions): Promise<{
+  creds: Uint8Array | undefined;
+  tls: { ca?: string; cert?: string; key?: string } | undefined;
+}> {
+  try {
+    const [creds, ca, cert, key] = await Promise.all(
+      [natsCredsFile, natsTlsCaFile, natsTlsCertFile, natsTlsKeyFile].map(
+        async (file) =>
+          file === undefined ? undefined : await readFile(file, "utf8"),
+      ),
+    );
+    const tls = {
+      ...(ca !== undefined && { ca }),
+      ...(cert !== undefined && { cert }),
+      ...(key !== undefined && { key }),
+    };
+    return {
+      creds: creds === undefined ? undefined : Buffer.from(creds),
+      tls: Object.keys(tls).length === 0 ? undefined : tls,
+    };
+  } catch (cause) {
+    throw new SluiceError(
+      "ERR_SLUICE_CLUSTER",
+      `nats: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
+  }
+}

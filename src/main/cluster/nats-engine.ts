@@ -1,0 +1,289 @@
+import { randomBytes } from "node:crypto";
+import type { Config } from "../../config.ts";
+import { SluiceError } from "../../errors.ts";
+import type { Tally } from "../topics/census.ts";
+import { Bucket } from "./bucket.ts";
+import { DrainLease } from "./drain-lease.ts";
+import type {
+  ClusterEngine,
+  EngineHost,
+  InstanceEntry,
+  LinkStats,
+} from "./engine.ts";
+import { HeldMessages } from "./held-messages.ts";
+import { Link } from "./link.ts";
+import {
+  loadNatsClient,
+  type Msg,
+  type NatsClient,
+  type NatsConnection,
+} from "./nats-client.ts";
+import { InstanceRegistry } from "./registry.ts";
+import { IncomingSequences, OutgoingSequences } from "./sequences.ts";
+import { decodeMessage, encodeMessage, Subjects } from "./wire.ts";
+
+/** Another instance that has not answered by then is not counted. */
+const COUNT_DEADLINE_MS = 500;
+/** What the last words to the registry may take. */
+const STOP_DEADLINE_MS = 500;
+
+type Subscription = ReturnType<NatsConnection["subscribe"]>;
+
+/** What the engine has once it has started. */
+interface Parts {
+  readonly host: EngineHost;
+  readonly client: NatsClient;
+  readonly link: Link;
+  readonly registry: InstanceRegistry;
+  readonly lease: DrainLease;
+}
+
+/** Topics across machines, on NATS. */
+export class NatsEngine implements ClusterEngine {
+  readonly isClustered = true;
+  readonly #config: Config;
+  readonly #id: string;
+  /** Of this process, on the wire. */
+  readonly #tag = randomBytes(8).toString("hex");
+  readonly #startedAt = Date.now();
+  readonly #subjects: Subjects;
+  /** What somebody here subscribes to, and how on the link, while there is one. */
+  readonly #topics = new Map<string, Subscription | undefined>();
+  readonly #held: HeldMessages;
+  readonly #outgoing = new OutgoingSequences();
+  readonly #incoming = new IncomingSequences();
+  #parts: Parts | undefined;
+  #heartbeat: NodeJS.Timeout | undefined;
+  #inFlightBytes = 0;
+  #isConfirming = false;
+  #sent = 0;
+  #received = 0;
+  #missed = 0;
+  #tooLarge = 0;
+
+  /** @param id - Of this instance, unique in its cluster. */
+  constructor(config: Config, id: string) {
+    this.#config = config;
+    this.#id = id;
+    this.#subjects = new Subjects(config.clusterName);
+    this.#held = new HeldMessages(config.maxClusterBufferBytes);
+  }
+
+  async start(host: EngineHost): Promise<void> {
+    const { clusterName, clusterHeartbeatMs, maxDraining } = this.#config;
+    const client = await loadNatsClient(this.#config, this.#id);
+    const bucket = new Bucket(client.Kvm, clusterName, clusterHeartbeatMs);
+    const link = new Link({
+      connect: () => client.connect(),
+      subscribeAll: (connection) => {
+        bucket.use(connection);
+        this.#subscribeAll(connection);
+      },
+      sendHeld: () => this.#sendHeld(),
+      changed: (state) => {
+        if (link.connection === undefined) {
+          bucket.use(undefined);
+          this.#inFlightBytes = 0;
+        }
+        host.linkChanged(state);
+      },
+    });
+    this.#parts = {
+      host,
+      client,
+      link,
+      registry: new InstanceRegistry(bucket, this.#id),
+      lease: new DrainLease(bucket, maxDraining, this.#id),
+    };
+    link.start();
+  }
+
+  setInterest(topic: string, isWanted: boolean): void {
+    if (isWanted) {
+      const connection = this.#parts?.link.connection;
+      this.#topics.set(topic, connection && this.#subscribe(connection, topic));
+      return;
+    }
+    this.#topics.get(topic)?.unsubscribe();
+    this.#topics.delete(topic);
+    this.#incoming.forget(topic);
+  }
+
+  publish(topic: string, payload: Buffer, isBinary: boolean): void {
+    const sequence = this.#outgoing.next(topic);
+    const tag = this.#tag;
+    const message = encodeMessage({ tag, sequence, isBinary, payload });
+    this.#held.add(this.#subjects.topic(topic), message);
+    if (this.#parts?.link.isConnected) this.#sendHeld();
+  }
+
+  async countElsewhere(topic: string): Promise<Tally> {
+    const connection = this.#parts?.link.connection;
+    if (connection === undefined) return { count: 0, isComplete: false };
+    const others = await this.#countOthers();
+    const tally: Tally = { count: 0, isComplete: others === 0 };
+    if (others === 0) return tally;
+    const inbox = `_INBOX.${randomBytes(12).toString("hex")}`;
+    const { promise: answered, resolve } = Promise.withResolvers<void>();
+    let answers = 0;
+    const subscription = connection.subscribe(inbox, {
+      callback: (error, message) => {
+        if (error !== null) return;
+        const answer = message.json<Tally>();
+        tally.count += answer.count;
+        answers++;
+        tally.isComplete = answers === others && answer.isComplete;
+        if (answers === others) resolve();
+      },
+    });
+    connection.publish(this.#subjects.count, topic, { reply: inbox });
+    const timer = setTimeout(resolve, COUNT_DEADLINE_MS);
+    await answered;
+    clearTimeout(timer);
+    subscription.unsubscribe();
+    return tally;
+  }
+
+  link(): LinkStats {
+    const link = this.#parts?.link;
+    return {
+      state: link?.state ?? "connecting",
+      reconnects: link?.reconnects ?? 0,
+      lastError: link?.lastError,
+      sent: this.#sent,
+      received: this.#received,
+      heldMessages: this.#held.size,
+      heldBytes: this.#held.bytes,
+      unsent: this.#held.givenUp + this.#tooLarge,
+      missed: this.#missed,
+      undelivered: 0,
+    };
+  }
+
+  async instances(): Promise<readonly InstanceEntry[]> {
+    if (this.#parts === undefined)
+      throw new SluiceError("ERR_SLUICE_CLUSTER", "the cluster has not begun");
+    return await this.#parts.registry.list();
+  }
+
+  async takeTurn(signal: AbortSignal): Promise<boolean> {
+    return (await this.#parts?.lease.acquire(signal)) ?? false;
+  }
+
+  async endTurn(returningForMs: number): Promise<void> {
+    await this.#parts?.lease.release(returningForMs);
+  }
+
+  async stop(): Promise<void> {
+    clearTimeout(this.#heartbeat);
+    this.#heartbeat = undefined;
+    if (this.#parts === undefined) return;
+    const { registry, link } = this.#parts;
+    const { promise: tooLate, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, STOP_DEADLINE_MS);
+    // Where it cannot be removed, it expires.
+    await Promise.race([registry.remove().catch(() => {}), tooLate]);
+    clearTimeout(timer);
+    await link.stop();
+  }
+
+  /** A new connection: everything that is wanted here is subscribed to again. */
+  #subscribeAll(connection: NatsConnection): void {
+    for (const topic of this.#topics.keys())
+      this.#topics.set(topic, this.#subscribe(connection, topic));
+    connection.subscribe(this.#subjects.count, {
+      callback: (error, message) => {
+        if (error !== null) return;
+        void this.#answerCount(message);
+      },
+    });
+    clearTimeout(this.#heartbeat);
+    void this.#beat();
+  }
+
+  async #answerCount(question: Msg): Promise<void> {
+    const tally = await this.#parts?.host.count(question.string());
+    // A link that has broken meanwhile takes no answer.
+    if (tally !== undefined && this.#parts?.link.connection !== undefined)
+      question.respond(JSON.stringify(tally));
+  }
+
+  #subscribe(connection: NatsConnection, topic: string): Subscription {
+    return connection.subscribe(this.#subjects.topic(topic), {
+      callback: (error, { data }) => {
+        if (error === null) this.#arrived(topic, data);
+      },
+    });
+  }
+
+  #arrived(topic: string, data: Uint8Array): void {
+    const message = decodeMessage(data);
+    if (message === undefined) return;
+    const { tag, sequence, payload, isBinary } = message;
+    this.#received++;
+    this.#missed += this.#incoming.arrived(topic, tag, sequence);
+    this.#parts?.host.deliver(topic, payload, isBinary);
+  }
+
+  /** Sends what is held, as far as what is on its way leaves room. */
+  #sendHeld(): void {
+    const connection = this.#parts?.link.connection;
+    if (connection === undefined) return;
+    while (this.#inFlightBytes < this.#config.maxClusterBufferBytes) {
+      const next = this.#held.take();
+      if (next === undefined) break;
+      try {
+        connection.publish(next.subject, next.message);
+        this.#inFlightBytes += next.message.length;
+        this.#sent++;
+      } catch {
+        // Over the max_payload of the servers.
+        this.#tooLarge++;
+      }
+    }
+    if (!this.#isConfirming && this.#inFlightBytes > 0)
+      void this.#confirm(connection);
+  }
+
+  /** Finds out when what is on its way has reached the servers, and sends on. */
+  async #confirm(connection: NatsConnection): Promise<void> {
+    this.#isConfirming = true;
+    const bytes = this.#inFlightBytes;
+    try {
+      await connection.flush();
+    } catch {
+      // The link is broken: the machine will hear of it.
+    }
+    this.#isConfirming = false;
+    if (this.#parts?.link.connection !== connection) return;
+    this.#inFlightBytes -= bytes;
+    if (this.#parts.link.isConnected) this.#sendHeld();
+  }
+
+  async #beat(): Promise<void> {
+    const { clusterHeartbeatMs } = this.#config;
+    this.#heartbeat = setTimeout(() => void this.#beat(), clusterHeartbeatMs);
+    if (this.#parts === undefined) return;
+    const { host, registry, lease } = this.#parts;
+    try {
+      await registry.renew({
+        id: this.#id,
+        startedAt: this.#startedAt,
+        ...host.describe(),
+      });
+      await lease.renew();
+    } catch {
+      // Away, or without JetStream: whoever asks for the registry is told why.
+    }
+  }
+
+  /** As the registry knows them; any number where it cannot be asked. */
+  async #countOthers(): Promise<number> {
+    try {
+      const all = await this.instances();
+      return all.filter(({ id }) => id !== this.#id).length;
+    } catch {
+      return Infinity;
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { connect, createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import { systemPrograms } from "../../support/system-packages.ts";
+import { until, within } from "../../support/within.ts";
+
+/** A real nats-server with JetStream, on a port of its own; ended with the test. */
+export class NatsServer {
+  readonly port: number;
+  readonly #directory: string;
+  readonly #options: readonly string[];
+  #process: ChildProcess | undefined;
+
+  private constructor(
+    port: number,
+    directory: string,
+    options: readonly string[],
+  ) {
+    this.port = port;
+    this.#directory = directory;
+    this.#options = options;
+  }
+
+  /** @param options - Flags besides those for address, port and JetStream. */
+  static async start(...options: string[]): Promise<NatsServer> {
+    const directory = await mkdtemp(join(tmpdir(), "sluice-nats-"));
+    const server = new NatsServer(await freePort(), directory, options);
+    onTestFinished(async () => {
+      await server.kill();
+      await rm(directory, { recursive: true, force: true });
+    });
+    await server.restart();
+    return server;
+  }
+
+  get url(): string {
+    return `nats://127.0.0.1:${this.port}`;
+  }
+
+  /** Starts it again, on the same port, and waits until it accepts. */
+  async restart(): Promise<void> {
+    const started = spawn(
+      systemPrograms["nats-server"],
+      [
+        ...["-a", "127.0.0.1", "-p", String(this.port)],
+        ...["-js", "-sd", this.#directory, ...this.#options],
+      ],
+      { stdio: "ignore" },
+    );
+    this.#process = started;
+    await until("nats-server accepts", () => canConnect(this.port));
+  }
+
+  /** Ends it at once, as a power cut would. */
+  async kill(): Promise<void> {
+    const running = this.#process;
+    this.#process = undefined;
+    if (running === undefined || running.exitCode !== null) return;
+    const exited = once(running, "exit");
+    running.kill("SIGKILL");
+    await within("the end of nats-server", exited);
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+async function canConnect(port: number): Promise<boolean> {
+  const socket = connect(port, "127.0.0.1");
+  try {
+    await once(socket, "connect");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
