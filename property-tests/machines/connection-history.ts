@@ -62,9 +62,11 @@ function hear(before: History, event: string): History {
   const isSilent = opened && peer === "silent";
   switch (event) {
     case "shutdown.requested":
-      return { ...before, told: true };
+      return before.told ? before : { ...before, told: true };
     case "buffer.flushed":
-      return { ...before, flushed: before.flushed || closeFrames > 0 };
+      return closeFrames > 0 && !before.flushed
+        ? { ...before, flushed: true }
+        : before;
     case "peer.closed":
       return isSilent ? { ...before, peer: "closed" } : before;
     case "protocol.violated":

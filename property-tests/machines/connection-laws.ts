@@ -39,6 +39,11 @@ const because = (
 /** The laws of one connection, whatever arrives and in whatever order. */
 export const connectionLaws: readonly Law<History>[] = [
   {
+    name: "nothing that matters is ignored: not a word of the peer, not a shutdown, not a flush",
+    holds: ({ isIgnored, before, after }) =>
+      ifThen(isIgnored, () => before === after),
+  },
+  {
     name: "terminated is never left, and does nothing",
     holds: (move) =>
       ifThen(

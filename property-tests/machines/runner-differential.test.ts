@@ -257,7 +257,7 @@ describe("the lifecycle runner beside XState's own actor", () => {
     fc.property(scripts, steps, (script, walked) =>
       walk(script, walked, (runner, actor) => runner.state === actor.state),
     ),
-    { runs: 200 },
+    { runs: 100 },
   );
 
   law(
@@ -273,6 +273,6 @@ describe("the lifecycle runner beside XState's own actor", () => {
             .every((line, index) => line === actor.lines[since + index]),
       ),
     ),
-    { runs: 200 },
+    { runs: 100 },
   );
 });

@@ -10,7 +10,7 @@ import {
 } from "./simulation.ts";
 import { said } from "./law.ts";
 
-const runs = 400;
+const runs = 200;
 
 /** A state that is entered at its deadline waits until the tick is over, and three may follow another. */
 const LATE_MS = 4 * TICK_MS;
