@@ -46,6 +46,7 @@ export default defineHandlers<{ user: string }>({
       case "/authorize-reject":
         throw new Error("authorize failed on purpose");
       case "/authorize-never":
+        tellNews(request.url, { hook: "authorize", isAborted: false });
         return await new Promise((resolve) => {
           signal.addEventListener("abort", () => {
             tellNews(request.url, { hook: "authorize", isAborted: true });
