@@ -1,8 +1,10 @@
 import { once } from "node:events";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { Piscina } from "piscina";
+import { SluiceError } from "../errors.ts";
 import {
   type MainMessage,
+  type ShardFailure,
   type ShardMessage,
   type ShardTask,
   type ShardTotals,
@@ -55,7 +57,7 @@ export class ShardThread {
         signal: this.#lastResort.signal,
       },
     );
-    this.ended = this.#follow(run, pool);
+    this.ended = this.#follow(run, pool, port2);
   }
 
   post(message: MainMessage, transfer: MessagePort[] = []): void {
@@ -70,16 +72,28 @@ export class ShardThread {
   async #follow(
     run: Promise<ShardTotals>,
     pool: Piscina<ShardTask, ShardTotals>,
+    farPort: MessagePort,
   ): Promise<ThreadEnd> {
     // The other end of the port closes with the thread: only then does nobody count any more.
     const closed = once(this.port, "close");
     let error: unknown;
     try {
-      await run;
+      const { failure } = await run;
+      if (failure !== undefined) error = toError(failure);
     } catch (cause) {
       error = cause;
     }
-    await Promise.all([closed, pool.destroy()]);
+    await pool.destroy();
+    // Ended before it took its task, the thread never had the port.
+    farPort.close();
+    await closed;
     return { error, wasKilled: this.#lastResort.signal.aborted };
   }
+}
+
+function toError({ code, message, causeStack }: ShardFailure): SluiceError {
+  if (causeStack === undefined) return new SluiceError(code, message);
+  const cause = new Error(message);
+  cause.stack = causeStack;
+  return new SluiceError(code, message, { cause });
 }

@@ -351,13 +351,7 @@ export class Shard {
 }
 
 function startFailure(shard: number, cause: unknown): SluiceError {
-  // An error that crossed the threads has kept its code, not its class.
-  if (
-    cause instanceof Error &&
-    "code" in cause &&
-    cause.code === "ERR_SLUICE_HANDLERS"
-  )
-    return new SluiceError("ERR_SLUICE_HANDLERS", cause.message, { cause });
+  if (cause instanceof SluiceError) return cause;
   const what =
     cause instanceof Error
       ? cause.message

@@ -1,5 +1,6 @@
 import type { MessagePort } from "node:worker_threads";
 import type { Config } from "../config.ts";
+import type { SluiceErrorCode } from "../errors.ts";
 import type { SocketHandle } from "./socket-transfer.ts";
 import type { Findings, FollowedTransition, Inquiry } from "./inspection.ts";
 import type { SubscriberCount } from "../handlers.ts";
@@ -101,8 +102,18 @@ export interface ShardTask {
   whyNoMoves: string | undefined;
 }
 
+/** A fault that was foreseen, as plain data. */
+export interface ShardFailure {
+  code: SluiceErrorCode;
+  message: string;
+  /** Where the cause was thrown. */
+  causeStack: string | undefined;
+}
+
 /** What a shard's task resolves with: the totals at its end. */
 export interface ShardTotals {
+  /** Why it could not begin; an error that crosses threads would lose its code. */
+  failure?: ShardFailure;
   shard: number;
   opened: number;
   rejected: number;

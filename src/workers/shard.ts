@@ -1,3 +1,5 @@
+import { SluiceError } from "../errors.ts";
+import type { Handlers } from "../handlers.ts";
 import { monotonicNow } from "../protocol/clock.ts";
 import type {
   Arrival,
@@ -34,8 +36,23 @@ const threadClock: Clock = {
  * connection is left.
  */
 export default async function runShard(task: ShardTask): Promise<ShardTotals> {
+  try {
+    return await serveShard(task, await loadHandlers(task.config.handlers));
+  } catch (error) {
+    if (!(error instanceof SluiceError)) throw error;
+    const { code, message, cause } = error;
+    const causeStack = cause instanceof Error ? cause.stack : undefined;
+    task.port.close();
+    const failure = { code, message, causeStack };
+    return { shard: task.shard, opened: 0, rejected: 0, failure };
+  }
+}
+
+async function serveShard(
+  task: ShardTask,
+  handlers: Handlers,
+): Promise<ShardTotals> {
   const { port } = task;
-  const handlers = await loadHandlers(task.config.handlers);
   const post = (message: ShardMessage): void => port.postMessage(message);
   const context = new ShardContext(task, handlers, threadClock, post, {
     post: (message, socket) =>
