@@ -15,6 +15,9 @@ export type {
 export type { InstanceEntry, LinkStats } from "./main/cluster/engine.ts";
 export type { Drain, DrainReport, DrainTarget } from "./main/drain.ts";
 export type { AdminAddress } from "./admin/listen.ts";
+export type { HandoverStats } from "./main/moving/handover.ts";
+export type { MoveReport } from "./main/moving/relay.ts";
+export type { ReloadReport } from "./main/reload.ts";
 export type { ServerAddress } from "./main/listener.ts";
 export type { Ledger, ShutdownReport } from "./main/report.ts";
 export { resolveConfig } from "./config.ts";

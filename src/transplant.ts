@@ -1,16 +1,21 @@
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
+import {
+  adoptHandle,
+  forgetHandle,
+  handleOf as transferableOf,
+  type SocketHandle,
+} from "./protocol/socket-transfer.ts";
 
 /**
  * Everything that moving a live connection asks of Node and of `ws` beyond what
  * they document, and nothing else. Three things are leaned on:
  *
- * - Node moves a socket that has read and written nothing (`postMessage` with a
- *   transfer list). It asks the socket's `bytesRead` and `bytesWritten`, which
- *   are getters of its prototype, so that own properties of 0 answer instead.
- *   What really matters, that nothing of either direction is buffered in this
- *   thread, is asked here.
+ * - Node documents that a socket can be posted to another thread as long as it
+ *   has read and written nothing. That is a check of the `Socket`; the handle
+ *   below it can be posted at any time. What the check is there for, that
+ *   nothing of either direction is buffered in this thread, is asked here.
  * - The handle below a socket (`_handle`) can stop and start reading, and knows
  *   how many bytes the kernel has not taken.
  * - The `Receiver` of `ws` says in private fields where in the stream it stands.
@@ -88,26 +93,25 @@ export function isBetweenMessages(receiver: object): boolean {
 }
 
 /**
- * Hands a live socket to `give`, as one that has never been used. The caller
- * has made sure that nothing is buffered in either direction.
+ * Takes the handle of a live socket out of it and to `give`. The caller has made
+ * sure that nothing is buffered in either direction.
  *
- * @param give - Posts it, with the socket in the transfer list; may throw, and
+ * @param give - Posts the handle, with it in the transfer list; may throw, and
  *   the socket is as before then.
+ * @throws Error when the socket has no handle any more, and what `give` throws.
  */
-export function transplant(socket: Socket, give: () => void): void {
+export function transplant(
+  socket: Socket,
+  give: (handle: SocketHandle) => void,
+): void {
+  const handle = transferableOf(socket);
+  if (handle === undefined) throw new Error("the socket is closed");
   freeze(socket);
-  const unused = { value: 0, configurable: true };
-  Object.defineProperties(socket, { bytesRead: unused, bytesWritten: unused });
-  try {
-    give();
-  } catch (error) {
-    Reflect.deleteProperty(socket, "bytesRead");
-    Reflect.deleteProperty(socket, "bytesWritten");
-    throw error;
-  }
+  give(handle);
   // What is left here is an empty shell, whose end is of no interest.
+  forgetHandle(socket);
   socket.removeAllListeners();
-  socket.on("error", () => {});
+  socket.destroy();
 }
 
 /**
@@ -153,10 +157,9 @@ async function moveOnLoopback(signal: AbortSignal): Promise<void> {
     expect(!hasUnread(original), "bytes were read after the freeze");
     refuseUncloneable(original, port1);
     const arrival = once(port2, "message", { signal });
-    transplant(original, () => port1.postMessage({ original }, [original]));
-    expect(original.destroyed, "the original lived on");
-    const [message] = (await arrival) as [{ original: Socket }];
-    const moved = message.original;
+    transplant(original, (handle) => port1.postMessage({ handle }, [handle]));
+    const [message] = (await arrival) as [{ handle: SocketHandle }];
+    const moved = adoptHandle(message.handle);
     sockets.push(moved);
     await expectText(moved, "kept", signal);
     await exchange(moved, peer, "pong", signal);
@@ -171,8 +174,8 @@ async function moveOnLoopback(signal: AbortSignal): Promise<void> {
 /** What cannot be cloned must be refused before the socket is touched. */
 function refuseUncloneable(socket: Socket, port: MessagePort): void {
   try {
-    transplant(socket, () =>
-      port.postMessage({ socket, uncloneable: () => {} }, [socket]),
+    transplant(socket, (handle) =>
+      port.postMessage({ handle, uncloneable: () => {} }, [handle]),
     );
   } catch {
     expect(!socket.destroyed, "a refused move destroyed the socket");

@@ -63,6 +63,8 @@ export const errorMeanings: Readonly<Record<SluiceErrorCode, string>> = {
     "`shutdown()` rejects with it after `callOff()`",
   ERR_SLUICE_STATE:
     "not possible in the server's present state, or for a shard that does not exist",
+  ERR_SLUICE_RELOAD: "the new version failed; the old one serves on",
+  ERR_SLUICE_UPGRADE: "the new process failed; the old one serves on",
   ERR_SLUICE_TLS: "key or certificate cannot be read or do not fit together",
   ERR_SLUICE_CLOSE_CODE:
     "`close()` with a code that must not be sent (RFC 6455, 7.4)",

@@ -20,6 +20,11 @@ export class Acceptor {
     this.#fleet = fleet;
   }
 
+  /** The number of the next connection; unique in the process. */
+  takeNumber(): number {
+    return ++this.#accepted;
+  }
+
   accept(socket: Socket): void {
     const { maxConnections, balance } = this.#config;
     const { shards, besides } = this.#fleet;
@@ -41,6 +46,6 @@ export class Acceptor {
     }
     this.#previous = chosen;
     const isOverLimit = total >= maxConnections;
-    shards[chosen]?.give(socket, ++this.#accepted, isOverLimit);
+    shards[chosen]?.give(socket, this.takeNumber(), isOverLimit);
   }
 }

@@ -64,12 +64,18 @@ export class Fleet {
     this.besides.splice(0, this.besides.length, ...stay, ...leaving);
   }
 
-  /** A shard has ended for good; only its counts stay. */
-  bury(shard: Shard): void {
+  /**
+   * A shard has ended for good; only its counts stay.
+   *
+   * @param hasServed - Otherwise the fate of its thread was a failed trial's, and
+   *   not the server's.
+   */
+  bury(shard: Shard, hasServed: boolean): void {
     const at = this.besides.indexOf(shard);
     if (at === -1) return;
     this.besides.splice(at, 1);
     this.#past.absorb(shard.counters);
+    if (!hasServed) return;
     this.#pastCrashes += shard.crashes;
     this.#pastKills += shard.kills;
   }

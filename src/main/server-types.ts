@@ -11,6 +11,7 @@ import type { InstanceEntry, LinkStats } from "./cluster/engine.ts";
 import type { ServerAddress } from "./listener.ts";
 import type { HandoverStats } from "./moving/handover.ts";
 import type { MoveReport } from "./moving/relay.ts";
+import type { ReloadReport } from "./reload.ts";
 import type { Ledger, ShutdownReport } from "./report.ts";
 
 export type ServerState =
@@ -143,6 +144,15 @@ export interface SluiceServer {
    * @throws SluiceError `ERR_SLUICE_STATE` unless the server is listening.
    */
   rebalance(): Promise<MoveReport>;
+  /**
+   * Replaces every shard by one that runs the handlers as they are on disk now,
+   * and moves the connections to it; nobody is disconnected who can move.
+   *
+   * @throws SluiceError `ERR_SLUICE_RELOAD` when the new version does not start
+   *   or fails in its trial: everything is as before then. `ERR_SLUICE_STATE`
+   *   unless the server is listening, and while another reload is under way.
+   */
+  reload(): Promise<ReloadReport>;
   /** Drains a shard, ends its thread and starts a new one. */
   restartShard(shard: number): Promise<void>;
   /**

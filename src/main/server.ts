@@ -27,7 +27,7 @@ import { reportDelay, timeUntil, withdrawalDelay } from "./deadlines.ts";
 import { type Drain, Drains, type DrainTarget } from "./drain.ts";
 import { Fleet } from "./fleet.ts";
 import { Listener, type ServerAddress } from "./listener.ts";
-import { Handover, type HandoverHost } from "./moving/handover.ts";
+import { Handover } from "./moving/handover.ts";
 import type { MoveReport } from "./moving/relay.ts";
 import {
   DEADLINE_GRACE_MS,
@@ -38,6 +38,7 @@ import {
   readLedger,
   type ShutdownReport,
 } from "./report.ts";
+import { reload, type ReloadHost, type ReloadReport } from "./reload.ts";
 import { requireRuntime } from "./runtime.ts";
 import type {
   ServeControl,
@@ -46,7 +47,7 @@ import type {
   ShutdownOptions,
   SluiceServer,
 } from "./server-types.ts";
-import { Shard, type ShardOwner } from "./shard.ts";
+import { Shard } from "./shard.ts";
 import { describeShard, sumStates } from "./stats.ts";
 import { checkSockets } from "../transplant.ts";
 import { readTlsMaterial } from "./tls-material.ts";
@@ -97,7 +98,7 @@ const forwardable = [
   channels.handlerError,
 ];
 
-class Server implements SluiceServer, ShardOwner, HandoverHost {
+class Server implements SluiceServer, ReloadHost {
   readonly config: Config;
   readonly forwarded = forwardable.filter(
     (name) => channel(name).hasSubscribers,
@@ -121,6 +122,8 @@ class Server implements SluiceServer, ShardOwner, HandoverHost {
   #shutdown:
     | { promise: Promise<ShutdownReport>; reject: (error: Error) => void }
     | undefined;
+  /** What exchanges all shards, or the process, at the moment. */
+  #exchange: string | undefined;
   #startedClosingAt = 0;
   #deadline = Infinity;
   #reason = "";
@@ -349,6 +352,7 @@ class Server implements SluiceServer, ShardOwner, HandoverHost {
   drain({ shard, move, deadlineMs, ...filter }: DrainTarget = {}): Drain {
     this.#requireListening("drain()");
     if (move === true) {
+      this.#requireStability("drain()");
       if (shard === undefined)
         throw new SluiceError(
           "ERR_SLUICE_STATE",
@@ -386,13 +390,27 @@ class Server implements SluiceServer, ShardOwner, HandoverHost {
   }
 
   async restartShard(index: number): Promise<void> {
-    this.#requireListening("restartShard()");
+    this.#requireStability("restartShard()");
     const deadline = monotonicNow() + this.config.shutdownDeadlineMs;
     await this.#shardAt(index).restart(this.farewell(deadline, 1, 0));
   }
 
+  async reload(): Promise<ReloadReport> {
+    this.#requireStability("reload()");
+    this.#exchange = "a reload";
+    try {
+      return await reload(this, this.#handover);
+    } finally {
+      this.#exchange = undefined;
+    }
+  }
+
+  takeNumber(): number {
+    return this.#acceptor.takeNumber();
+  }
+
   rebalance(): Promise<MoveReport> {
-    this.#requireListening("rebalance()");
+    this.#requireStability("rebalance()");
     return this.#handover.rebalance(this.config.shutdownDeadlineMs);
   }
 
@@ -667,6 +685,15 @@ class Server implements SluiceServer, ShardOwner, HandoverHost {
         `there is no shard ${index}; there are ${shards.map((each) => each.index).join(", ")}`,
       );
     return shard;
+  }
+
+  #requireStability(method: string): void {
+    this.#requireListening(method);
+    if (this.#exchange === undefined) return;
+    throw new SluiceError(
+      "ERR_SLUICE_STATE",
+      `${method}: ${this.#exchange} is under way`,
+    );
   }
 
   #requireListening(method: string): void {

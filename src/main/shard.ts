@@ -213,16 +213,16 @@ export class Shard {
   }
 
   /** Hands a live connection to its thread. */
-  deliver({ luggage, socket }: Parcel): void {
+  deliver({ luggage, handle }: Parcel): void {
     const port = (this.#thread as ShardThread).port;
     this.counters.add("delivered");
     try {
-      const list = socket === undefined ? [] : [socket];
-      port.postMessage({ type: "arrival", luggage, socket }, list);
+      const list = handle === undefined ? [] : [handle];
+      port.postMessage({ type: "arrival", luggage, handle }, list);
     } catch {
       // Its peer has gone on the way: the thread books the end.
-      socket?.destroy();
-      this.post({ type: "arrival", luggage, socket: undefined });
+      handle?.close();
+      this.post({ type: "arrival", luggage, handle: undefined });
     }
   }
 
@@ -296,7 +296,7 @@ export class Shard {
     this.#owner.shardLost(this, crashed);
   }
 
-  #afterEnd({ error }: ThreadEnd): void {
+  #afterEnd({ error, wasKilled }: ThreadEnd): void {
     if (this.#isRetiring) this.#retired.resolve();
     if (this.#isRetiring || this.#owner.isStopping) {
       this.#failWaiting(
@@ -311,7 +311,7 @@ export class Shard {
     const hasNeverServed =
       this.counters.get("restarts") === 0 && this.#readyAt === 0;
     if (hasNeverServed || this.#failedStarts >= MAX_FAILED_STARTS) {
-      const cause = startFailure(this.index, error);
+      const cause = startFailure(this.index, wasKilled ? undefined : error);
       this.#publish("start-failed", { error: cause });
       this.#failWaiting(cause);
       this.#owner.shardFailed(this, cause);

@@ -1,5 +1,5 @@
-import type { Socket } from "node:net";
 import type { WhenCongested } from "../handlers.ts";
+import type { SocketHandle } from "./socket-transfer.ts";
 
 /**
  * Why a connection did not move. The first ones never pass: such a connection
@@ -101,14 +101,14 @@ export type MovingMainMessage =
   | MoveOrder
   /** Gives up what has not left yet. */
   | { type: "move-call-off"; order: number }
-  /** A connection from elsewhere; without a socket its peer has gone on the way. */
-  | { type: "arrival"; luggage: Luggage; socket: Socket | undefined }
+  /** A connection from elsewhere; without a handle its peer has gone on the way. */
+  | { type: "arrival"; luggage: Luggage; handle: SocketHandle | undefined }
   /** It is another's now, or gone: the shard need not wait for it any more. */
   | { type: "landed"; number: number };
 
 /** Shard to main. */
 export type MovingShardMessage =
-  | { type: "departure"; order: number; luggage: Luggage; socket: Socket }
+  | { type: "departure"; order: number; luggage: Luggage; handle: SocketHandle }
   /** The connection lives here now. */
   | { type: "arrived"; number: number }
   /** All that the order was aimed at has left or was refused. */

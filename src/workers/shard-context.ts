@@ -26,7 +26,7 @@ import type { UpgradePolicy } from "./handshake/upgrade.ts";
 import { Hooks } from "./hooks.ts";
 import { Inspection } from "./inspection.ts";
 import { LifecycleRunner } from "./lifecycle-runner.ts";
-import { Mover, type PostSocket } from "./moving/mover.ts";
+import { Mover, type PostHandle } from "./moving/mover.ts";
 import { WriteJoiner } from "./outgoing.ts";
 import { attachSocket } from "./reception.ts";
 import { Registry } from "./registry.ts";
@@ -67,7 +67,7 @@ export class ShardContext {
     handlers: Handlers,
     clock: Clock,
     post: (message: ShardMessage) => void,
-    moving: { post: PostSocket; whyNot: string | undefined },
+    moving: { post: PostHandle; whyNot: string | undefined },
   ) {
     this.config = task.config;
     this.clock = clock;

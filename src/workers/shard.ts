@@ -55,8 +55,8 @@ async function serveShard(
   const { port } = task;
   const post = (message: ShardMessage): void => port.postMessage(message);
   const context = new ShardContext(task, handlers, threadClock, post, {
-    post: (message, socket) =>
-      port.postMessage(message, socket === undefined ? [] : [socket]),
+    post: (message, handle) =>
+      port.postMessage(message, handle === undefined ? [] : [handle]),
     whyNot: task.whyNoMoves ?? checkReceiver(() => createReceiver(1024, {})),
   });
   const heartbeat = new Heartbeat(
@@ -147,9 +147,9 @@ class Shard {
 
   #arrive({
     luggage,
-    socket,
+    handle,
   }: Extract<MainMessage, { type: "arrival" }>): void {
-    const connection = this.#context.mover.arrive(luggage, socket);
+    const connection = this.#context.mover.arrive(luggage, handle);
     this.#drains.get("shutdown")?.tell(connection, 0);
   }
 

@@ -185,7 +185,10 @@ export class Handover {
         return this.relay.move(source, destination, deadline, count).done;
       }),
     );
-    const sum = addReports(reports, monotonicNow() - startedAt);
+    const sum = {
+      ...addReports(reports),
+      durationMs: monotonicNow() - startedAt,
+    };
     if (shifts.length > 0) this.announce("rebalanced", { ...sum });
     return sum;
   }
@@ -223,8 +226,7 @@ export function leastLoaded(
 /** What several moves came to together. */
 export function addReports(
   reports: readonly MoveReport[],
-  durationMs: number,
-): MoveReport {
+): Omit<MoveReport, "durationMs"> {
   const refused: Refusals = {};
   for (const report of reports)
     for (const [cause, count] of Object.entries(report.refused))
@@ -234,6 +236,5 @@ export function addReports(
     moved: reports.reduce((sum, { moved }) => sum + moved, 0),
     crashed: reports.reduce((sum, { crashed }) => sum + crashed, 0),
     refused,
-    durationMs,
   };
 }

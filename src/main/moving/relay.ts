@@ -1,9 +1,9 @@
-import type { Socket } from "node:net";
 import type {
   Luggage,
   MovingShardMessage,
   Refusals,
 } from "../../protocol/moving.ts";
+import type { SocketHandle } from "../../protocol/socket-transfer.ts";
 import type { Shard } from "../shard.ts";
 
 /** What moving a number of connections came to. */
@@ -24,11 +24,11 @@ export interface MoveUnderWay {
   callOff(): void;
 }
 
-/** A connection without a thread: what it is, and its socket. */
+/** A connection without a thread: what it is, and the handle of its socket. */
 export interface Parcel {
   readonly luggage: Luggage;
   /** Absent when its peer has gone on the way. */
-  readonly socket: Socket | undefined;
+  readonly handle: SocketHandle | undefined;
 }
 
 /**
@@ -64,6 +64,14 @@ interface Transit {
   readonly order: Order | undefined;
 }
 
+/** A connection that waits in main until its shard has taken those before it. */
+interface Waiting extends Transit {
+  readonly parcel: Parcel;
+}
+
+/** A shard is sent so many before it has taken the first: so many are lost with it if it hangs. */
+const UNTAKEN = 8;
+
 /** The shards as the relay needs them. */
 export interface RelayHost {
   /** Those that may be given a connection when the one chosen cannot take it. */
@@ -85,6 +93,9 @@ export class Relay {
   readonly #host: RelayHost;
   readonly #orders = new Map<number, Order>();
   readonly #transit = new Map<number, Transit>();
+  /** How many of these each shard has not taken yet. */
+  readonly #untaken = new Map<Shard, number>();
+  #waiting: Waiting[] = [];
   #count = 0;
   /** Connections that came from another process, and that went to one. */
   movedIn = 0;
@@ -131,7 +142,10 @@ export class Relay {
     else this.#said(order, {});
     return {
       done: done.promise,
-      callOff: () => from.post({ type: "move-call-off", order: id }),
+      callOff: () => {
+        from.post({ type: "move-call-off", order: id });
+        this.#takeBack((waiting) => waiting.order === order);
+      },
     };
   }
 
@@ -157,14 +171,24 @@ export class Relay {
 
   /** The shard's thread is gone: what was on its way to it is booked as crashed with it, and nothing more comes from it. */
   forget(shard: Shard): void {
+    this.#untaken.delete(shard);
     for (const [number, transit] of this.#transit) {
       if (transit.to !== shard) continue;
       this.#transit.delete(number);
       if (transit.order !== undefined) transit.order.report.crashed++;
       this.#land(number, transit.from, transit.order);
     }
+    this.#takeBack(({ to }) => to === shard);
     for (const order of this.#orders.values())
       if (order.from === shard) this.#said(order, {});
+  }
+
+  /** Those that wait for a shard in vain go back to where they came from. */
+  #takeBack(isVain: (waiting: Waiting) => boolean): void {
+    const vain = this.#waiting.filter(isVain);
+    this.#waiting = this.#waiting.filter((each) => !vain.includes(each));
+    for (const { parcel, from, order } of vain)
+      this.#deliver(parcel, from, from, order);
   }
 
   #departed(
@@ -172,20 +196,20 @@ export class Relay {
     message: Extract<MovingShardMessage, { type: "departure" }>,
   ): void {
     from.counters.add("collected");
-    const { luggage, socket } = message;
+    const { luggage, handle } = message;
     const order = this.#orders.get(message.order);
     if (order !== undefined) order.outstanding++;
     const destination = order?.destination;
     if (destination?.kind !== "process")
       return this.#deliver(
-        { luggage, socket },
+        { luggage, handle },
         from,
         destination?.choose() ?? from,
         order,
       );
-    return destination.forward({ luggage, socket }, (isTaken) => {
+    return destination.forward({ luggage, handle }, (isTaken) => {
       if (!isTaken)
-        return this.#deliver({ luggage, socket }, from, from, order);
+        return this.#deliver({ luggage, handle }, from, from, order);
       this.movedOut++;
       if (order !== undefined) order.report.moved++;
       if (luggage.isAdmitted)
@@ -212,13 +236,28 @@ export class Relay {
         : (last ?? serving[0]);
     if (to === undefined) {
       this.dropped++;
-      parcel.socket?.destroy();
+      parcel.handle?.close();
       return this.#land(luggage.number, from, order);
     }
+    const untaken = this.#untaken.get(to) ?? 0;
+    if (untaken >= UNTAKEN && to !== from) {
+      this.#waiting.push({ parcel, from, to, order });
+      return undefined;
+    }
+    this.#untaken.set(to, untaken + 1);
     if (luggage.isAdmitted && to !== from)
       this.#host.transferAdmission(luggage.remoteAddress, from, to);
     this.#transit.set(luggage.number, { from, to, order });
     return to.deliver(parcel);
+  }
+
+  /** A shard has taken one: the next may be sent. */
+  #taken(shard: Shard): void {
+    this.#untaken.set(shard, (this.#untaken.get(shard) ?? 1) - 1);
+    const at = this.#waiting.findIndex(({ to }) => to === shard);
+    const [next] = at === -1 ? [] : this.#waiting.splice(at, 1);
+    if (next !== undefined)
+      this.#deliver(next.parcel, next.from, shard, next.order);
   }
 
   #arrived(number: number): void {
@@ -228,6 +267,7 @@ export class Relay {
     const { from, to, order } = transit;
     if (order !== undefined && to !== from) order.report.moved++;
     this.#land(number, from, order);
+    this.#taken(to);
   }
 
   #land(

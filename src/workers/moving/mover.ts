@@ -8,6 +8,10 @@ import {
   type RefusalCause,
   type Refusals,
 } from "../../protocol/moving.ts";
+import {
+  adoptHandle,
+  type SocketHandle,
+} from "../../protocol/socket-transfer.ts";
 import { transplant } from "../../transplant.ts";
 import { LiveConnection } from "../connection.ts";
 import { attachSocket } from "../reception.ts";
@@ -19,15 +23,18 @@ import { departed, movingState } from "./states.ts";
 /** So many may stand still at the same time, unread, until they can leave. */
 const WINDOW = 64;
 /** So many may be on their way: the next leave when those have landed. */
-const IN_FLIGHT = 64;
+const IN_FLIGHT = 16;
 /** So many are looked at before the event loop turns. */
 const BATCH = 16;
 const POLL_MS = 1;
 /** What could not move is looked at again after this. */
 const RETRY_MS = 20;
 
-/** Posts to main, with a socket to transfer. */
-export type PostSocket = (message: MovingShardMessage, socket?: Socket) => void;
+/** Posts to main, with a handle to transfer. */
+export type PostHandle = (
+  message: MovingShardMessage,
+  handle?: SocketHandle,
+) => void;
 
 /** An order under way on this shard. */
 interface Run {
@@ -50,14 +57,14 @@ interface Run {
  */
 export class Mover {
   readonly #shard: ShardContext;
-  readonly #post: PostSocket;
+  readonly #post: PostHandle;
   readonly #runs = new Map<number, Run>();
   /** Left, and not yet landed. */
   readonly #inFlight = new Set<number>();
   #timer: unknown;
   #onLanded: () => void = () => {};
 
-  constructor(shard: ShardContext, post: PostSocket) {
+  constructor(shard: ShardContext, post: PostHandle) {
     this.#shard = shard;
     this.#post = post;
   }
@@ -112,14 +119,14 @@ export class Mover {
   /**
    * A connection comes from elsewhere, and lives here from now on.
    *
-   * @param socket - Absent when its peer has gone while it was on its way.
+   * @param handle - Absent when its peer has gone while it was on its way.
    */
-  arrive(luggage: Luggage, socket: Socket | undefined): LiveConnection {
+  arrive(luggage: Luggage, handle: SocketHandle | undefined): LiveConnection {
     const shard = this.#shard;
     const { counters, clock } = shard;
     counters.add("movedIn");
     (counters.states[movingState.index] as number) += 1;
-    const stream = socket ?? new Socket();
+    const stream = handle === undefined ? new Socket() : adoptHandle(handle);
     const connection = new LiveConnection(shard, luggage.number, stream, false);
     unpack(connection, luggage);
     shard.registry.add(connection);
@@ -131,7 +138,7 @@ export class Mover {
     const bucket = bucketOf(clock.now() - luggage.frozenAt);
     (counters.moveDurations[bucket] as number) += 1;
     this.#post({ type: "arrived", number: luggage.number });
-    if (socket === undefined) stream.destroy();
+    if (handle === undefined) stream.destroy();
     return connection;
   }
 
@@ -222,8 +229,8 @@ export class Mover {
     const { order } = run.order;
     counters.add("movedOut");
     try {
-      transplant(socket, () =>
-        this.#post({ type: "departure", order, luggage, socket }, socket),
+      transplant(socket, (handle) =>
+        this.#post({ type: "departure", order, luggage, handle }, handle),
       );
     } catch (error) {
       counters.add("movedOut", -1);

@@ -1,0 +1,112 @@
+import { once } from "node:events";
+import { connect, createServer, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+
+/** RFC 6455, 5.2: a ping and a close frame with code 1000, masked with zeros. */
+const PING = Buffer.from([0x89, 0x80, 0, 0, 0, 0]);
+const CLOSE = Buffer.from([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8]);
+const PONG = Buffer.from([0x8a, 0x00]);
+const CLOSE_OPCODE = 0x88;
+const NORMAL_CLOSE = 1000;
+
+const request = [
+  "GET / HTTP/1.1",
+  "Host: localhost",
+  "Upgrade: websocket",
+  "Connection: Upgrade",
+  "Sec-WebSocket-Key: c2x1aWNlLXByb2JlLWtleQ==",
+  "Sec-WebSocket-Version: 13",
+  "Sluice-Probe: 1",
+  "\r\n",
+].join("\r\n");
+
+/**
+ * Tries a shard with a connection of the server's own: handshake, ping, pong and
+ * both close frames. Handlers see it as a request for `/` with the header
+ * `Sluice-Probe`, and may refuse it: that they could is proof enough.
+ *
+ * @param give - Hands the server's side of it to the shard.
+ * @returns what was wrong, in one sentence; `undefined` when nothing was
+ */
+export async function probe(
+  give: (socket: Socket) => void,
+  { isSecure, deadlineMs }: { isSecure: boolean; deadlineMs: number },
+): Promise<string | undefined> {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), deadlineMs);
+  const server = createServer({ pauseOnConnect: true, noDelay: true });
+  const sockets: Socket[] = [];
+  try {
+    server.on("connection", give);
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening", { signal: late.signal });
+    const { port } = server.address() as { port: number };
+    const client = isSecure
+      ? connectTls({ port, host: "127.0.0.1", rejectUnauthorized: false })
+      : connect(port, "127.0.0.1");
+    sockets.push(client);
+    await once(client, isSecure ? "secureConnect" : "connect", {
+      signal: late.signal,
+    });
+    return await talk(client, late.signal);
+  } catch (error) {
+    return late.signal.aborted
+      ? `its probe connection had no answer after ${deadlineMs} ms`
+      : `its probe connection failed: ${error instanceof Error ? error.message : String(error)}`;
+  } finally {
+    clearTimeout(timer);
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  }
+}
+
+async function talk(
+  client: Socket,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const ended = new AbortController();
+  client.on("error", () => {});
+  client.on("close", () => ended.abort());
+  const read = readerOf(client, AbortSignal.any([signal, ended.signal]));
+  client.write(request);
+  const head = await read((bytes) => {
+    const end = bytes.indexOf("\r\n\r\n");
+    return end === -1 ? undefined : end + 4;
+  });
+  const status = Number(head.toString("latin1").split(" ")[1]);
+  if (status === 500) return "its probe connection was answered with 500";
+  if (status !== 101) return undefined;
+  client.write(Buffer.concat([PING, CLOSE]));
+  const frames = await read((bytes) => {
+    const at = bytes.indexOf(CLOSE_OPCODE);
+    return at !== -1 && bytes.length >= at + 4 ? at + 4 : undefined;
+  });
+  const code = frames.readUInt16BE(frames.length - 2);
+  if (code !== NORMAL_CLOSE)
+    return `its probe connection was closed with ${code}`;
+  return frames.includes(PONG)
+    ? undefined
+    : "its probe connection had no pong to its ping";
+}
+
+/** Reads until `findEnd` finds where a piece ends. */
+function readerOf(
+  client: Socket,
+  signal: AbortSignal,
+): (findEnd: (bytes: Buffer) => number | undefined) => Promise<Buffer> {
+  let rest: Buffer = Buffer.alloc(0);
+  client.on("data", (chunk: Buffer) => {
+    rest = Buffer.concat([rest, chunk]);
+  });
+  return async (findEnd) => {
+    for (;;) {
+      const end = findEnd(rest);
+      if (end !== undefined) {
+        const piece = rest.subarray(0, end);
+        rest = rest.subarray(end);
+        return piece;
+      }
+      await once(client, "data", { signal });
+    }
+  };
+}

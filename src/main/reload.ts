@@ -1,0 +1,210 @@
+import { setTimeout as after } from "node:timers/promises";
+import { SluiceError } from "../errors.ts";
+import { monotonicNow } from "../protocol/clock.ts";
+import type { Refusals } from "../protocol/moving.ts";
+import {
+  addReports,
+  type Handover,
+  type HandoverHost,
+  leastLoaded,
+  SERVICE_RESTART,
+} from "./moving/handover.ts";
+import { probe } from "./moving/probe.ts";
+import type { MoveReport, MoveUnderWay } from "./moving/relay.ts";
+import { isStill, Trial } from "./moving/trial.ts";
+import { Shard, type ShardOwner } from "./shard.ts";
+
+/** Of each old shard's connections, so many go first, and are watched. */
+const FIRST_SHARE = 0.02;
+/** Of the time that a reload has, moves may use this share; the rest is for closing what could not move. */
+const MOVING_SHARE = 0.5;
+const PROBE_DEADLINE_MS = 5_000;
+
+/** What a reload came to. */
+export interface ReloadReport {
+  /** Connections that live on the new shards now. */
+  moved: number;
+  /** Connections that could not move and were told to come back (1012). */
+  told: number;
+  /** Why they could not. */
+  refused: Refusals;
+  /** Until the last of the old shards had ended, milliseconds. */
+  durationMs: number;
+}
+
+/** What a reload needs of the server. */
+export interface ReloadHost extends HandoverHost, ShardOwner {
+  readonly config: HandoverHost["config"];
+  readonly whyNoMoves: string | undefined;
+  /** The next connection's number. */
+  takeNumber(): number;
+}
+
+/**
+ * Replaces every shard by a new one, with the handlers as they are on disk now,
+ * under the feet of their connections. The new ones prove themselves first: the
+ * module loads, `started` resolves, a probe connection is served, and the first
+ * connections fare well for `trialMs`. If they do not, everything goes back.
+ *
+ * @throws SluiceError `ERR_SLUICE_RELOAD` when the new version failed; the old
+ *   one serves on.
+ */
+export async function reload(
+  host: ReloadHost,
+  handover: Handover,
+): Promise<ReloadReport> {
+  handover.announce("reloading", { ...handover.stats().census });
+  const exchange = new Exchange(host, handover);
+  try {
+    const report = await exchange.run();
+    handover.announce("reloaded", { ...report });
+    return report;
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    handover.announce("rolled-back", { why });
+    throw new SluiceError(
+      "ERR_SLUICE_RELOAD",
+      `reload(): the old version stays, because the new one failed: ${why}`,
+      { cause },
+    );
+  }
+}
+
+/** The exchange of all shards of a server for new ones. */
+class Exchange {
+  readonly #host: ReloadHost;
+  readonly #handover: Handover;
+  readonly #trial: Trial;
+  readonly #startedAt = monotonicNow();
+  readonly #old: readonly Shard[];
+  readonly #entering: Shard[] = [];
+  readonly #moves: MoveUnderWay[] = [];
+  readonly #over = new AbortController();
+
+  constructor(host: ReloadHost, handover: Handover) {
+    this.#host = host;
+    this.#handover = handover;
+    this.#trial = new Trial(host);
+    this.#old = [...host.fleet.shards];
+  }
+
+  async run(): Promise<ReloadReport> {
+    const { fleet } = this.#host;
+    try {
+      await Promise.race([this.#start(), this.#trial.failed]);
+    } catch (error) {
+      this.#trial.end(false);
+      // Who stops the server ends all its shards.
+      if (!this.#host.isStopping) await this.#endAll();
+      throw error;
+    }
+    this.#trial.watch(this.#entering);
+    fleet.swap(this.#entering);
+    for (const shard of this.#old) shard.tell({ type: "shard.suspended" });
+    let reports: readonly MoveReport[];
+    try {
+      reports = await Promise.race([this.#moveOver(), this.#trial.failed]);
+    } catch (error) {
+      this.#over.abort();
+      this.#trial.end(false);
+      if (!this.#host.isStopping) await this.#goBack();
+      throw error;
+    }
+    this.#trial.end(true);
+    const told = sumLive(this.#old);
+    await this.#retire(this.#old, true);
+    const { moved, refused } = addReports(reports);
+    return { moved, told, refused, durationMs: this.#elapsedMs };
+  }
+
+  get #elapsedMs(): number {
+    return monotonicNow() - this.#startedAt;
+  }
+
+  /** Starts the new shards beside the old, and tries each with a connection of our own. */
+  async #start(): Promise<void> {
+    const { fleet, tls } = this.#host;
+    while (this.#entering.length < this.#old.length) {
+      const shard = new Shard(fleet.freeIndex(), this.#trial);
+      fleet.besides.push(shard);
+      this.#entering.push(shard);
+    }
+    const serving = this.#entering.map((shard) => shard.nextServing());
+    for (const shard of this.#entering) shard.start();
+    await Promise.all(serving);
+    for (const shard of this.#entering) {
+      const complaint = await probe(
+        (socket) => shard.give(socket, this.#host.takeNumber(), false),
+        { isSecure: tls !== undefined, deadlineMs: PROBE_DEADLINE_MS },
+      );
+      if (complaint !== undefined)
+        throw new Error(`shard ${shard.index}: ${complaint}`);
+    }
+  }
+
+  /** A few connections first; when they have fared well for a while, all. */
+  async #moveOver(): Promise<readonly MoveReport[]> {
+    const first = await this.#moveAll(this.#old, ({ load }) =>
+      Math.ceil(load * FIRST_SHARE),
+    );
+    const { signal } = this.#over;
+    await after(this.#host.config.trialMs, undefined, { signal });
+    signal.throwIfAborted();
+    this.#handover.announce("trial-passed", {});
+    return [...first, ...(await this.#moveAll(this.#old, () => Infinity))];
+  }
+
+  #moveAll(
+    shards: readonly Shard[],
+    limitOf: (shard: Shard) => number,
+  ): Promise<MoveReport[]> {
+    const { fleet, config } = this.#host;
+    const deadline = monotonicNow() + config.shutdownDeadlineMs * MOVING_SHARE;
+    const underWay = shards.map((shard) =>
+      this.#handover.relay.move(
+        shard,
+        { kind: "shards", choose: () => leastLoaded(fleet.shards) },
+        deadline,
+        limitOf(shard),
+      ),
+    );
+    this.#moves.push(...underWay);
+    return Promise.all(underWay.map(({ done }) => done));
+  }
+
+  /** The old shards serve again, and take back what has moved. */
+  async #goBack(): Promise<void> {
+    this.#host.fleet.swap(this.#old);
+    for (const shard of this.#old) shard.tell({ type: "shard.resumed" });
+    for (const { callOff } of this.#moves) callOff();
+    // One that hangs gives nothing back.
+    for (const shard of this.#entering) if (isStill(shard)) shard.kill();
+    await Promise.all(this.#moves.map(({ done }) => done));
+    await this.#moveAll(this.#entering, () => Infinity);
+    await this.#retire(this.#entering, false);
+  }
+
+  async #retire(shards: readonly Shard[], hasServed: boolean): Promise<void> {
+    const { config, fleet } = this.#host;
+    const deadline = monotonicNow() + config.shutdownDeadlineMs;
+    await Promise.all(
+      shards.map((shard, turn) =>
+        shard.retire(
+          this.#host.farewell(deadline, shards.length, turn, SERVICE_RESTART),
+        ),
+      ),
+    );
+    for (const shard of shards) fleet.bury(shard, hasServed);
+  }
+
+  /** For shards that have not taken any connection yet. */
+  async #endAll(): Promise<void> {
+    for (const shard of this.#entering)
+      if (shard.state !== "terminated") shard.kill();
+    await this.#retire(this.#entering, false);
+  }
+}
+
+function sumLive(shards: readonly Shard[]): number {
+  return shards.reduce((sum, { counters }) => sum + counters.live, 0);
+}
