@@ -51,7 +51,7 @@ export function law<Ts>(
       const message = [found, String(details.errorInstance)].join("\n\n");
       expect(
         details.failed,
-        `${message}\n\n${replayCommand(name, details, message)}`,
+        `${message}\n\n${explain(details.errorInstance)}\n\n${replayCommand(name, details, message)}`,
       ).toBe(false);
     },
     // Asked for more runs, a law takes the time that they take.
@@ -62,6 +62,11 @@ export function law<Ts>(
 /** What `fc.commands` needs to replay a sequence that was shrunk. */
 export function replay(): { replayPath?: string } {
   return replayPath === undefined ? {} : { replayPath };
+}
+
+/** What broke the law, which the report leaves out. */
+function explain(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : "";
 }
 
 function replayCommand(
