@@ -476,6 +476,7 @@ class Server implements SluiceServer, ReloadHost {
       case "moved":
         return this.#handover.relay.take(shard, message);
       case "ready":
+      case "emptied":
         return this.#topics.connect(shard);
       case "interest":
       case "count-subscribers":

@@ -26,6 +26,8 @@ export class ShardThread {
   readonly port: MessagePort;
   /** Resolves when the thread is gone for certain. */
   readonly ended: Promise<ThreadEnd>;
+  /** It was let end: a shutdown cannot be called off for it. */
+  isEnding = false;
   readonly #lastResort = new AbortController();
 
   constructor(
@@ -62,6 +64,12 @@ export class ShardThread {
 
   post(message: MainMessage, transfer: MessagePort[] = []): void {
     this.port.postMessage(message, transfer);
+  }
+
+  /** Lets the thread end, as it has asked to: nothing is given to it any more. */
+  letEnd(): void {
+    this.isEnding = true;
+    this.post({ type: "end" });
   }
 
   /** The last resort: ends the thread, whatever it does. */

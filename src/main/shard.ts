@@ -190,7 +190,9 @@ export class Shard {
       { type: "shutdown.requested" } | { type: "deadline.reached" }
     >,
   ): void {
-    this.#send(event);
+    const isTooLate =
+      event.type === "shutdown.calledOff" && this.#thread?.isEnding === true;
+    if (!isTooLate) this.#send(event);
   }
 
   /** Resolves when it serves again. */
@@ -272,7 +274,14 @@ export class Shard {
       this.tell({ type: "shard.ready" });
     } else if (message.type === "told" && message.drain === "shutdown")
       this.tell({ type: "shard.told" });
+    else if (message.type === "emptied") this.#letEnd();
     this.#owner.shardMessage(this, message);
+  }
+
+  /** From here on it cannot be called off: whoever does so gets a new thread. */
+  #letEnd(): void {
+    if (this.state === "closing" || this.state === "draining")
+      this.#thread?.letEnd();
   }
 
   #announceServing(): void {

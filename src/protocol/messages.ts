@@ -46,6 +46,8 @@ export type MainMessage =
   /** Of one drain, or of the shutdown. */
   | { type: "call-off"; drain: number | "shutdown" }
   | { type: "force" }
+  /** The answer to `emptied`: nothing will be handed over any more, the thread may end. */
+  | { type: "end" }
   | { type: "readiness"; isReady: boolean }
   | { type: "admission"; id: number; isAdmitted: boolean }
   | { type: "tls"; tls: TlsMaterial }
@@ -62,6 +64,8 @@ export type ShardMessage =
   | { type: "ready"; whyNoMoves: string | undefined }
   /** Everyone that the drain is aimed at has been told. */
   | { type: "told"; drain: number | "shutdown"; told: number }
+  /** The shutdown has nothing left to wait for: the thread asks to end. */
+  | { type: "emptied" }
   /** Everyone told by the drain has ended. */
   | { type: "drained"; drain: number }
   | { type: "admit"; id: number; address: string }

@@ -112,6 +112,8 @@ class Shard {
         return this.#callOff(message.drain);
       case "force":
         return this.#force();
+      case "end":
+        return this.#end();
       case "readiness":
         return this.#context.setReadiness(message.isReady);
       case "admission":
@@ -176,12 +178,25 @@ class Shard {
     }, leftMs + END_GRACE_MS);
   }
 
+  /**
+   * Asks main for leave to end. Main may have called the shutdown off already
+   * and handed over a socket, which would be lost with the thread.
+   */
   #endWhenEmpty(): void {
-    const isCalledOff = !this.#drains.has("shutdown");
-    const { registry, mover } = this.#context;
-    if (isCalledOff || registry.size > 0 || mover.inFlight > 0) return;
+    if (this.#isEmpty) this.#post({ type: "emptied" });
+  }
+
+  #end(): void {
+    if (!this.#isEmpty) return;
     clearTimeout(this.#deadline);
     this.#ended.resolve();
+  }
+
+  /** A shutdown is in force, and nobody is left. */
+  get #isEmpty(): boolean {
+    const { registry, mover } = this.#context;
+    const isShuttingDown = this.#drains.has("shutdown");
+    return isShuttingDown && registry.size === 0 && mover.inFlight === 0;
   }
 
   #drain(id: number, filter: DrainFilter, farewell: Farewell): void {

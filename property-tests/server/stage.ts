@@ -1,0 +1,159 @@
+import { once } from "node:events";
+import { createServer, type Server, type Socket } from "node:net";
+import { MessageChannel, type MessagePort } from "node:worker_threads";
+import { resolveConfig } from "../../src/config.ts";
+import { Handoff } from "../../src/main/handoff.ts";
+import { monotonicNow } from "../../src/protocol/clock.ts";
+import type {
+  MainMessage,
+  ShardMessage,
+  ShardTask,
+} from "../../src/protocol/messages.ts";
+import { ShardCounters } from "../../src/protocol/shard-counters.ts";
+import { TopicTable } from "../../src/topics/topic-table.ts";
+import runShard from "../../src/workers/shard.ts";
+import { RawClient } from "../../test/support/raw-client.ts";
+import { SERVICE } from "../../test/support/server.ts";
+import { within } from "../../test/support/within.ts";
+
+const CLOSE_DEADLINE_MS = 150;
+
+/** A client whose socket main has accepted, and has done nothing with. */
+interface Waiting {
+  readonly client: RawClient;
+  /** Hands it to the shard, or destroys it, as main does once it has told the shard to end. */
+  readonly handOver: () => void;
+}
+
+/**
+ * One shard in this thread, with a main thread whose every move is a test's: so
+ * that what arrives at the shard, and in which order, is decided by no chance.
+ */
+export class Stage {
+  readonly counters = new ShardCounters();
+  /** What the shard has said. */
+  readonly said: ShardMessage[] = [];
+  /** Resolves when the shard has ended. */
+  readonly ended: Promise<unknown>;
+  readonly #listener: Server;
+  readonly #port: MessagePort;
+  readonly #handoff: Handoff;
+  readonly #accepted: Socket[] = [];
+  #count = 0;
+  #isShuttingDown = false;
+  #isEnding = false;
+
+  private constructor(listener: Server) {
+    this.#listener = listener;
+    const { port1, port2 } = new MessageChannel();
+    this.#port = port1;
+    port1.on("message", (message: ShardMessage) => this.#take(message));
+    this.#handoff = new Handoff(port1, () => this.counters.add("abandoned"));
+    const task: ShardTask = {
+      shard: 0,
+      instance: "stage",
+      port: port2,
+      counters: this.counters.buffer,
+      config: resolveConfig({
+        handlers: SERVICE,
+        origins: "any",
+        closeRate: 500,
+        closeDeadlineMs: CLOSE_DEADLINE_MS,
+        heartbeatIntervalMs: 0,
+      }),
+      topics: TopicTable.create(1, 0).buffer,
+      tls: undefined,
+      isReady: true,
+      forwarded: [],
+      whyNoMoves: undefined,
+    };
+    this.ended = runShard(task);
+    listener.on("connection", (socket) => this.#accepted.push(socket));
+  }
+
+  static async create(): Promise<Stage> {
+    const listener = createServer({ pauseOnConnect: true, noDelay: true });
+    listener.listen(0, "127.0.0.1");
+    await once(listener, "listening");
+    const stage = new Stage(listener);
+    while (stage.said.length === 0) await turn();
+    return stage;
+  }
+
+  /** Connects a client; what becomes of its socket is to be said. */
+  async connect(): Promise<Waiting> {
+    const address = this.#listener.address();
+    const port = typeof address === "object" ? (address?.port ?? 0) : 0;
+    const client = await RawClient.connect(port, { isCleanedUp: false });
+    while (this.#accepted.length === 0) await turn();
+    const socket = this.#accepted.shift() as Socket;
+    const id = ++this.#count;
+    return {
+      client,
+      handOver: () => {
+        if (this.#isShuttingDown) {
+          socket.destroy();
+          return;
+        }
+        this.counters.add("handed");
+        this.#handoff.add({ socket, id, isOverLimit: false });
+        this.#handoff.flush();
+      },
+    };
+  }
+
+  get isShuttingDown(): boolean {
+    return this.#isShuttingDown;
+  }
+
+  shutDown(deadlineMs: number): void {
+    this.#isShuttingDown = true;
+    this.#post({
+      type: "shutdown",
+      farewell: {
+        deadline: monotonicNow() + deadlineMs,
+        closeCode: 1001,
+        rate: 500,
+        retryMinMs: 0,
+        retrySpreadMs: "auto",
+        shards: 1,
+        turn: 0,
+      },
+    });
+  }
+
+  callOff(): void {
+    if (this.#isEnding) return;
+    this.#isShuttingDown = false;
+    this.#post({ type: "call-off", drain: "shutdown" });
+  }
+
+  force(): void {
+    this.#post({ type: "force" });
+  }
+
+  /** Ends the stage; what was handed over and never taken is abandoned, as it is by main. */
+  async end(): Promise<void> {
+    await within("the shard to end", this.ended, 5_000);
+    this.#port.close();
+    for (const socket of this.#accepted) socket.destroy();
+    this.#listener.close();
+    this.counters.bookDeath();
+  }
+
+  #take(message: ShardMessage): void {
+    this.said.push(message);
+    if (message.type !== "emptied" || !this.#isShuttingDown) return;
+    this.#isEnding = true;
+    this.#post({ type: "end" });
+  }
+
+  #post(message: MainMessage): void {
+    this.#port.postMessage(message);
+  }
+}
+
+/** Lets the event loop turn once: whatever has arrived is taken. */
+export async function turn(): Promise<void> {
+  await new Promise(setImmediate);
+}
