@@ -135,11 +135,12 @@ export class CallOffDrain extends Settling {
     if (this.isBegun)
       await until("one is told", () => world.told(live).length > 0);
     drain.callOff();
-    const { told } = await within("the drain", drain.done);
-    for (const shard of model.shards) shard.isSuspended = false;
+    // One that is done by then cannot be called off: its shards stay drained.
+    const { told, wasCalledOff } = await within("the drain", drain.done);
+    for (const shard of model.shards) shard.isSuspended = !wasCalledOff;
     await until("the told know it", () => world.told(live).length === told);
     for (const member of world.told(live)) model.dismiss(member, CLOSE_CODE);
-    await world.listening(model);
+    if (wasCalledOff) await world.listening(model);
   }
 
   toString(): string {
