@@ -108,6 +108,21 @@ class SocketCloses extends Fact {
   readonly sentence = "loses its socket";
 }
 
+class MoveIsRefused extends Fact {
+  readonly event = "move.refused";
+  readonly sentence = "may not move after all";
+}
+class MoveArrives extends Fact {
+  readonly event = "move.arrived";
+  readonly sentence = "has arrived in another thread";
+}
+class MoveIsRequested extends ConnectionCommand {
+  readonly sentence = "is asked to move to another thread";
+  befall(connection: SimulatedConnection): void {
+    connection.askToMove(1_500);
+  }
+}
+
 class ApplicationCloses extends ConnectionCommand {
   readonly sentence = "is closed by the application with 4000";
   befall(connection: SimulatedConnection): void {
@@ -261,6 +276,9 @@ export const walks = fc.commands<Model, Simulation>(
     at(PeerCloses),
     at(PeerBreaksProtocol),
     at(HandlerFinishes),
+    at(MoveIsRequested),
+    at(MoveIsRefused),
+    at(MoveArrives),
     fc.integer({ min: 1, max: 40 }).map((ms) => new TimePasses(ms)),
     fc.integer({ min: 1, max: 6_000 }).map((ms) => new TimePasses(ms)),
     orders.map((order) => new ShutdownIsRequested(order)),

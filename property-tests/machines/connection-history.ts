@@ -17,6 +17,8 @@ export interface History {
   /** We have ended TCP. */
   readonly tcpEnded: number;
   readonly congested: boolean;
+  /** On its way to another thread. */
+  readonly moving: boolean;
   readonly outcomes: readonly string[];
   readonly releases: number;
 }
@@ -31,6 +33,7 @@ export const unborn: History = {
   peer: "silent",
   tcpEnded: 0,
   congested: false,
+  moving: false,
   outcomes: [],
   releases: 0,
 };
@@ -86,12 +89,19 @@ function heed(before: History, { type, params }: Verb): History {
     case "beginClosing":
       return {
         ...before,
+        // Whoever was on its way to another thread closes in this one.
+        moving: false,
         closings: [...before.closings, String(params?.["cause"])].slice(0, 2),
       };
     case "sendCloseFrame":
       return { ...before, closeFrames: atMostTwo(before.closeFrames + 1) };
     case "endSocket":
       return { ...before, tcpEnded: atMostTwo(before.tcpEnded + 1) };
+    case "beginMove":
+      return { ...before, moving: true };
+    case "endMove":
+    case "announceArrival":
+      return { ...before, moving: false };
     case "announceCongestion":
       return { ...before, congested: true };
     case "announceRelief":
@@ -99,6 +109,7 @@ function heed(before: History, { type, params }: Verb): History {
     case "settle":
       return {
         ...before,
+        moving: false,
         outcomes: [...before.outcomes, String(params?.["outcome"])].slice(0, 2),
       };
     case "release":

@@ -15,4 +15,5 @@ examineEveryMove({
   remember,
   laws: connectionLaws,
   isLasting: isConnectionLasting,
+  interrupted: { "open.moving": "open.healthy" },
 });

@@ -8,6 +8,8 @@ import { ifThen, isArrival, isIn, type Law, type Lived, said } from "./law.ts";
 
 type Moved = Lived<History>;
 
+const MOVING = "open.moving";
+
 const RANKS = ["upgrading", "open", "closing", "draining", "terminated"];
 
 /** How far a life has come. */
@@ -290,6 +292,44 @@ export const connectionLaws: readonly Law<History>[] = [
           (move.event === "move.arrived"
             ? said(move) === "announceArrival"
             : said(move).startsWith("endMove")),
+      ),
+  },
+  {
+    name: "a move begins when it is requested of one that is neither congested nor moving, and is under way until it ends",
+    holds: (move) =>
+      move.after.moving === (move.target === MOVING) &&
+      (isArrival(move, MOVING)
+        ? move.event === "move.requested" && said(move) === "beginMove"
+        : !said(move).includes("beginMove")) &&
+      ifThen(
+        move.event === "move.requested" &&
+          /^open\.(healthy|probing)$/.test(move.source),
+        () => move.target === MOVING,
+      ),
+  },
+  {
+    name: "a move ends with the arrival or is given up, once, and whoever stays open is healthy or congested",
+    holds: (move) => {
+      if (move.source !== MOVING || move.isIgnored)
+        return !/endMove|announceArrival/.test(said(move));
+      if (!isIn(move.target, "open")) return !said(move).includes("Arrival");
+      if (move.event === "buffer.overflowed")
+        return said(move) === "endMove announceCongestion";
+      const hasArrived = move.event === "move.arrived";
+      return (
+        move.target === "open.healthy" &&
+        said(move) === (hasArrived ? "announceArrival" : "endMove")
+      );
+    },
+  },
+  {
+    name: "a move that arrives, is refused, or takes too long is over",
+    holds: ({ source, event, target }) =>
+      ifThen(
+        source === MOVING &&
+          (/^move\.(arrived|refused)$/.test(event) ||
+            delayNameOf(event) === "moveDeadline"),
+        () => target !== MOVING,
       ),
   },
   {

@@ -176,8 +176,6 @@ function toMove(
   let cancels = 0;
   for (const { type, params } of actions) {
     if (type === "xstate.cancel") {
-      if (verbs.length > 0)
-        throw new Error(`${source}, ${event}: stops its delay after its verbs`);
       cancels++;
     } else if (type === "xstate.raise") {
       const raised = (params as { event: { type: string } }).event.type;

@@ -40,15 +40,27 @@ class ServerFails extends Command {
 
 class ShutdownIsRequested extends Command {
   readonly #deadlineMs: number;
-  constructor(deadlineMs: number) {
+  readonly #isClustered: boolean;
+  constructor(deadlineMs: number, isClustered: boolean) {
     super();
     this.#deadlineMs = deadlineMs;
+    this.#isClustered = isClustered;
   }
   happen(main: MainSimulation): void {
-    main.shutDown(this.#deadlineMs);
+    main.shutDown(this.#deadlineMs, this.#isClustered);
   }
   toString(): string {
-    return `shutdown is requested within ${this.#deadlineMs} ms`;
+    const where = this.#isClustered ? "in a cluster, " : "";
+    return `shutdown is requested ${where}within ${this.#deadlineMs} ms`;
+  }
+}
+
+class TurnIsGranted extends Command {
+  happen(main: MainSimulation): void {
+    main.grantTurn();
+  }
+  toString(): string {
+    return "it is the server's turn to drain";
   }
 }
 
@@ -172,8 +184,12 @@ export const mainWalks = fc.commands<Model, MainSimulation>(
     fc.constant(new ServerListens()),
     fc.constant(new ServerFails()),
     fc
-      .integer({ min: 0, max: 12_000 })
-      .map((deadlineMs) => new ShutdownIsRequested(deadlineMs)),
+      .tuple(fc.integer({ min: 0, max: 12_000 }), fc.boolean())
+      .map(
+        ([deadlineMs, isClustered]) =>
+          new ShutdownIsRequested(deadlineMs, isClustered),
+      ),
+    fc.constant(new TurnIsGranted()),
     fc.constant(new ShutdownIsCalledOff()),
     fc.constant(new ShutdownIsForced()),
     fc.integer({ min: 1, max: 5_000 }).map((ms) => new TimePasses(ms)),

@@ -17,6 +17,7 @@ import { pathOf } from "./exploration.ts";
 export const START_DEADLINE_MS = 30_000;
 export const SHUTDOWN_DEADLINE_MS = 8_000;
 export const WITHDRAWAL_MS = 2_000;
+const WAITING_SHARE = 0.75;
 
 /** Something that was done to a thread, and when. */
 export interface Deed {
@@ -126,6 +127,7 @@ export class MainSimulation {
   reports = 0;
   endedAt = Infinity;
   #begunAt = 0;
+  #withdrawnAt = 0;
   #isStopping = false;
   readonly #actor: Actor<typeof serverMachine>;
 
@@ -138,10 +140,15 @@ export class MainSimulation {
       serverMachine.provide({
         delays: {
           startDeadline: () => START_DEADLINE_MS * 2,
+          turnDeadline: () =>
+            timeUntil(
+              this.#begunAt + (this.deadline - this.#begunAt) * WAITING_SHARE,
+              clock.now(),
+            ),
           withdrawalDelay: () =>
             withdrawalDelay(
               {
-                begunAt: this.#begunAt,
+                begunAt: this.#withdrawnAt,
                 delayMs: WITHDRAWAL_MS,
                 deadline: this.deadline,
               },
@@ -152,7 +159,10 @@ export class MainSimulation {
         },
         actions: {
           announceReady: () => (this.isReady = true),
-          withdrawReadiness: () => (this.isReady = false),
+          withdrawReadiness: () => {
+            this.#withdrawnAt = clock.now();
+            this.isReady = false;
+          },
           suspendListener: () => (this.accepts = false),
           resumeListener: () => (this.accepts = true),
           broadcastShutdown: () => {
@@ -208,13 +218,18 @@ export class MainSimulation {
     this.#send("server.failed");
   }
 
-  shutDown(deadlineMs: number): void {
+  shutDown(deadlineMs: number, isClustered = false): void {
     const deadline = this.clock.now() + deadlineMs;
+    const isQueued = isClustered && this.state === "listening";
     if (!this.#isStopping || this.state === "starting")
       this.#stopBy(deadlineMs);
     else if (deadline < this.deadline) this.deadline = deadline;
     else return;
-    this.#send("shutdown.requested");
+    this.#send(isQueued ? "shutdown.queued" : "shutdown.requested");
+  }
+
+  grantTurn(): void {
+    this.#send("turn.granted");
   }
 
   force(): void {

@@ -12,6 +12,8 @@ examineEveryMove({
   events: [
     "server.listening",
     "server.failed",
+    "shutdown.queued",
+    "turn.granted",
     "shutdown.requested",
     "shutdown.calledOff",
     "deadline.reached",

@@ -11,6 +11,8 @@ import {
 
 /** What the server has done so far with its readiness, its listener and its shards. */
 export interface ServerHistory {
+  /** It waits for its turn among other instances. */
+  readonly isQueued: boolean;
   readonly isReady: boolean;
   /** The socket listens; so it did when the server began to listen. */
   readonly accepts: boolean;
@@ -21,6 +23,7 @@ export interface ServerHistory {
 }
 
 export const unbound: ServerHistory = {
+  isQueued: false,
   isReady: false,
   accepts: false,
   told: false,
@@ -38,6 +41,10 @@ export function rememberServer(
       : before;
   return verbs.reduce((history, { type }) => {
     switch (type) {
+      case "awaitTurn":
+        return { ...history, isQueued: true };
+      case "leaveQueue":
+        return { ...history, isQueued: false };
       case "announceReady":
         return { ...history, isReady: true };
       case "withdrawReadiness":
@@ -67,6 +74,8 @@ type Moved = Lived<ServerHistory>;
 /** Listening, a server may stay for ever. */
 export const isServerLasting = (state: string): boolean =>
   state === "listening" || state === "terminated";
+
+const QUEUEING = "closing.queueing";
 
 const ranOut = ({ source, event }: Moved, delay: string): boolean =>
   delayNameOf(event) === delay && event.endsWith(`.${source}`);
@@ -105,17 +114,19 @@ export const serverLaws: readonly Law<ServerHistory>[] = [
       ),
   },
   {
-    name: "it is ready exactly while it listens",
-    holds: ({ target, after }) => after.isReady === (target === "listening"),
+    name: "it is ready exactly while it listens or waits for its turn",
+    holds: ({ target, after }) =>
+      after.isReady === (target === "listening" || target === QUEUEING),
   },
   {
     name: "readiness is told when it changes, or when a start is broken off",
     holds: (move) =>
       ifThen(count(move, "announceReady") > 0, () => !move.before.isReady) &&
       count(move, "withdrawReadiness") ===
-        (isBeforeStop(move.source) && isArrival(move, "closing")
-          ? 1
-          : Number(move.before.isReady && !move.after.isReady)),
+        Number(
+          (move.before.isReady && !move.after.isReady) ||
+            (move.source === "starting" && isArrival(move, "closing")),
+        ),
   },
   {
     name: "it accepts while it listens and until load balancers have noticed, and not after",
@@ -146,7 +157,9 @@ export const serverLaws: readonly Law<ServerHistory>[] = [
     holds: ({ target, after }) =>
       ifThen(target === "closing.broadcasting", () => after.told) &&
       ifThen(
-        target === "closing.withdrawing" || target === "listening",
+        target === "closing.withdrawing" ||
+          target === QUEUEING ||
+          target === "listening",
         () => !after.told,
       ),
   },
@@ -154,6 +167,25 @@ export const serverLaws: readonly Law<ServerHistory>[] = [
     name: "whoever drains has been told to, or was killed at its start",
     holds: ({ target, after }) =>
       ifThen(target === "draining", () => after.told || after.killed),
+  },
+  {
+    name: "it joins the queue once for each wait, and is in it exactly while it waits for its turn",
+    holds: (move) =>
+      move.after.isQueued === (move.target === QUEUEING) &&
+      count(move, "awaitTurn") === Number(isArrival(move, QUEUEING)) &&
+      count(move, "leaveQueue") ===
+        Number(move.before.isQueued && !move.after.isQueued) &&
+      (move.source === "listening" && move.event === "shutdown.queued") ===
+        isArrival(move, QUEUEING),
+  },
+  {
+    name: "when its turn has come, or has not in time, load balancers are next to notice",
+    holds: (move) =>
+      ifThen(
+        move.source === QUEUEING &&
+          (move.event === "turn.granted" || ranOut(move, "turnDeadline")),
+        () => move.target === "closing.withdrawing",
+      ),
   },
   {
     name: "a shutdown waits for load balancers if there may be any, and then tells everyone",
@@ -186,6 +218,7 @@ export const serverLaws: readonly Law<ServerHistory>[] = [
           move.arms.length === 1 &&
           said(move) ===
             {
+              [QUEUEING]: "",
               "closing.withdrawing": "",
               "closing.broadcasting": "suspendListener broadcastShutdown",
               draining: "broadcastShutdown",
@@ -246,13 +279,16 @@ export const serverLaws: readonly Law<ServerHistory>[] = [
         : count(move, "killShards") === 0,
   },
   {
-    name: "a server that fails while it listens tells everyone at once",
+    name: "a server that fails while it listens or waits for its turn tells everyone at once",
     holds: (move) =>
       ifThen(
-        move.source === "listening" && move.event === "server.failed",
+        (move.source === "listening" || move.source === QUEUEING) &&
+          move.event === "server.failed",
         () =>
           move.target === "closing.broadcasting" &&
-          said(move) === "withdrawReadiness suspendListener broadcastShutdown",
+          said(move).endsWith(
+            "withdrawReadiness suspendListener broadcastShutdown",
+          ),
       ),
   },
   {

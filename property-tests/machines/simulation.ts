@@ -67,6 +67,9 @@ export class SimulatedConnection implements LifecycleHost<ConnectionEventType> {
   deadline = Infinity;
   goodbye: Goodbye | null = null;
   handlers: number;
+  /** On its way to another thread; how often that was given up. */
+  move: { deadline: number; giveUp: () => void } | null = null;
+  movesGivenUp = 0;
 
   history: History = unborn;
   readonly moves: TimedMove[] = [];
@@ -143,6 +146,17 @@ export class SimulatedConnection implements LifecycleHost<ConnectionEventType> {
     this.deadline = Math.min(this.deadline, deadline);
   }
 
+  /** A balancer would like it to be on another thread. */
+  askToMove(withinMs: number): void {
+    const mayMove = /^open\.(healthy|probing)$/.test(this.state);
+    if (mayMove)
+      this.move = {
+        deadline: this.simulation.clock.now() + withinMs,
+        giveUp: () => void this.movesGivenUp++,
+      };
+    this.tell("move.requested");
+  }
+
   settleHandlers(): void {
     if (this.handlers === 0) this.tell("handlers.settled");
   }
@@ -198,6 +212,11 @@ export class Simulation {
           writeAcceptance: (connection: SimulatedConnection) =>
             connection.outgoing.bytes(),
           announceOpened: () => {},
+          // And these two take it out of the thread and into another.
+          beginMove: () => {},
+          announceArrival: (connection: SimulatedConnection) => {
+            connection.move = null;
+          },
         } as never,
         observe: (connection, event, source, target, _edge, _ms, actions) => {
           this.#count(source, target);

@@ -184,6 +184,17 @@ describe("connections on a shard, whatever happens to them in time", () => {
   );
 
   law(
+    "only who is moving has somewhere to move to",
+    fc.property(walks, (commands) => {
+      walkThrough(commands, ({ connections }) => {
+        for (const { state, move } of connections)
+          expect(move !== null).toBe(state === "open.moving");
+      });
+    }),
+    { runs },
+  );
+
+  law(
     "told again to go, by a deadline that is no sooner, a connection goes on as if it had not been",
     fc.property(walks, (commands) => {
       const once = walkThrough(commands);

@@ -68,7 +68,10 @@ export const serverMachine = setup({
     listening: {
       description: "ready; sockets are accepted and handed to the shards",
       on: {
-        "shutdown.queued": "closing.queueing",
+        "shutdown.queued": {
+          target: "closing.queueing",
+          actions: "awaitTurn",
+        },
         "shutdown.requested": {
           target: "closing",
           actions: "withdrawReadiness",
@@ -95,24 +98,39 @@ export const serverMachine = setup({
       states: {
         queueing: {
           description: "other instances drain; ready until it is its turn",
-          entry: "awaitTurn",
-          exit: "leaveQueue",
           after: {
             turnDeadline: {
               target: "withdrawing",
-              actions: "withdrawReadiness",
+              actions: ["leaveQueue", "withdrawReadiness"],
             },
           },
           on: {
             "turn.granted": {
               target: "withdrawing",
-              actions: "withdrawReadiness",
+              actions: ["leaveQueue", "withdrawReadiness"],
             },
+            // Its place in the queue is kept.
             "shutdown.requested": { target: "queueing", reenter: true },
-            "shutdown.calledOff": "#server.listening",
+            "shutdown.calledOff": {
+              target: "#server.listening",
+              actions: "leaveQueue",
+            },
             "server.failed": {
               target: "broadcasting",
-              actions: "withdrawReadiness",
+              actions: ["leaveQueue", "withdrawReadiness"],
+            },
+            "deadline.reached": {
+              target: "#server.draining",
+              actions: [
+                "leaveQueue",
+                "withdrawReadiness",
+                "suspendListener",
+                "broadcastForce",
+              ],
+            },
+            "shards.terminated": {
+              target: "#server.terminated",
+              actions: ["leaveQueue", "withdrawReadiness", "suspendListener"],
             },
           },
         },

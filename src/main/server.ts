@@ -125,6 +125,8 @@ class Server implements SluiceServer, ReloadHost {
   /** What exchanges all shards, or the process, at the moment. */
   #exchange: string | undefined;
   #startedClosingAt = 0;
+  /** Since when load balancers can take notice. */
+  #withdrawnAt = 0;
   #deadline = Infinity;
   #reason = "";
   #failure: Error | undefined;
@@ -517,11 +519,12 @@ class Server implements SluiceServer, ReloadHost {
   #machine(): typeof serverMachine {
     const delays: Record<ServerDelay, () => number> = {
       startDeadline: () => this.config.startDeadlineMs * 2,
-      turnDeadline: () => this.cluster.waitingMs(this.#deadline),
+      turnDeadline: () =>
+        this.cluster.waitingMs(this.#startedClosingAt, this.#deadline),
       withdrawalDelay: () =>
         withdrawalDelay(
           {
-            begunAt: this.#startedClosingAt,
+            begunAt: this.#withdrawnAt,
             delayMs: this.config.shutdownDelayMs,
             deadline: this.#deadline,
           },
@@ -540,7 +543,10 @@ class Server implements SluiceServer, ReloadHost {
             workers: this.fleet.shards.length,
           });
         },
-        withdrawReadiness: () => this.#setReadiness(false),
+        withdrawReadiness: () => {
+          this.#withdrawnAt = monotonicNow();
+          this.#setReadiness(false);
+        },
         awaitTurn: () =>
           void this.cluster.takeTurn().then((isTurn) => {
             if (isTurn) this.#actor.send({ type: "turn.granted" });

@@ -66,9 +66,10 @@ export class Cluster {
     });
   }
 
-  /** How long this instance may wait for its turn, of the time to a deadline. */
-  waitingMs(deadline: number): number {
-    return Math.max(0, deadline - monotonicNow()) * WAITING_SHARE;
+  /** How long this instance may still wait for its turn, of the time from a moment to a deadline. */
+  waitingMs(begunAt: number, deadline: number): number {
+    const lastAt = begunAt + (deadline - begunAt) * WAITING_SHARE;
+    return Math.max(0, lastAt - monotonicNow());
   }
 
   /**
