@@ -30,8 +30,11 @@ interface DeflateOffer {
   [parameter: string]: unknown;
 }
 
+type Inflated = (error: Error | null, result?: Buffer) => void;
+
 interface Deflate {
   accept(offers: DeflateOffer[]): DeflateOffer;
+  decompress(data: Buffer, fin: boolean, callback: Inflated): void;
   cleanup(): void;
 }
 
@@ -54,10 +57,11 @@ interface Sender {
       fin: boolean;
       mask: boolean;
     },
-    callback?: () => void,
+    callback?: (error?: Error) => void,
   ): void;
   readonly _bufferedBytes: number;
   readonly _state: number;
+  readonly _queue: readonly unknown[];
 }
 
 interface Engine {
@@ -147,6 +151,29 @@ export function closeCodeOf(error: Error): number {
 }
 
 /**
+ * Not freed while it inflates: `ws` looks, when zlib calls back, at what
+ * `cleanup` has taken away by then, and throws where nobody can catch it.
+ */
+class CarefulDeflate extends engine.PerMessageDeflate {
+  #inflating = 0;
+  #isAbandoned = false;
+
+  override decompress(data: Buffer, fin: boolean, callback: Inflated): void {
+    this.#inflating++;
+    super.decompress(data, fin, (error, result) => {
+      this.#inflating--;
+      if (this.#isAbandoned) this.cleanup();
+      else callback(error, result);
+    });
+  }
+
+  override cleanup(): void {
+    this.#isAbandoned = true;
+    if (this.#inflating === 0) super.cleanup();
+  }
+}
+
+/**
  * Negotiates permessage-deflate (RFC 7692).
  *
  * @param offered - The Sec-WebSocket-Extensions header.
@@ -161,7 +188,7 @@ export function negotiateCompression(
   const { extensionName } = engine.PerMessageDeflate;
   const offers = engine.extension.parse(offered)[extensionName];
   if (offers === undefined) return undefined;
-  const deflate = new engine.PerMessageDeflate({
+  const deflate = new CarefulDeflate({
     isServer: true,
     maxPayload: maxPayloadBytes,
     threshold: COMPRESSION_THRESHOLD_BYTES,
@@ -192,10 +219,12 @@ export function createCompressor(
   sink: { readonly destroyed: boolean; write(bytes: Buffer): void },
   onReady: () => void,
 ): Compressor {
+  let isClosed = false;
   const sender = new engine.Sender(
     {
+      // Closed while it compresses, it would go on with what it has not got.
       get destroyed() {
-        return sink.destroyed;
+        return isClosed || sink.destroyed;
       },
       cork() {},
       uncork() {},
@@ -207,21 +236,28 @@ export function createCompressor(
     },
     extensions,
   );
+  // A message is passed on before the next in the queue is taken.
+  const isIdle = (): boolean =>
+    sender._state === 0 && sender._queue.length === 0;
   return {
     send(data, isBinary) {
       sender.send(
         data,
         { binary: isBinary, compress: true, fin: true, mask: false },
-        onReady,
+        (error) => {
+          if (error === undefined) onReady();
+        },
       );
     },
     get bufferedBytes() {
-      return sender._bufferedBytes;
+      // An empty message has no bytes, and is under way all the same.
+      return sender._bufferedBytes + (isIdle() ? 0 : 1);
     },
     get isIdle() {
-      return sender._state === 0;
+      return isIdle();
     },
     close() {
+      isClosed = true;
       for (const deflate of Object.values(extensions)) deflate.cleanup();
     },
   };

@@ -112,7 +112,7 @@ describe("permessage-deflate", () => {
   it("does not take the thread along when the peer goes while it compresses", async () => {
     const server = await startServer({ compression: true });
     for (let i = 0; i < 10; i++) {
-      const socket = await connect(server, "/push?count=50&bytes=400000");
+      const socket = await connect(server, "/push?count=20&bytes=400000");
       const answered = once(socket, "message");
       socket.send("go");
       await within("the first answer", answered);
@@ -127,6 +127,25 @@ describe("permessage-deflate", () => {
       lost: 10,
       crashed: 0,
     });
+  });
+
+  it("does not take the thread along when the peer goes while it inflates", async () => {
+    const server = await startServer({ compression: true });
+    const texts = Array.from({ length: 20 }, (_, i) =>
+      Array.from({ length: 50_000 }, (__, k) => (i * k) % 9_973).join(),
+    );
+    for (let i = 0; i < 20; i++) {
+      const socket = await connect(server, "/echo");
+      for (const text of texts) socket.send(text);
+      await until(
+        "some of it is sent",
+        () => socket.bufferedAmount < 3_000_000,
+      );
+      socket.terminate();
+    }
+    await until("all have gone", () => server.stats().connections === 0);
+    const report = await server.shutdown();
+    expect(report).toMatchObject({ shardsCrashed: 0, balanced: true });
   });
 
   it("closes with 1009 what is too large once it is inflated", async () => {
