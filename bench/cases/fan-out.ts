@@ -10,8 +10,8 @@ export const fanOutCase: BenchCase = {
   description:
     "One connection's message of 64 B goes to all 10,000 on one shard, the " +
     "next when the last has received it; ws and node:net loop over their " +
-    "connections, Socket.IO and Bun use their own broadcast. The latency is " +
-    "from the publication to the last delivery.",
+    "connections, Sluice publishes to a topic, Socket.IO and Bun use their own " +
+    "broadcast. The latency is from the publication to the last delivery.",
   unit: "delivery",
   columns: [
     "cpuMicros",

@@ -6,6 +6,7 @@ import { fanOutCase } from "./fan-out.ts";
 import { halfSaturationCase } from "./half-saturation.ts";
 import { idleMemoryCase } from "./idle-memory.ts";
 import { machineCase } from "./machine.ts";
+import { publishCase } from "./publish.ts";
 import { shardsCase } from "./shards.ts";
 import { shutdownCase } from "./shutdown.ts";
 
@@ -15,6 +16,7 @@ export const benchCases: readonly BenchCase[] = [
   halfSaturationCase,
   idleMemoryCase,
   fanOutCase,
+  publishCase,
   shutdownCase,
   shardsCase,
   machineCase,

@@ -1,17 +1,14 @@
-/** One-to-many on one shard: a message from anyone goes to everyone. */
-import { defineHandlers, type Connection } from "../../../src/index.ts";
+/** One-to-many: a message from anyone goes to everyone, on every shard. */
+import { defineHandlers } from "../../../src/index.ts";
 import { collectFor } from "./collect.ts";
 
-const connections = new Set<Connection>();
+const topic = "everyone";
 
 export default defineHandlers({
   opened(connection) {
-    if (!collectFor(connection)) connections.add(connection);
+    if (!collectFor(connection)) connection.subscribe(topic);
   },
-  message(_connection, data, isBinary) {
-    for (const receiver of connections) receiver.send(data, isBinary);
-  },
-  closed(connection) {
-    connections.delete(connection);
+  message(connection, data, isBinary) {
+    connection.publish(topic, data, { isBinary, includeSelf: true });
   },
 });

@@ -1,0 +1,58 @@
+/** Publish: what it costs to reach every connection of every shard. */
+import { driveLoop } from "../drive.ts";
+import { subjectNamed } from "../subjects/index.ts";
+import { scaled, withServer, type BenchCase, type Contender } from "./case.ts";
+
+const connections = 10_000;
+
+function withWorkers(name: string, workers: number): Contender {
+  const subject = subjectNamed(name);
+  return {
+    id: `${name}-${workers}`,
+    title:
+      workers === 1 ? subject.title : `${subject.title}, ${workers} shards`,
+    relativeTo: "ws-1",
+    subject,
+    measure: async (context) =>
+      withServer(
+        subject,
+        context,
+        { mode: "fan-out", workers, cores: context.allCores },
+        async (target) =>
+          driveLoop(target, {
+            kind: "fan-out",
+            connections: scaled(connections, context),
+            bytes: 64,
+            warmupMs: context.warmupMs,
+            measureMs: context.measureMs,
+          }),
+      ),
+  };
+}
+
+export const publishCase: BenchCase = {
+  name: "publish",
+  title: "One publisher, 10,000 subscribers over two shards",
+  description:
+    "One connection publishes 64 B to a topic to which all 10,000 subscribe, " +
+    "half of them on each shard, and again when the last has received it; the " +
+    "server on all cores. ws loops over its connections in one process, " +
+    "Socket.IO and Bun use their own broadcast. The latency is from the " +
+    "publication to the last delivery. On a machine with two cores the load " +
+    "shares them.",
+  unit: "delivery",
+  columns: [
+    "cpuMicros",
+    "unitsPerSecond",
+    "p50Micros",
+    "p99Micros",
+    "loadShare",
+  ],
+  contenders: [
+    withWorkers("sluice", 2),
+    withWorkers("sluice", 1),
+    withWorkers("ws", 1),
+    withWorkers("socket.io", 1),
+    withWorkers("bun", 1),
+  ],
+};
