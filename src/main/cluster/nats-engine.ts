@@ -24,6 +24,8 @@ import { decodeMessage, encodeMessage, Subjects } from "./wire.ts";
 
 /** Another instance that has not answered by then is not counted. */
 const COUNT_DEADLINE_MS = 500;
+/** Given to the client and not confirmed by the servers; beyond, messages are held here, where there is a bound. */
+const MAX_IN_FLIGHT_BYTES = 1024 * 1024;
 /** What the last words to the registry may take. */
 const STOP_DEADLINE_MS = 500;
 
@@ -229,7 +231,7 @@ export class NatsEngine implements ClusterEngine {
   #sendHeld(): void {
     const connection = this.#parts?.link.connection;
     if (connection === undefined) return;
-    while (this.#inFlightBytes < this.#config.maxClusterBufferBytes) {
+    while (this.#inFlightBytes < MAX_IN_FLIGHT_BYTES) {
       const next = this.#held.take();
       if (next === undefined) break;
       try {
