@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 
 import { SluiceError } from "../errors.ts";
+import { addClusterCommand } from "./cluster-command.ts";
 import { addConnectionsCommand } from "./connections-command.ts";
 import type { AddCommand } from "./context.ts";
 import { addDrainCommand, addResumeCommand } from "./drain-commands.ts";
@@ -22,6 +23,7 @@ const subcommands: readonly AddCommand[] = [
   addResumeCommand,
   addShutdownCommand,
   addMachineCommand,
+  addClusterCommand,
 ];
 
 /**

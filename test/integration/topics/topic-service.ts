@@ -19,6 +19,8 @@ export type Order =
   | { do: "count"; topic: string }
   /** Joins and leaves of the topic come as messages from then on. */
   | { do: "watch"; topic: string }
+  /** The thread dies. */
+  | { do: "crash" }
   | { do: "topics" };
 
 let shard: HandlerShard;
@@ -72,6 +74,11 @@ function carryOut(
       shard.watch(order.topic, ({ type, topic, connection: id }) =>
         connection.send(`${id} ${type} ${topic}`),
       );
+      return true;
+    case "crash":
+      setTimeout(() => {
+        throw new Error("crashed on purpose");
+      });
       return true;
     case "topics":
   }
