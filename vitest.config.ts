@@ -5,6 +5,8 @@ const real = [
   "test/integration/**/*.test.ts",
   "test/conformance/**/*.test.ts",
   "test/clients/**/*.test.ts",
+  "test/examples/**/*.test.ts",
+  "test/package/**/*.test.ts",
   "test/admin/**/*.test.ts",
   "test/inspector/**/*.test.ts",
   "property-tests/{server,http,frames}/**/*.test.ts",

@@ -15,6 +15,7 @@ export type {
 export type { InstanceEntry, LinkStats } from "./main/cluster/engine.ts";
 export type { Drain, DrainReport, DrainTarget } from "./main/drain.ts";
 export type { AdminAddress } from "./admin/listen.ts";
+export type { Census } from "./main/moving/census.ts";
 export type { HandoverStats } from "./main/moving/handover.ts";
 export type { MoveReport } from "./main/moving/relay.ts";
 export type { ReloadReport } from "./main/reload.ts";
@@ -47,3 +48,4 @@ export type { Outcome } from "./machines/connection.ts";
 export { channels } from "./protocol/channels.ts";
 export type { ChannelName } from "./protocol/channels.ts";
 export type { DurationSummary } from "./protocol/histogram.ts";
+export type { RefusalCause, Refusals } from "./protocol/moving.ts";

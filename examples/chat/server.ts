@@ -10,7 +10,7 @@
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { serve } from "../../src/index.ts";
+import { serve } from "sluice";
 
 const page = await readFile(new URL("index.html", import.meta.url), "utf8");
 const pages = createServer((request, response) => {

@@ -55,7 +55,8 @@ export const errorMeanings: Readonly<Record<SluiceErrorCode, string>> = {
     "the handlers module cannot be loaded or is not an object of hooks, or `authorize` returned what cannot be sent",
   ERR_SLUICE_LISTEN:
     "the address cannot be listened on; `cause` has the system's error",
-  ERR_SLUICE_ADMIN: "the admin listener cannot be used as asked for",
+  ERR_SLUICE_ADMIN:
+    "the inspector cannot listen, or needs a package that is not installed",
   ERR_SLUICE_RUNTIME: "this Node is too old",
   ERR_SLUICE_SHARD_START:
     "a worker thread could not be started, or died again and again; `cause` says why",

@@ -1,18 +1,32 @@
+import { readFileSync } from "node:fs";
+
 import { format } from "prettier";
 
+import { commandLineSpecs } from "../../src/cli/option-rows.ts";
+import { renderReport } from "../../src/cli/report.ts";
+import { toRows } from "../../src/config/rows.ts";
 import { renderOptionTable } from "../../src/config.ts";
+import { graphOf } from "../../src/diagrams/graph.ts";
+import { renderMermaid } from "../../src/diagrams/mermaid.ts";
 import { connectionMachine } from "../../src/machines/index.ts";
 import {
   closeCodeMeanings,
   errorMeanings,
   outcomeMeanings,
 } from "./meanings.ts";
-import { renderStateDiagram } from "./state-diagram.ts";
+import { overviewOf } from "./overview.ts";
+import { sampleReport } from "./sample-report.ts";
+
+const roomExample = new URL("../../examples/room/handlers.ts", import.meta.url);
 
 /** The parts of the README that are read off the code, by the name in their markers. */
 const parts: Readonly<Record<string, () => string>> = {
-  "state diagram": () => renderStateDiagram(connectionMachine),
+  "state diagram": () =>
+    fence("mermaid", renderMermaid(overviewOf(graphOf(connectionMachine)))),
+  handlers: () => fence("ts", readFileSync(roomExample, "utf8").trimEnd()),
   options: () => renderOptionTable(),
+  "command line options": () => renderOptionTable(toRows(commandLineSpecs)),
+  report: () => fence("", renderReport(sampleReport)),
   outcomes: () =>
     table(
       ["outcome", "meaning"],
@@ -75,6 +89,10 @@ function table(
   return [line(head), line(head.map(() => "---")), ...rows.map(line)].join(
     "\n",
   );
+}
+
+function fence(language: string, text: string): string {
+  return `\`\`\`${language}\n${text.trimEnd()}\n\`\`\``;
 }
 
 function code(text: string): string {

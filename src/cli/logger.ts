@@ -27,7 +27,7 @@ export function createLogger(
     singleLine: true,
     translateTime: "SYS:HH:MM:ss.l",
     // What a person at a terminal knows, or reads in the message itself.
-    ignore: "pid,hostname,channel,event,state,signal,url,progress",
+    ignore: "pid,hostname,channel,event,state,signal,url,progress,report",
   });
   return pino(
     { level },

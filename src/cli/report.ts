@@ -51,6 +51,8 @@ export function renderReport(report: ShutdownReport): string {
     row("accepted", report.accepted),
     row("rejected", rejected),
     row("opened", opened),
+    ...(report.movedIn > 0 ? [row("moved in", report.movedIn)] : []),
+    ...(report.movedOut > 0 ? [row("moved out", report.movedOut)] : []),
     ...Object.entries(endings).map(([name, count]) =>
       row(`  ${name}`, count, share(count, opened)),
     ),
