@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { connect, createServer, type Socket } from "node:net";
+import { connect, createServer, type Server, type Socket } from "node:net";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import {
   adoptHandle,
@@ -47,6 +47,21 @@ interface ReceiverInside {
 function handleOf(socket: Socket): Handle | null {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   return (socket as unknown as Inside)._handle;
+}
+
+/** The listening socket of a server, to be shared with another process; the server goes on listening. */
+export function listeningHandleOf(server: Server): SocketHandle | undefined {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return transferableOf(server as unknown as Socket);
+}
+
+/** Listens with a listening socket that has come from another process. */
+export function listenWith(
+  server: Server,
+  handle: SocketHandle,
+  backlog: number,
+): void {
+  server.listen(handle, backlog);
 }
 
 /** Leaves what the peer sends in the kernel. */

@@ -36,7 +36,8 @@ milliseconds; SIZE is 64KiB or 1MiB, or bytes; LIST has commas, or repeat the fl
 
 ${groups.join("\n\n")}
 
-SIGTERM or SIGINT shuts down, a second one forces it; SIGHUP reads the TLS files again.
+SIGTERM or SIGINT shuts down, a second one forces it; SIGHUP reloads handlers and TLS files.
+SIGUSR2 starts a new process that takes every connection over.
 Exit status: 0 every connection accounted for, 1 a thread was killed or crashed, 2 wrong usage.
 `;
 }

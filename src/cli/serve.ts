@@ -96,7 +96,8 @@ function logAddress(
 }
 
 function beforeServing(stop: (signal: string) => void): SignalActions {
-  return { stop, force: () => undefined, reload: () => undefined };
+  const nothing = (): void => undefined;
+  return { stop, force: nothing, reload: nothing, upgrade: nothing };
 }
 
 function whileServing(
@@ -119,15 +120,20 @@ function whileServing(
       logger.warn({ signal }, `${signal} again: forcing what is left`);
       server.force();
     },
+    // The library publishes how they went, and that is logged; a rejection
+    // must not end the process on top.
     reload() {
-      if (config.tlsKeyFile === undefined) {
-        logger.info("SIGHUP: TLS is off, there is nothing to reload");
-        return;
-      }
-      // The library publishes how it went, and that is logged; a rejection
-      // must not end the process on top.
-      server.reloadTls().catch((error: unknown) => {
-        logger.warn({ err: error }, "SIGHUP: no TLS files were reloaded");
+      if (config.tlsKeyFile !== undefined)
+        server.reloadTls().catch((error: unknown) => {
+          logger.warn({ err: error }, "SIGHUP: no TLS files were reloaded");
+        });
+      server.reload().catch((error: unknown) => {
+        logger.warn({ err: error }, "SIGHUP: the handlers were not reloaded");
+      });
+    },
+    upgrade() {
+      server.upgrade().catch((error: unknown) => {
+        logger.warn({ err: error }, "SIGUSR2: the process stays");
       });
     },
   };

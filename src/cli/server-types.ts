@@ -3,7 +3,13 @@ import type { Ledger, ServerStats, SluiceServer } from "../index.ts";
 /** What the command line needs of a server. */
 export interface ServedServer extends Pick<
   SluiceServer,
-  "address" | "shutdown" | "force" | "reloadTls" | "terminated"
+  | "address"
+  | "shutdown"
+  | "force"
+  | "reload"
+  | "reloadTls"
+  | "terminated"
+  | "upgrade"
 > {
   stats(): LiveCounts;
 }

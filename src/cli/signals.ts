@@ -16,6 +16,8 @@ export interface SignalActions {
   readonly force: (signal: string) => void;
   /** SIGHUP. */
   readonly reload: () => void;
+  /** SIGUSR2. */
+  readonly upgrade: () => void;
 }
 
 /** Signals that are being listened to. */
@@ -52,6 +54,7 @@ export function attachSignals(
   };
   for (const signal of STOP_SIGNALS) io.on(signal, stop);
   io.on("SIGHUP", () => target.reload());
+  io.on("SIGUSR2", () => target.upgrade());
   return {
     forget() {
       firstAt = undefined;

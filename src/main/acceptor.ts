@@ -20,6 +20,11 @@ export class Acceptor {
     this.#fleet = fleet;
   }
 
+  /** Numbers below this one belong to another process. */
+  numberFrom(first: number): void {
+    this.#accepted = first - 1;
+  }
+
   /** The number of the next connection; unique in the process. */
   takeNumber(): number {
     return ++this.#accepted;

@@ -1,6 +1,8 @@
 import { once } from "node:events";
 import { createServer, type Server, type Socket } from "node:net";
 import { SluiceError } from "../errors.ts";
+import type { SocketHandle } from "../protocol/socket-transfer.ts";
+import { listeningHandleOf, listenWith } from "../transplant.ts";
 
 /** Where the server is reached. */
 export interface ServerAddress {
@@ -62,6 +64,23 @@ export class Listener {
       // Suspended while it started.
       if (!this.#isWanted) this.#server.close();
     }));
+  }
+
+  /** The listening socket, to be shared with another process. */
+  get handle(): SocketHandle | undefined {
+    return listeningHandleOf(this.#server);
+  }
+
+  /** Starts to accept with the listening socket of another process. */
+  async takeOver({
+    handle,
+    ...address
+  }: ServerAddress & { handle: SocketHandle }): Promise<void> {
+    this.#isWanted = true;
+    this.#address = address;
+    const listening = once(this.#server, "listening");
+    listenWith(this.#server, handle, this.#backlog);
+    await listening;
   }
 
   /** Stops to accept; sockets already accepted live on. */

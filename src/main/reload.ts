@@ -176,7 +176,7 @@ class Exchange {
   async #goBack(): Promise<void> {
     this.#host.fleet.swap(this.#old);
     for (const shard of this.#old) shard.tell({ type: "shard.resumed" });
-    for (const { callOff } of this.#moves) callOff();
+    for (const move of this.#moves) move.callOff();
     // One that hangs gives nothing back.
     for (const shard of this.#entering) if (isStill(shard)) shard.kill();
     await Promise.all(this.#moves.map(({ done }) => done));

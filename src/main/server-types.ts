@@ -12,6 +12,7 @@ import type { ServerAddress } from "./listener.ts";
 import type { HandoverStats } from "./moving/handover.ts";
 import type { MoveReport } from "./moving/relay.ts";
 import type { ReloadReport } from "./reload.ts";
+import type { UpgradeReport } from "./upgrade-process.ts";
 import type { Ledger, ShutdownReport } from "./report.ts";
 
 export type ServerState =
@@ -153,6 +154,15 @@ export interface SluiceServer {
    *   unless the server is listening, and while another reload is under way.
    */
   reload(): Promise<ReloadReport>;
+  /**
+   * Starts this process's command line again, and leaves the listening socket and
+   * the connections to the new process; nobody is disconnected who can move.
+   * Then this server shuts down, and `terminated` resolves with its report.
+   *
+   * @throws SluiceError `ERR_SLUICE_UPGRADE` when the new process fails: this one
+   *   carries on then. `ERR_SLUICE_STATE` as for `reload()`.
+   */
+  upgrade(): Promise<UpgradeReport>;
   /** Drains a shard, ends its thread and starts a new one. */
   restartShard(shard: number): Promise<void>;
   /**

@@ -27,7 +27,15 @@ import { reportDelay, timeUntil, withdrawalDelay } from "./deadlines.ts";
 import { type Drain, Drains, type DrainTarget } from "./drain.ts";
 import { Fleet } from "./fleet.ts";
 import { Listener, type ServerAddress } from "./listener.ts";
-import { Handover } from "./moving/handover.ts";
+import { Handover, SERVICE_RESTART } from "./moving/handover.ts";
+import { Predecessor } from "./moving/predecessor.ts";
+import { notifySystemd } from "./moving/systemd.ts";
+import {
+  upgrade,
+  type UpgradeHost,
+  type UpgradeReport,
+} from "./upgrade-process.ts";
+import type { SocketHandle } from "../protocol/socket-transfer.ts";
 import type { MoveReport } from "./moving/relay.ts";
 import {
   DEADLINE_GRACE_MS,
@@ -91,6 +99,8 @@ async function findWhyNoMoves(config: Config): Promise<string | undefined> {
   return config.handover ? checkSockets() : "the option handover is off";
 }
 
+/** A process that could not take over has given back what it can. */
+const GIVE_UP_MS = 1_000;
 /** Subscribers to these in main hear what happens in the shards. */
 const forwardable = [
   channels.connection,
@@ -98,7 +108,7 @@ const forwardable = [
   channels.handlerError,
 ];
 
-class Server implements SluiceServer, ReloadHost {
+class Server implements SluiceServer, ReloadHost, UpgradeHost {
   readonly config: Config;
   readonly forwarded = forwardable.filter(
     (name) => channel(name).hasSubscribers,
@@ -122,6 +132,8 @@ class Server implements SluiceServer, ReloadHost {
   #shutdown:
     | { promise: Promise<ShutdownReport>; reject: (error: Error) => void }
     | undefined;
+  /** What clients are told when the server ends. */
+  #goodbyeCode: number;
   /** What exchanges all shards, or the process, at the moment. */
   #exchange: string | undefined;
   #startedClosingAt = 0;
@@ -142,6 +154,7 @@ class Server implements SluiceServer, ReloadHost {
     this.tls = tls;
     this.whyNoMoves = whyNoMoves;
     this.#desk = new AdmissionDesk(config.maxConnectionsPerAddress);
+    this.#goodbyeCode = config.closeCode;
     this.fleet = new Fleet(config.workers);
     for (let count = 0; count < config.workers; count++)
       this.fleet.shards.push(new Shard(this.fleet.freeIndex(), this));
@@ -178,14 +191,20 @@ class Server implements SluiceServer, ReloadHost {
         },
         () => this.#updateReadiness(),
       );
+      const predecessor = Predecessor.isThere
+        ? await Predecessor.greet(this, this.#handover)
+        : undefined;
       const { shards } = this.fleet;
       const serving = shards.map((shard) => shard.nextServing());
       for (const shard of shards) shard.start();
-      // First, so that a slow start can be watched.
-      if (this.config.admin) this.#admin = await Admin.open(this);
+      // First, so that a slow start can be watched; the process before has its
+      // port for as long as it lives.
+      if (predecessor === undefined) await this.#openAdmin();
       await orAborted(Promise.all(serving), signal);
-      await this.#listener.listen();
+      if (predecessor === undefined) await this.#listener.listen();
+      else await this.#listenAfter(predecessor);
       signal?.throwIfAborted();
+      this.#actor.send({ type: "server.listening" });
     } catch (error) {
       this.#failure ??= error as Error;
       this.#actor.send({ type: "server.failed" });
@@ -193,9 +212,43 @@ class Server implements SluiceServer, ReloadHost {
       await this.terminated.catch(() => {});
       throw error;
     }
-    this.#actor.send({ type: "server.listening" });
     if (this.whyNoMoves !== undefined)
       this.#handover.announce("off", { why: this.whyNoMoves });
+    notifySystemd((error) => this.#publish("notify-failed", { error }));
+  }
+
+  #beginEnd(reason: string, deadlineMs: number): void {
+    this.#startedClosingAt = monotonicNow();
+    this.#deadline = monotonicNow() + deadlineMs;
+    this.#reason = reason;
+  }
+
+  async #openAdmin(): Promise<void> {
+    if (this.config.admin) this.#admin = await Admin.open(this);
+  }
+
+  /** Listens with the socket of the process before, and takes its connections over. */
+  async #listenAfter(predecessor: Predecessor): Promise<void> {
+    const { firstNumber, handle, ...address } = predecessor.inheritance;
+    this.#acceptor.numberFrom(firstNumber);
+    await predecessor.prove(this.fleet.shards, this.tls !== undefined, () =>
+      this.takeNumber(),
+    );
+    const { host, port } = this.config;
+    const isSame =
+      (port === 0 || port === address.port) && host === address.host;
+    if (handle === undefined || !isSame) await this.#listener.listen();
+    else await this.#listener.takeOver({ ...address, handle });
+    this.#actor.send({ type: "server.listening" });
+    try {
+      await predecessor.takeOver();
+    } catch (error) {
+      this.#beginEnd("the upgrade failed", GIVE_UP_MS);
+      throw error;
+    }
+    void predecessor.gone
+      .then(() => this.#openAdmin())
+      .catch((error: unknown) => this.#publish("admin-failed", { error }));
   }
 
   get state(): ServerState {
@@ -405,6 +458,31 @@ class Server implements SluiceServer, ReloadHost {
     } finally {
       this.#exchange = undefined;
     }
+  }
+
+  async upgrade(): Promise<UpgradeReport> {
+    this.#requireStability("upgrade()");
+    this.#exchange = "an upgrade";
+    try {
+      const report = await upgrade(this, this.#handover);
+      this.#goodbyeCode = SERVICE_RESTART;
+      void this.shutdown({ reason: "upgrade" }).catch(() => {});
+      return report;
+    } finally {
+      this.#exchange = undefined;
+    }
+  }
+
+  get listeningHandle(): SocketHandle | undefined {
+    return this.#listener.handle;
+  }
+
+  stopAccepting(): void {
+    this.#listener.suspend();
+  }
+
+  acceptAgain(): void {
+    this.#updateListener();
   }
 
   takeNumber(): number {
@@ -651,7 +729,7 @@ class Server implements SluiceServer, ReloadHost {
     deadline: number,
     shards: number,
     turn: number,
-    closeCode: number = this.config.closeCode,
+    closeCode: number = this.#goodbyeCode,
   ): Farewell {
     const { closeRate, retryMinMs, retrySpreadMs } = this.config;
     const clusterSpreadMs = this.cluster.spreadMs(this.#ledger().live);

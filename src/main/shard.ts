@@ -223,7 +223,7 @@ export class Shard {
       port.postMessage({ type: "arrival", luggage, handle }, list);
     } catch {
       // Its peer has gone on the way: the thread books the end.
-      handle?.close();
+      void handle?.close();
       this.post({ type: "arrival", luggage, handle: undefined });
     }
   }

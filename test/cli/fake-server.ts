@@ -1,7 +1,11 @@
 import { channel } from "node:diagnostics_channel";
 
 import type { LiveCounts, ServedServer } from "../../src/cli/server-types.ts";
-import type { ShutdownReport } from "../../src/index.ts";
+import type {
+  ReloadReport,
+  ShutdownReport,
+  UpgradeReport,
+} from "../../src/index.ts";
 
 /** A report of a shutdown in which everything went well, save what is given. */
 export function reportOf(given: Partial<ShutdownReport> = {}): ShutdownReport {
@@ -85,6 +89,18 @@ export class FakeServer implements ServedServer {
 
   force(): void {
     this.told.push("force");
+  }
+
+  async reload(): Promise<ReloadReport> {
+    this.told.push("reload");
+    if (this.reloadFailure !== undefined) throw this.reloadFailure;
+    return { moved: 0, told: 0, refused: {}, durationMs: 1 };
+  }
+
+  async upgrade(): Promise<UpgradeReport> {
+    this.told.push("upgrade");
+    if (this.reloadFailure !== undefined) throw this.reloadFailure;
+    return { pid: 1, moved: 0, told: 0, refused: {}, durationMs: 1 };
   }
 
   async reloadTls(): Promise<void> {

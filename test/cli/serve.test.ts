@@ -191,19 +191,17 @@ describe("sluice serve", () => {
     server.reloadFailure = new SluiceError("ERR_SLUICE_TLS", "no TLS here");
     io.emit("SIGHUP", "SIGHUP");
     await setImmediate();
-    expect(server.told).toEqual(["reloadTls"]);
+    expect(server.told).toEqual(["reloadTls", "reload"]);
     expect(messages(io)).toContain("SIGHUP: no TLS files were reloaded");
     server.end(reportOf());
     expect(await status).toBe(0);
   });
 
-  it("says that there is nothing to reload where TLS is off", async () => {
+  it("reloads the handlers alone where TLS is off, and upgrades on SIGUSR2", async () => {
     const { io, server, status } = await serving();
     io.emit("SIGHUP", "SIGHUP");
-    expect(server.told).toEqual([]);
-    expect(messages(io)).toContain(
-      "SIGHUP: TLS is off, there is nothing to reload",
-    );
+    io.emit("SIGUSR2", "SIGUSR2");
+    expect(server.told).toEqual(["reload", "upgrade"]);
     server.end(reportOf());
     expect(await status).toBe(0);
   });

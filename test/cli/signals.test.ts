@@ -13,6 +13,7 @@ function attached(env: Readonly<Record<string, string>> = {}) {
       stop: (signal) => told.push(`stop ${signal}`),
       force: (signal) => told.push(`force ${signal}`),
       reload: () => told.push("reload"),
+      upgrade: () => told.push("upgrade"),
     },
     () => clock.now,
   );
@@ -29,6 +30,12 @@ describe("signals", () => {
     send("SIGINT");
     send("SIGTERM");
     expect(told).toEqual(["stop SIGTERM", "force SIGINT", "force SIGTERM"]);
+  });
+
+  it("upgrade on SIGUSR2", () => {
+    const { told, send } = attached();
+    send("SIGUSR2");
+    expect(told).toEqual(["upgrade"]);
   });
 
   it("reload on SIGHUP, also between the others", () => {
@@ -65,6 +72,7 @@ describe("signals", () => {
       stop: () => told.push("other stop"),
       force: () => told.push("other force"),
       reload: () => told.push("other reload"),
+      upgrade: () => told.push("other upgrade"),
     });
     for (const signal of ["SIGHUP", "SIGTERM", "SIGTERM"]) send(signal);
     expect(told).toEqual(["other reload", "other stop", "other force"]);

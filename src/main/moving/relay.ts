@@ -236,7 +236,7 @@ export class Relay {
         : (last ?? serving[0]);
     if (to === undefined) {
       this.dropped++;
-      parcel.handle?.close();
+      void parcel.handle?.close();
       return this.#land(luggage.number, from, order);
     }
     const untaken = this.#untaken.get(to) ?? 0;

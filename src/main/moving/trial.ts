@@ -112,7 +112,7 @@ export function isStill({ counters }: Shard): boolean {
 }
 
 /** What speaks against a shard on trial, or nothing. */
-function judge(shard: Shard): string | undefined {
+export function judge(shard: Shard): string | undefined {
   const { index, counters, state } = shard;
   if (!state.startsWith("serving"))
     return `shard ${index} is ${state} in its trial`;

@@ -1,0 +1,227 @@
+import { once } from "node:events";
+import { setTimeout as after } from "node:timers/promises";
+import { SluiceError } from "../../errors.ts";
+import { monotonicNow } from "../../protocol/clock.ts";
+import type { SocketHandle } from "../../protocol/socket-transfer.ts";
+import type { Shard } from "../shard.ts";
+import { type Handover, type HandoverHost, leastLoaded } from "./handover.ts";
+import { Peer, type PeerMessage, readPeerMessage } from "./peer.ts";
+import { probe } from "./probe.ts";
+import { judge } from "./trial.ts";
+
+/** Set in the environment of a process that is started to take over, to the number of the one before. */
+export const TAKE_OVER_VARIABLE = "NODE_SLUICE_PREDECESSOR";
+
+const LOOK_MS = 25;
+const PROBE_DEADLINE_MS = 5_000;
+const GIVE_BACK_MS = 3_000;
+
+/** What comes from the process before. */
+export interface Inheritance {
+  /** The first number for a connection that no other process has used. */
+  firstNumber: number;
+  host: string;
+  port: number;
+  /** The listening socket. */
+  handle: SocketHandle | undefined;
+}
+
+/** The process before this one, which hands its connections over. */
+export class Predecessor {
+  readonly inheritance: Inheritance;
+  readonly #messages: Channel;
+  readonly #handover: Handover;
+  readonly #host: HandoverHost;
+  readonly #peer: Peer;
+  #timer: NodeJS.Timeout | undefined;
+  #isCommitted = false;
+  readonly #gone = Promise.withResolvers<void>();
+
+  private constructor(
+    inheritance: Inheritance,
+    messages: Channel,
+    host: HandoverHost,
+    handover: Handover,
+  ) {
+    this.inheritance = inheritance;
+    this.#messages = messages;
+    this.#host = host;
+    this.#handover = handover;
+    this.#peer = new Peer(
+      {
+        send: (message, handle, onSent) => {
+          process.send?.(message, handle as never, {}, onSent);
+        },
+      },
+      handover.relay,
+      () => leastLoaded(host.fleet.shards),
+    );
+  }
+
+  /**
+   * Whether this process was started to take over; asked once, before the shards
+   * start.
+   */
+  static get isThere(): boolean {
+    return (
+      process.env[TAKE_OVER_VARIABLE] === String(process.ppid) &&
+      process.send !== undefined
+    );
+  }
+
+  /** Greets it, and is given the listening socket. */
+  static async greet(
+    host: HandoverHost,
+    handover: Handover,
+  ): Promise<Predecessor> {
+    // Processes that this one starts for purposes of its own take nothing over.
+    Reflect.deleteProperty(process.env, TAKE_OVER_VARIABLE);
+    handover.announce("taking-over", { from: process.ppid });
+    const messages = new Channel();
+    process.send?.({ sluice: { type: "hello" } satisfies PeerMessage });
+    const { message, handle } = await messages.next("take-over");
+    const { firstNumber, host: name, port } = message;
+    const inheritance = { firstNumber, host: name, port, handle };
+    return new Predecessor(inheritance, messages, host, handover);
+  }
+
+  /** Resolves when the process before has ended. */
+  get gone(): Promise<void> {
+    return this.#gone.promise;
+  }
+
+  /**
+   * Tries every shard with a connection of our own.
+   *
+   * @throws SluiceError `ERR_SLUICE_SHARD_START` when one does not serve it.
+   */
+  async prove(
+    shards: readonly Shard[],
+    isSecure: boolean,
+    takeNumber: () => number,
+  ): Promise<void> {
+    for (const shard of shards) {
+      const complaint = await probe(
+        (socket) => shard.give(socket, takeNumber(), false),
+        { isSecure, deadlineMs: PROBE_DEADLINE_MS },
+      );
+      if (complaint !== undefined)
+        throw new SluiceError(
+          "ERR_SLUICE_SHARD_START",
+          `shard ${shard.index}: ${complaint}`,
+        );
+    }
+  }
+
+  /**
+   * Takes the connections, while it watches how they fare. Resolves when the
+   * process before has left the field.
+   *
+   * @throws SluiceError `ERR_SLUICE_UPGRADE` when they fare badly; what has come
+   *   was given back as far as it could be.
+   */
+  async takeOver(): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const over = (): void => {
+      clearInterval(this.#timer);
+      this.#isCommitted = true;
+      this.#handover.announce("taken-over", {
+        connections: this.#handover.relay.movedIn,
+      });
+      resolve();
+    };
+    this.#messages.listen((message, handle) => {
+      if (message.type === "committed") over();
+      else this.#peer.take(message, handle);
+    });
+    const onGone = (): void => {
+      this.#gone.resolve();
+      this.#peer.broken();
+      // Nobody is left to go back to.
+      if (!this.#isCommitted) over();
+    };
+    if (process.connected) process.once("disconnect", onGone);
+    else onGone();
+    this.#timer = setInterval(() => {
+      const complaint = this.#host.fleet.shards
+        .map(judge)
+        .find((said) => said !== undefined);
+      if (complaint === undefined) return;
+      clearInterval(this.#timer);
+      void this.#giveBack(complaint).then(() =>
+        reject(new SluiceError("ERR_SLUICE_UPGRADE", complaint)),
+      );
+    }, LOOK_MS);
+    this.#peer.say({ type: "ready" });
+    await promise;
+  }
+
+  async #giveBack(why: string): Promise<void> {
+    this.#peer.say({ type: "failed", why });
+    const { fleet } = this.#host;
+    const moves = fleet.shards.map(
+      (shard) =>
+        this.#handover.relay.move(
+          shard,
+          { kind: "process", forward: this.#peer.forward },
+          monotonicNow() + GIVE_BACK_MS,
+        ).done,
+    );
+    await Promise.race([Promise.all(moves), after(GIVE_BACK_MS)]);
+  }
+}
+
+/** The messages of the process before, from the first on, in order. */
+class Channel {
+  readonly #queue: {
+    message: PeerMessage;
+    handle: SocketHandle | undefined;
+  }[] = [];
+  #listener:
+    | ((message: PeerMessage, handle: SocketHandle | undefined) => void)
+    | undefined;
+  #wake = (): void => {};
+
+  constructor() {
+    process.on("message", (raw, handle) => {
+      const message = readPeerMessage(raw);
+      if (message === undefined) return;
+      if (this.#listener !== undefined)
+        return this.#listener(message, handle as SocketHandle | undefined);
+      this.#queue.push({ message, handle: handle as SocketHandle | undefined });
+      this.#wake();
+    });
+  }
+
+  async next<Type extends PeerMessage["type"]>(
+    type: Type,
+  ): Promise<{
+    message: Extract<PeerMessage, { type: Type }>;
+    handle: SocketHandle | undefined;
+  }> {
+    for (;;) {
+      const first = this.#queue.shift();
+      if (first?.message.type === type) return first as never;
+      if (first === undefined)
+        await new Promise<void>((resolve, reject) => {
+          this.#wake = resolve;
+          void once(process, "disconnect").then(() =>
+            reject(
+              new SluiceError(
+                "ERR_SLUICE_UPGRADE",
+                "the process before has gone before it handed anything over",
+              ),
+            ),
+          );
+        });
+    }
+  }
+
+  listen(
+    listener: (message: PeerMessage, handle: SocketHandle | undefined) => void,
+  ): void {
+    this.#listener = listener;
+    for (const { message, handle } of this.#queue.splice(0))
+      listener(message, handle);
+  }
+}

@@ -1,0 +1,19 @@
+import { execFile } from "node:child_process";
+
+/**
+ * Tells systemd (`Type=notify`) that this process serves and is the unit's main
+ * process, so that systemd follows it when it has taken over from another.
+ *
+ * The notification is one datagram to a Unix socket, which Node cannot send
+ * (its datagram sockets are UDP). `systemd-notify`, which every machine with
+ * systemd has, sends it; the unit needs `NotifyAccess=all`, since the sender is a
+ * process of its own.
+ *
+ * @param onFailure - Told when it could not be sent.
+ */
+export function notifySystemd(onFailure: (error: Error) => void): void {
+  if (process.env["NOTIFY_SOCKET"] === undefined) return;
+  execFile("systemd-notify", ["READY=1", `MAINPID=${process.pid}`], (error) => {
+    if (error !== null) onFailure(error);
+  });
+}
