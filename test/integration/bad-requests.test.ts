@@ -289,7 +289,9 @@ describe("bad requests", () => {
       "it is rejected",
       () => server.stats().ledger.outcomes.rejected === before + 1,
     );
-    await within("the end of TCP", client.ended);
+    expect(await within("the end of TCP", client.ended)).toEqual({
+      errorCode: undefined,
+    });
   });
 
   it("counts those that are gone before they were handed over", async () => {

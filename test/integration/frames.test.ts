@@ -311,8 +311,10 @@ describe("handlers", () => {
     failures.clear();
     const client = await RawClient.open(shared().port, "/throw-closed");
     client.sendClose(1000);
+    expect(await client.closeFrame()).toMatchObject({ code: 1000 });
     await within("the end of TCP", client.ended);
-    await failures.said({ hook: "closed" });
+    const { error } = await failures.said({ hook: "closed" });
+    expect(error).toMatchObject({ message: "closed failed on purpose" });
   });
 
   it("get no message before opened has resolved", async () => {
