@@ -188,12 +188,12 @@ function toRoute(edge: ElkExtendedEdge): Placement["edges"][number] {
     points: [startPoint, ...bendPoints, endPoint].map(
       ({ x, y }) => [round(x), round(y)] as const,
     ),
-    label: toBox(label),
+    label: [round(label.x ?? 0), round(label.y ?? 0)],
   };
 }
 
 function round(value: number): number {
-  return Math.round(value * 10) / 10;
+  return Math.round(value);
 }
 
 const isCheck = process.argv.includes("--check");

@@ -5,7 +5,7 @@ import type { DrainLog } from "./drains.ts";
 import { readInteger, readText, refuseOthers } from "./fields.ts";
 import type { Following } from "./following.ts";
 import type { Routes } from "./router.ts";
-import type { InspectedServer } from "./subject.ts";
+import { type InspectedServer, readShard, shardAt } from "./subject.ts";
 
 const MAX_DELAY_MS = 2_147_483_647;
 const MAX_REASON_BYTES = 123;
@@ -18,11 +18,12 @@ export function actionRoutes(
 ): Routes {
   const shardOf = (call: Call): number => {
     const { shard = "" } = call.params;
-    if (/^\d{1,3}$/.test(shard) && Number(shard) < server.shards.length)
-      return Number(shard);
+    const index = /^\d{1,3}$/.test(shard) ? Number(shard) : -1;
+    if (shardAt(server, index) !== undefined) return index;
+    const indexes = server.shards.map((each) => each.index).join(", ");
     throw new CallError(
       404,
-      `there is no shard ${shard}; there are 0 to ${server.shards.length - 1}`,
+      `there is no shard ${shard}; there are ${indexes}`,
     );
   };
   const drain = async (call: Call, shard?: number): Promise<void> => {
@@ -34,8 +35,7 @@ export function actionRoutes(
         ? ["shard", "pathPrefix", "olderThanMs", "deadlineMs"]
         : ["deadlineMs"],
     );
-    const last = server.shards.length - 1;
-    const aimed = shard ?? readInteger(fields, "shard", 0, last);
+    const aimed = shard ?? readShard(fields, server);
     const pathPrefix = readText(fields, "pathPrefix");
     const olderThanMs = readInteger(fields, "olderThanMs", 0, MAX_DELAY_MS);
     const deadlineMs = readInteger(fields, "deadlineMs", 1, MAX_DELAY_MS);
@@ -50,9 +50,8 @@ export function actionRoutes(
   const resume = async (call: Call, shard?: number): Promise<void> => {
     const body = await call.body();
     refuseOthers(Object.keys(body), shard === undefined ? ["shard"] : []);
-    const last = server.shards.length - 1;
     requireListening(server, "resume");
-    server.resume(shard ?? readInteger((name) => body[name], "shard", 0, last));
+    server.resume(shard ?? readShard((name) => body[name], server));
     call.json({});
   };
 
@@ -68,7 +67,7 @@ export function actionRoutes(
     "POST /api/shards/:shard/restart": (call) => {
       const shard = shardOf(call);
       requireListening(server, "restart");
-      if (!server.shards[shard]?.state.startsWith("serving"))
+      if (!shardAt(server, shard)?.state.startsWith("serving"))
         throw new CallError(409, `shard ${shard} does not serve at the moment`);
       server.restartShard(shard).catch(() => {
         // What became of it is the shard's state, which everyone sees.

@@ -102,7 +102,7 @@ export class Admin {
       hosts: [...adminHosts, adminHost.toLowerCase()],
     });
     this.#lookout = new Lookout({
-      shards: server.shards,
+      server,
       streams: this.#streams,
       read: () => this.#status(undefined),
       tellShard: (shard, isWatched) => {

@@ -11,7 +11,12 @@ import type { ConnectionList } from "./api.ts";
 import { CallError } from "./call.ts";
 import { type Fields, readInteger, readText, readWord } from "./fields.ts";
 import { type Inquiries, Unanswered } from "./inquiries.ts";
-import type { InspectedServer, InspectedShard } from "./subject.ts";
+import {
+  type InspectedServer,
+  type InspectedShard,
+  readShard,
+  shardAt,
+} from "./subject.ts";
 
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 200;
@@ -50,11 +55,11 @@ export async function listConnections(
   fields: Fields,
 ): Promise<ConnectionList> {
   const query = readQuery(fields);
-  const index = readInteger(fields, "shard", 0, server.shards.length - 1);
+  const index = readShard(fields, server);
   const asked =
     index === undefined
       ? server.shards
-      : [server.shards[index] as InspectedShard];
+      : [shardAt(server, index) as InspectedShard];
   const answers = await Promise.allSettled(
     asked.map((shard) => inquiries.ask<"page">(shard, { type: "page", query })),
   );

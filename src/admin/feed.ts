@@ -26,7 +26,8 @@ interface StatelyInspector {
 export class Feed {
   readonly #inspector: StatelyInspector;
   readonly #instance: string;
-  readonly #known = new Set<string>();
+  /** Ids by number: one that moves keeps the id that it was announced with. */
+  readonly #known = new Map<number, string>();
 
   constructor(inspector: StatelyInspector, instance: string) {
     this.#inspector = inspector;
@@ -42,41 +43,34 @@ export class Feed {
     shard: number;
     state: string;
   }): void {
-    const id = this.#idOf(number, shard);
-    if (this.#known.has(id)) return;
-    this.#known.add(id);
+    if (this.#known.has(number)) return;
+    const id = `${this.#instance}:shard-${shard}:c${number}`;
+    this.#known.set(number, id);
     this.#inspector.actor(id, toSnapshot(state, false), {
       definition: JSON.stringify(connectionMachine.definition),
     });
   }
 
-  transition(
-    {
-      number,
-      event,
-      to,
-      isFinal,
-    }: Pick<FollowedTransition, "number" | "event" | "to" | "isFinal">,
-    shard: number,
-  ): void {
-    const id = this.#idOf(number, shard);
-    if (!this.#known.has(id)) return;
+  transition({
+    number,
+    event,
+    to,
+    isFinal,
+  }: Pick<FollowedTransition, "number" | "event" | "to" | "isFinal">): void {
+    const id = this.#known.get(number);
+    if (id === undefined) return;
     this.#inspector.event(id, { type: event });
     this.#inspector.snapshot(id, toSnapshot(to, isFinal), {
       event: { type: event },
     });
   }
 
-  end(number: number, shard: number): void {
-    this.#known.delete(this.#idOf(number, shard));
+  end(number: number): void {
+    this.#known.delete(number);
   }
 
   stop(): void {
     this.#inspector.stop();
-  }
-
-  #idOf(number: number, shard: number): string {
-    return `${this.#instance}:shard-${shard}:c${number}`;
   }
 }
 

@@ -7,12 +7,19 @@ import { type Call, CallError } from "./call.ts";
 import type { Feed } from "./feed.ts";
 import { type Inquiries, Unanswered } from "./inquiries.ts";
 import type { Stream, Streams } from "./streams.ts";
-import type { InspectedServer, InspectedShard } from "./subject.ts";
+import {
+  type InspectedServer,
+  type InspectedShard,
+  shardAt,
+} from "./subject.ts";
 
 const FACTS_EVERY_MS = 1_000;
+/** The state of a connection that changes threads. */
+const MOVING = "open.moving";
 
 interface Followed {
-  readonly shard: InspectedShard;
+  /** Where it was last seen: it may move. */
+  shard: InspectedShard;
   readonly streams: Set<Stream>;
   readonly timer: NodeJS.Timeout;
 }
@@ -70,15 +77,19 @@ export class Following {
   /** A shard tells a transition of a followed connection. */
   transition(
     { number, ...transition }: FollowedTransition,
-    shard: number,
+    from: number,
   ): void {
-    this.#feed?.transition({ number, ...transition }, shard);
     const followed = this.#followed.get(number);
     if (followed === undefined) return;
+    const shard = shardAt(this.#server, from);
+    if (shard !== undefined) followed.shard = shard;
+    this.#feed?.transition({ number, ...transition });
     const told: Transition = transition;
     for (const stream of followed.streams)
       stream.send("transition", JSON.stringify(told), true);
     if (transition.isFinal) this.#end(number, followed);
+    // It may land on any shard, also on one that did not exist when the following began.
+    else if (transition.to === MOVING) this.#tellShards(number, true);
   }
 
   /** The shard's thread is gone, and all its connections. */
@@ -109,6 +120,7 @@ export class Following {
         type: "connection",
         number,
       });
+      // Between two threads it is nowhere for a moment.
       if (facts === undefined) return;
       for (const stream of followed.streams)
         stream.send("facts", JSON.stringify(toDetails(facts)));
@@ -124,27 +136,27 @@ export class Following {
     followed.streams.delete(stream);
     if (followed.streams.size > 0) return;
     this.#forgetOne(number, followed);
-    this.#feed?.end(number, followed.shard.index);
-    this.#inquiries
-      .ask<"follow">(followed.shard, {
-        type: "follow",
-        number,
-        isFollowed: false,
-      })
-      .catch(() => {
-        // A shard that does not answer follows nobody.
-      });
   }
 
   #end(number: number, followed: Followed): void {
     this.#forgetOne(number, followed);
-    this.#feed?.end(number, followed.shard.index);
     for (const stream of followed.streams) stream.end();
   }
 
   #forgetOne(number: number, { timer }: Followed): void {
     clearInterval(timer);
     this.#followed.delete(number);
+    this.#feed?.end(number);
+    this.#tellShards(number, false);
+  }
+
+  #tellShards(number: number, isFollowed: boolean): void {
+    for (const shard of this.#server.shards)
+      this.#inquiries
+        .ask<"follow">(shard, { type: "follow", number, isFollowed })
+        .catch(() => {
+          // A shard that does not answer follows nobody.
+        });
   }
 
   /** Only the shard itself knows that it has a connection, so all are asked. */
@@ -169,6 +181,8 @@ export class Following {
       else if (answer.value.facts !== undefined)
         return { shard: answer.value.shard, facts: answer.value.facts };
     }
+    // Who is not there is not waited for.
+    if (type === "follow") this.#tellShards(number, false);
     if (failure === undefined) throw notFound(number);
     throw new CallError(
       503,

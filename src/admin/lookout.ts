@@ -2,7 +2,7 @@ import type { Status } from "./api.ts";
 import type { Call } from "./call.ts";
 import { History } from "./history.ts";
 import type { Stream, Streams } from "./streams.ts";
-import type { InspectedShard } from "./subject.ts";
+import type { InspectedServer, InspectedShard } from "./subject.ts";
 
 const TICK_MS = 500;
 const TICKS_A_SAMPLE = 2;
@@ -15,25 +15,25 @@ const SCRAPER_LOOKS_MS = 90_000;
  */
 export class Lookout {
   readonly history = new History();
-  readonly #shards: readonly InspectedShard[];
+  readonly #server: Pick<InspectedServer, "shards">;
   readonly #streams: Streams;
   readonly #read: () => Status;
   readonly #tellShard: (shard: InspectedShard, isWatched: boolean) => void;
   readonly #watching = new Set<Stream>();
   /** Incarnation of each shard that has been told that it is watched. */
-  readonly #told = new Map<number, number>();
+  readonly #told = new Map<InspectedShard, number>();
   #timer: NodeJS.Timeout | undefined;
   #scraped: NodeJS.Timeout | undefined;
   #ticks = 0;
 
   constructor(options: {
-    shards: readonly InspectedShard[];
+    server: Pick<InspectedServer, "shards">;
     streams: Streams;
     read: () => Status;
     /** Has a shard keep its costlier gauges, or not any more. */
     tellShard: (shard: InspectedShard, isWatched: boolean) => void;
   }) {
-    this.#shards = options.shards;
+    this.#server = options.server;
     this.#streams = options.streams;
     this.#read = options.read;
     this.#tellShard = options.tellShard;
@@ -95,11 +95,11 @@ export class Lookout {
 
   /** Tells shards that they are watched, also those that were started again. */
   #tellShards(): void {
-    for (const shard of this.#shards) {
+    for (const shard of this.#server.shards) {
       const incarnation = shard.counters.get("restarts");
       const isServing = shard.state.startsWith("serving");
-      if (!isServing || this.#told.get(shard.index) === incarnation) continue;
-      this.#told.set(shard.index, incarnation);
+      if (!isServing || this.#told.get(shard) === incarnation) continue;
+      this.#told.set(shard, incarnation);
       this.#tellShard(shard, true);
     }
   }
@@ -109,7 +109,7 @@ export class Lookout {
     this.#timer = undefined;
     this.history.pause();
     if (this.#scraped !== undefined) return;
-    for (const shard of this.#shards)
-      if (this.#told.delete(shard.index)) this.#tellShard(shard, false);
+    for (const shard of this.#told.keys()) this.#tellShard(shard, false);
+    this.#told.clear();
   }
 }

@@ -2,7 +2,7 @@ import { Counter, Gauge, Registry } from "prom-client";
 import { outcomes } from "../machines/connection.ts";
 import { connectionTable } from "../machines/connection-table.ts";
 import { serverMachine } from "../machines/server.ts";
-import type { CounterName } from "../protocol/shard-counters.ts";
+import type { CounterName, ShardCounters } from "../protocol/shard-counters.ts";
 import { readOutcomes } from "./status.ts";
 import type { InspectedServer, InspectedShard } from "./subject.ts";
 
@@ -22,8 +22,6 @@ export function createMetrics(
 ): Registry {
   const registry = new Registry();
   const registers = [registry];
-  const { shards } = server;
-
   const gauge = (
     name: string,
     help: string,
@@ -61,13 +59,24 @@ export function createMetrics(
   const eachShard =
     (read: (shard: InspectedShard) => number | undefined) =>
     (set: (value: number, ...labels: string[]) => void): void => {
-      for (const shard of shards) {
+      for (const shard of server.shards) {
         const value = read(shard);
         if (value !== undefined) set(value, String(shard.index));
       }
     };
-  const count = (counterName: CounterName) =>
-    eachShard(({ counters }) => counters.get(counterName));
+  /** A gauge of the shards that there are. */
+  const level = (name: CounterName) =>
+    eachShard(({ counters }) => counters.get(name));
+  /** A counter that goes on over all shards that had an index. */
+  const count =
+    (name: CounterName) =>
+    (set: (value: number, ...labels: string[]) => void): void => {
+      for (const [index, counters] of countersByIndex(server))
+        set(
+          counters.reduce((sum, each) => sum + each.get(name), 0),
+          index,
+        );
+    };
 
   gauge(
     "sluice_build_info",
@@ -101,7 +110,7 @@ export function createMetrics(
     "Connections by the state of their machine, from the hand-over of the socket on.",
     ["shard", "state"],
     (set) => {
-      for (const { index, counters } of shards)
+      for (const { index, counters } of server.shards)
         for (const { name, index: at, isFinal } of connectionTable.states)
           if (!isFinal) set(counters.states[at] as number, String(index), name);
     },
@@ -123,10 +132,14 @@ export function createMetrics(
     "Connections by how they ended; rejected ones never opened.",
     ["shard", "outcome"],
     (set) => {
-      for (const shard of shards) {
-        const ended = readOutcomes(shard);
+      for (const [index, counters] of countersByIndex(server)) {
+        const ended = counters.map((each) => readOutcomes({ counters: each }));
         for (const outcome of outcomes)
-          set(ended[outcome] ?? 0, String(shard.index), outcome);
+          set(
+            ended.reduce((sum, each) => sum + (each[outcome] ?? 0), 0),
+            index,
+            outcome,
+          );
       }
     },
   );
@@ -135,7 +148,7 @@ export function createMetrics(
     "Opened connections by the close code that ended them; 1006 where no close frame did, 3xxx and 4xxx for codes of libraries and applications.",
     ["code"],
     (set) => {
-      for (const [code, closed] of sumCloseCodes(shards)) set(closed, code);
+      for (const [code, closed] of sumCloseCodes(server)) set(closed, code);
     },
   );
   counter(
@@ -166,7 +179,7 @@ export function createMetrics(
     "sluice_handlers_in_flight",
     "Handlers that have begun and not settled.",
     ["shard"],
-    count("handlers"),
+    level("handlers"),
   );
   gauge(
     "sluice_shard_up",
@@ -196,7 +209,7 @@ export function createMetrics(
     "sluice_event_loop_utilization_ratio",
     "Share of time that the shard's event loop was busy lately.",
     ["shard"],
-    count("utilization"),
+    level("utilization"),
   );
   gauge(
     "sluice_event_loop_delay_p99_seconds",
@@ -247,17 +260,33 @@ export function createMetrics(
   return registry;
 }
 
-function sumCloseCodes(
-  shards: readonly InspectedShard[],
-): ReadonlyMap<string, number> {
+function sumCloseCodes(server: InspectedServer): ReadonlyMap<string, number> {
   const codes = new Map<string, number>();
-  for (const { counters } of shards)
-    for (const [code, closed] of counters.closeCodes.entries())
-      if (closed > 0) {
-        const label = labelOf(code);
-        codes.set(label, (codes.get(label) ?? 0) + closed);
-      }
+  for (const counters of countersByIndex(server).values())
+    for (const { closeCodes } of counters)
+      for (const [code, closed] of closeCodes.entries())
+        if (closed > 0) {
+          const label = labelOf(code);
+          codes.set(label, (codes.get(label) ?? 0) + closed);
+        }
   return codes;
+}
+
+/** Of the shard that has an index and of those that had it before. */
+function countersByIndex({
+  shards,
+  pastCounters,
+}: InspectedServer): ReadonlyMap<string, ShardCounters[]> {
+  const all = new Map<string, ShardCounters[]>();
+  const present = shards.map(
+    ({ index, counters }) => [index, counters] as const,
+  );
+  for (const [index, counters] of [...present, ...pastCounters]) {
+    const same = all.get(String(index)) ?? [];
+    same.push(counters);
+    all.set(String(index), same);
+  }
+  return all;
 }
 
 function labelOf(code: number): string {

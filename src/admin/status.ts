@@ -44,7 +44,7 @@ export function readStatus(
     connections: ledger.live,
     ledger,
     shards: server.shards.map(readShard),
-    edges: sumEdges(server.shards),
+    edges: sumEdges(server),
     drains,
     report,
   };
@@ -93,12 +93,13 @@ export function readOutcomes({
   };
 }
 
-function sumEdges(shards: readonly InspectedShard[]): number[] {
+function sumEdges({ shards, pastCounters }: InspectedServer): number[] {
+  const all = [
+    ...shards.map(({ counters }) => counters),
+    ...pastCounters.values(),
+  ];
   return connectionTable.edges.map((_, edge) =>
-    shards.reduce(
-      (sum, { counters }) => sum + (counters.edges[edge] as number),
-      0,
-    ),
+    all.reduce((sum, { edges }) => sum + (edges[edge] as number), 0),
   );
 }
 

@@ -16,8 +16,8 @@ export interface Placement {
   readonly states: readonly Box[];
   readonly edges: readonly {
     readonly points: readonly Point[];
-    /** Room for its events, one a line. */
-    readonly label: Box;
+    /** Where its events are written, one a line. */
+    readonly label: Point;
   }[];
 }
 

@@ -63,13 +63,14 @@ function drawLabel(
   events: readonly GraphEvent[],
   { label }: Placement["edges"][number],
 ): string {
+  const [x, top] = label;
   const rows = events.map(({ name, isDelay, actions }, at) => {
-    const y = label.y + (at + 0.75) * METRICS.labelLineHeight;
+    const y = top + (at + 0.75) * METRICS.labelLineHeight;
     const title =
       actions.length === 0
         ? ""
         : `<title>${escape(actions.join(", "))}</title>`;
-    return `<text class="event${isDelay ? " delay" : ""}" x="${label.x + 4}" y="${y}">${title}${isDelay ? "◷ " : ""}${escape(name)}</text>`;
+    return `<text class="event${isDelay ? " delay" : ""}" x="${x + 4}" y="${y}">${title}${isDelay ? "◷ " : ""}${escape(name)}</text>`;
   });
   return `<g>${rows.join("")}</g>`;
 }

@@ -10,8 +10,8 @@ export class Fleet {
   readonly shards: Shard[] = [];
   /** New ones on trial that take none yet, and old ones on their way out. */
   readonly besides: Shard[] = [];
-  /** Of shards that have ended for good. */
-  readonly #past = new ShardCounters();
+  /** Of shards that have ended for good, by index: a later one with the same index counts on from there. */
+  readonly past = new Map<number, ShardCounters>();
   /** So many may have a thread at the same time: during a reload, two for each place. */
   readonly capacity: number;
   #pastCrashes = 0;
@@ -39,7 +39,7 @@ export class Fleet {
 
   /** Counters of all that there were. */
   get counters(): readonly ShardCounters[] {
-    return [...this.all.map(({ counters }) => counters), this.#past];
+    return [...this.all.map(({ counters }) => counters), ...this.past.values()];
   }
 
   /** Threads that died, since the start. */
@@ -74,7 +74,9 @@ export class Fleet {
     const at = this.besides.indexOf(shard);
     if (at === -1) return;
     this.besides.splice(at, 1);
-    this.#past.absorb(shard.counters);
+    const past = this.past.get(shard.index) ?? new ShardCounters();
+    this.past.set(shard.index, past);
+    past.absorb(shard.counters);
     if (!hasServed) return;
     this.#pastCrashes += shard.crashes;
     this.#pastKills += shard.kills;

@@ -21,6 +21,7 @@ import type {
 } from "../protocol/messages.ts";
 import type { Sendable } from "../topics/payload.ts";
 import { orAborted, shutDownWith } from "./abort.ts";
+import type { ShardCounters } from "../protocol/shard-counters.ts";
 import { Acceptor } from "./acceptor.ts";
 import { AdmissionDesk } from "./admission-desk.ts";
 import { reportDelay, timeUntil, withdrawalDelay } from "./deadlines.ts";
@@ -259,6 +260,10 @@ class Server implements SluiceServer, ReloadHost, UpgradeHost {
   /** All that have, or may have, a thread; after a reload their indexes are not their places. */
   get shards(): readonly Shard[] {
     return this.fleet.all;
+  }
+
+  get pastCounters(): ReadonlyMap<number, ShardCounters> {
+    return this.fleet.past;
   }
 
   get ready(): boolean {

@@ -113,7 +113,7 @@ export type Inquiry =
       readonly code: number;
       readonly reason: string;
     }
-  /** From now on, or no longer, each transition of the connection is told. */
+  /** From now on, or no longer, each transition of the connection is told, wherever it is at the moment. */
   | {
       readonly type: "follow";
       readonly number: number;

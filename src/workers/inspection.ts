@@ -28,7 +28,8 @@ export class Inspection {
   readonly #context: ShardContext;
   readonly #shard: number;
   readonly #post: (message: ShardMessage) => void;
-  readonly #followed = new Set<LiveConnection>();
+  /** By number: a connection may be followed before it arrives from another thread, and after it has left for one. */
+  readonly #followed = new Set<number>();
   #gauges: Gauges | undefined;
   /** Whether any connection is followed: all that a transition pays for this. */
   isFollowing = false;
@@ -54,7 +55,7 @@ export class Inspection {
 
   /** A connection has taken a transition. */
   observe(connection: LiveConnection, observed: Observed): void {
-    if (!this.#followed.has(connection)) return;
+    if (!this.#followed.has(connection.number)) return;
     const { event, source, target, spentMs, actions } = observed;
     this.#post({
       type: "followed",
@@ -69,7 +70,7 @@ export class Inspection {
         spentMs,
       },
     });
-    if (target.isFinal) this.#unfollow(connection);
+    if (target.isFinal) this.#follow(connection.number, false);
   }
 
   /** The shard ends. */
@@ -89,6 +90,8 @@ export class Inspection {
       else this.#gauges ??= startGauges(counters);
       return undefined;
     }
+    if (inquiry.type === "follow")
+      this.#follow(inquiry.number, inquiry.isFollowed);
     const connection = registry.get(inquiry.number);
     if (connection === undefined) return undefined;
     switch (inquiry.type) {
@@ -100,20 +103,14 @@ export class Inspection {
         return isOpen;
       }
       case "follow":
-        if (inquiry.isFollowed) this.#follow(connection);
-        else this.#unfollow(connection);
         return describeConnection(connection, this.#shard, clock.now());
     }
     return inquiry satisfies never;
   }
 
-  #follow(connection: LiveConnection): void {
-    this.#followed.add(connection);
-    this.isFollowing = true;
-  }
-
-  #unfollow(connection: LiveConnection): void {
-    this.#followed.delete(connection);
+  #follow(number: number, isFollowed: boolean): void {
+    if (isFollowed) this.#followed.add(number);
+    else this.#followed.delete(number);
     this.isFollowing = this.#followed.size > 0;
   }
 }

@@ -113,16 +113,15 @@ describe("the admin API", () => {
   });
 
   it("answers for the shards that can, and names the one that is blocked", async () => {
-    const server = await startServer({ ...ADMIN, blockedAfterMs: 100 });
-    const blocker = await connect(server, "/block?ms=4000");
+    const server = await startServer({ ...ADMIN, blockedAfterMs: 500 });
+    const blocker = await connect(server, "/block?ms=6000");
     await connect(server);
     blocker.send("now");
     await until("it is blocked", async () =>
       (await status(server)).shards.some(({ isBlocked }) => isBlocked),
     );
     const page = await list(server);
-    expect(page.rows).toHaveLength(1);
-    expect(page.unanswered).toHaveLength(1);
+    expect([page.rows.length, page.unanswered.length]).toEqual([1, 1]);
   });
 
   it("shows one connection without its secrets", async () => {
@@ -282,5 +281,38 @@ describe("the admin API", () => {
     expect(
       (await callAdmin(server, "/api/history")).json<Sample[]>(),
     ).toContainEqual(sample);
+  });
+
+  it("follows a connection across a reload, which moves it to another thread", async () => {
+    const server = await startServer({
+      ...ADMIN,
+      workers: 1,
+      heartbeatIntervalMs: 0,
+      handlers: new URL("movable.ts", import.meta.url),
+    });
+    const client = await connect(server);
+    const events = await openEvents(server, "/api/connections/c1/events");
+    expect(await nextEvent(events, "facts")).toMatchObject({ shard: 0 });
+    await server.reload();
+    const told: string[] = [];
+    do told.push(((await nextEvent(events, "transition")) as Transition).to);
+    while (told.at(-1) !== "open.healthy");
+    expect(told).toEqual(["open.moving", "open.healthy"]);
+    const moved = await status(server);
+    expect(moved.shards.map(({ shard }) => shard)).toEqual([1]);
+    // What was counted is not forgotten with the shard that counted it.
+    const metrics = (await callAdmin(server, "/metrics")).text;
+    expect(metrics).toContain('sluice_connections_opened_total{shard="0"} 1');
+    expect(moved.edges.reduce((sum, taken) => sum + taken, 0)).toBeGreaterThan(
+      2,
+    );
+    client.close();
+    while (told.at(-1) !== "terminated")
+      told.push(((await nextEvent(events, "transition")) as Transition).to);
+    expect((await events.next()).done).toBe(true);
+    expect((await list(server, "?shard=1")).matching).toBe(0);
+    expect((await callAdmin(server, "/api/connections?shard=0")).status).toBe(
+      400,
+    );
   });
 });

@@ -100,7 +100,7 @@ describe("the inspector in a browser", () => {
     client.send("hello");
     await once(client, "message");
     await page
-      .getByText(/^1 messages, \d+ B$/)
+      .getByText(/^1 message, \d+ B$/)
       .first()
       .waitFor();
     await page.getByText("Request", { exact: true }).click();

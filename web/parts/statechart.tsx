@@ -32,12 +32,15 @@ export function Statechart({
   chart,
   faceOf,
   traffic,
+  isCounted = false,
   label,
 }: {
   chart: Chart;
   faceOf: (state: GraphState) => StateFace;
-  /** Transitions a second along each edge. */
+  /** Transitions a second along each edge; anything above zero shows. */
   traffic: readonly number[];
+  /** Whether the traffic is written beside the edge, too. */
+  isCounted?: boolean;
   label: string;
 }) {
   const { graph, placement } = chart;
@@ -83,6 +86,7 @@ export function Statechart({
           events={events}
           route={placement.edges[at] as Placement["edges"][number]}
           perSecond={traffic[at] ?? 0}
+          isCounted={isCounted}
         />
       ))}
     </svg>
@@ -217,11 +221,13 @@ function Edge({
   events,
   route: { points, label },
   perSecond,
+  isCounted,
 }: {
   machine: string;
   events: readonly GraphEvent[];
   route: Placement["edges"][number];
   perSecond: number;
+  isCounted: boolean;
 }) {
   const isBusy = perSecond > 0;
   const kind = isBusy ? "busy" : "idle";
@@ -239,13 +245,13 @@ function Edge({
         <text
           key={`${name}${isDelay}`}
           class={`event ${isDelay ? "delay" : ""}`}
-          x={label.x + 4}
-          y={label.y + (at + 0.75) * METRICS.labelLineHeight}
+          x={label[0] + 4}
+          y={label[1] + (at + 0.75) * METRICS.labelLineHeight}
         >
           {actions.length > 0 && <title>{actions.join(", ")}</title>}
           {isDelay ? "◷ " : ""}
           {name}
-          {isBusy && at === events.length - 1 && (
+          {isBusy && isCounted && at === events.length - 1 && (
             <tspan class="rate" dx="5">
               {rate(perSecond)}/s
             </tspan>

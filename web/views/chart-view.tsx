@@ -101,6 +101,7 @@ function ConnectionChart({ live, status }: { live: Live; status: Status }) {
       chart={chart}
       faceOf={faceOf}
       traffic={traffic}
+      isCounted
       label="The connection machine with its live population"
     />
   );

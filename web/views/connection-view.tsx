@@ -3,7 +3,7 @@ import type { ConnectionDetails, Transition } from "../../src/admin/api.ts";
 import { charts } from "../../src/diagrams/charts.ts";
 import type { GraphState } from "../../src/diagrams/graph.ts";
 import { explain, read } from "../api.ts";
-import { bytes, clock, count, duration } from "../format.ts";
+import { bytes, clock, count, duration, plural } from "../format.ts";
 import { familyOf } from "../parts/bars.tsx";
 import { CloseDialog } from "../parts/close-dialog.tsx";
 import { type StateFace, Statechart } from "../parts/statechart.tsx";
@@ -194,9 +194,12 @@ function Facts({ facts, state }: { facts: ConnectionDetails; state: string }) {
     ["in this state", facts.state === state ? duration(facts.inStateMs) : "—"],
     [
       "received",
-      `${count(facts.messagesIn)} messages, ${bytes(facts.bytesIn)}`,
+      `${plural(facts.messagesIn, "message")}, ${bytes(facts.bytesIn)}`,
     ],
-    ["sent", `${count(facts.messagesOut)} messages, ${bytes(facts.bytesOut)}`],
+    [
+      "sent",
+      `${plural(facts.messagesOut, "message")}, ${bytes(facts.bytesOut)}`,
+    ],
     ["buffered", bytes(facts.bufferedBytes)],
     ["handlers in flight", count(facts.handlersInFlight)],
     ["subprotocol", facts.subprotocol || "none"],

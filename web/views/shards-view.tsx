@@ -51,7 +51,7 @@ function Card({
 }) {
   const per = (read: (of: ShardStatus) => number): number =>
     perSecond(live, ({ shards }) => {
-      const same = shards[shard.shard];
+      const same = shards.find((each) => each.shard === shard.shard);
       return same === undefined ? 0 : read(same);
     });
   const isServing = shard.state.startsWith("serving");

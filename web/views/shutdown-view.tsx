@@ -167,7 +167,7 @@ function During({
         <button
           type="button"
           class="primary"
-          disabled={!server.state.startsWith("closing")}
+          disabled={server.state === "draining"}
           onClick={attempt("/api/shutdown/call-off")}
         >
           Call off
@@ -179,6 +179,11 @@ function During({
         >
           Force what is left
         </button>
+        {server.state === "draining" && (
+          <span class="faint">
+            Everyone has been told: it is too late to call it off.
+          </span>
+        )}
       </div>
       {failure !== "" && (
         <p class="failure" role="alert">

@@ -34,6 +34,7 @@ const plots: readonly Plot[] = [
       stateSeries("healthy", "open", "open.healthy"),
       stateSeries("probing", "probing", "open.probing"),
       stateSeries("congested", "congested", "open.congested"),
+      stateSeries("moving", "moving", "open.moving"),
       stateSeries("closing", "closing", "closing"),
       stateSeries("draining", "draining", "draining"),
       stateSeries("upgrading", "upgrading", "upgrading"),
