@@ -1,0 +1,134 @@
+/**
+ * Makes one small mistake after the other in a copy of the server and shows
+ * which test notices it; the table goes into docs/proof.md.
+ *
+ *     node property-tests/seeded/run.ts [words of a rule]
+ */
+import { spawnSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import {
+  cpSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Defect, defects } from "./defects.ts";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const DOCUMENT = join(ROOT, "docs/proof.md");
+const BEGIN =
+  "<!-- seeded defects: written by property-tests/seeded/run.ts -->";
+const END = "<!-- seeded defects: end -->";
+const COPIED = [
+  ...["src", "test", "property-tests", "chaos"],
+  ...["package.json", "tsconfig.json", "vitest.config.ts"],
+];
+const vitest = join(
+  dirname(createRequire(import.meta.url).resolve("vitest/package.json")),
+  "vitest.mjs",
+);
+
+interface Result {
+  readonly defect: Defect;
+  /** Names of the tests that failed; none, when nobody noticed. */
+  readonly caughtBy: readonly string[];
+}
+
+/** What of vitest's JSON report is read. */
+interface TestReport {
+  readonly testResults: readonly {
+    readonly message: string;
+    readonly assertionResults: readonly {
+      readonly status: string;
+      readonly fullName: string;
+    }[];
+  }[];
+}
+
+/** Makes the mistake in a copy, and runs the tests there. */
+function seed(defect: Defect): Result {
+  const directory = mkdtempSync(join(tmpdir(), "sluice-seeded-"));
+  try {
+    for (const name of COPIED)
+      cpSync(join(ROOT, name), join(directory, name), { recursive: true });
+    symlinkSync(join(ROOT, "node_modules"), join(directory, "node_modules"));
+    breakIt(join(directory, defect.file), defect);
+    return { defect, caughtBy: failuresIn(directory, defect.suites) };
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function breakIt(file: string, { original, defective, rule }: Defect): void {
+  const source = readFileSync(file, "utf8");
+  const occurrences = source.split(original).length - 1;
+  if (occurrences !== 1)
+    throw new Error(
+      `"${rule}": the text to spoil occurs ${occurrences} times in ${file}`,
+    );
+  writeFileSync(
+    file,
+    source.replace(original, () => defective),
+  );
+}
+
+function failuresIn(directory: string, suites: readonly string[]): string[] {
+  const outputFile = join(directory, `${randomUUID()}.json`);
+  const args = [
+    ...[vitest, "run", ...suites],
+    // One failure is enough: each of them may take as long as a test waits.
+    ...["--bail=1", "--reporter=json", `--outputFile=${outputFile}`],
+  ];
+  spawnSync(process.execPath, args, { cwd: directory, stdio: "ignore" });
+  const report = JSON.parse(readFileSync(outputFile, "utf8")) as TestReport;
+  return report.testResults.flatMap(({ assertionResults, message }) => {
+    const failed = assertionResults.filter(({ status }) => status === "failed");
+    if (failed.length > 0) return failed.map(({ fullName }) => fullName);
+    // Every test passed, and the ledger at the end did not.
+    return message === "" ? [] : ["the ledger of the whole suite"];
+  });
+}
+
+function tableOf(results: readonly Result[]): string {
+  const rows = results.map(({ defect, caughtBy }) => {
+    const [first = "**nobody**"] = caughtBy;
+    return `| ${defect.rule} | \`${defect.file}\` | ${first} |`;
+  });
+  return [
+    "| rule that was broken | where | noticed by |",
+    "| --- | --- | --- |",
+    ...rows,
+  ].join("\n");
+}
+
+function publish(results: readonly Result[]): void {
+  const text = readFileSync(DOCUMENT, "utf8");
+  const from = text.indexOf(BEGIN);
+  const to = text.indexOf(END);
+  if (from < 0 || to < 0)
+    throw new Error(`no place for the table: ${DOCUMENT}`);
+  const head = text.slice(0, from + BEGIN.length);
+  writeFileSync(
+    DOCUMENT,
+    `${head}\n\n${tableOf(results)}\n\n${text.slice(to)}`,
+  );
+}
+
+const wanted = process.argv.slice(2).join(" ");
+const chosen = defects.filter(({ rule }) => rule.includes(wanted));
+const results = chosen.map((defect) => {
+  const startedAt = performance.now();
+  const result = seed(defect);
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(0);
+  const [first = "NOBODY NOTICED"] = result.caughtBy;
+  console.log(`${defect.rule}\n  ${first} (${seconds} s)`);
+  return result;
+});
+if (wanted === "") publish(results);
+if (results.some(({ caughtBy }) => caughtBy.length === 0)) process.exitCode = 1;
