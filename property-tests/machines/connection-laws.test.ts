@@ -5,9 +5,9 @@ import {
 } from "../../src/machines/connection.ts";
 import { remember, unborn } from "./connection-history.ts";
 import { connectionLaws, isConnectionLasting } from "./connection-laws.ts";
-import { examineEveryMove } from "./every-move.ts";
+import { examineEveryMove, examineSilence } from "./every-move.ts";
 
-examineEveryMove({
+const subject = {
   machine: connectionMachine,
   events: connectionEvents,
   delays: connectionDelays,
@@ -16,4 +16,7 @@ examineEveryMove({
   laws: connectionLaws,
   isLasting: isConnectionLasting,
   interrupted: { "open.moving": "open.healthy" },
-});
+};
+
+examineEveryMove(subject);
+examineSilence(subject);

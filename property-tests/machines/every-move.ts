@@ -3,10 +3,8 @@ import { describe, expect, it } from "vitest";
 import { FakeClock } from "../../test/support/fake-clock.ts";
 import {
   delayNameOf,
-  type Exploration,
   explore,
   liveThrough,
-  type LivedMove,
   type Move,
   pathOf,
   placeOf,
@@ -25,6 +23,8 @@ export interface Examined<History> {
   readonly isLasting: (state: string) => boolean;
   /** Where silence leads to instead, from states that only interrupt a lasting one. */
   readonly interrupted?: Readonly<Record<string, string>>;
+  /** The final state; `terminated` where it is not said. */
+  readonly end?: string;
 }
 
 /** The tests of a machine on every state × every history × every event. */
@@ -51,7 +51,7 @@ export function examineEveryMove<History>(subject: Examined<History>): void {
       for (const { snapshot } of exploration.places.values())
         for (const type of [...exploration.events, "never.heard.of"]) {
           const [after] = transition(subject.machine, snapshot, { type });
-          const isOver = after.value === "terminated";
+          const isOver = after.value === (subject.end ?? "terminated");
           expect(after.status).toBe(isOver ? "done" : "active");
         }
     });
@@ -72,14 +72,42 @@ export function examineEveryMove<History>(subject: Examined<History>): void {
     });
   });
 
-  examineSilence(subject, exploration, lives);
+  describe(`the delays of a ${subject.machine.id}`, () => {
+    const names = [...exploration.places.keys()];
+
+    it("are one in every state but those that may last", () => {
+      const counted = names.map((name) => [
+        name,
+        placeOf(exploration, name).delays.length,
+      ]);
+      expect(counted).toEqual(
+        names.map((name) => [name, subject.isLasting(name) ? 0 : 1]),
+      );
+    });
+
+    it("are the ones that the machine declares, each with a length of its own", () => {
+      const named = names.flatMap((name) =>
+        placeOf(exploration, name).delays.map((delay) => delay.name),
+      );
+      expect([...new Set(named)].toSorted()).toEqual(
+        Object.keys(subject.delays).toSorted(),
+      );
+      expect(subject.machine.implementations.delays).toEqual(subject.delays);
+    });
+  });
 }
 
-function examineSilence<History>(
-  { machine, delays, isLasting, interrupted = {} }: Examined<History>,
-  exploration: Exploration,
-  lives: readonly LivedMove<History>[],
-): void {
+/** The tests of a machine to which nothing happens any more. */
+export function examineSilence<History>({
+  machine,
+  born,
+  remember,
+  delays,
+  isLasting,
+  interrupted = {},
+}: Examined<History>): void {
+  const exploration = explore(machine);
+  const lives = liveThrough(exploration, born, remember);
   const names = [...exploration.places.keys()];
   /** The delays that run out, one after the other, if nothing ever happens again. */
   const waysOut = (name: string): string[] => {
@@ -89,16 +117,6 @@ function examineSilence<History>(
     return [delay.name, ...waysOut(next?.target ?? "")];
   };
   describe(`the silence of a ${machine.id}`, () => {
-    it("is bounded by one delay in every state but those that may last", () => {
-      const counted = names.map((name) => [
-        name,
-        placeOf(exploration, name).delays.length,
-      ]);
-      expect(counted).toEqual(
-        names.map((name) => [name, isLasting(name) ? 0 : 1]),
-      );
-    });
-
     const ways = names
       .filter((name) => !isLasting(name))
       .map((name) => [name, interrupted[name] ?? "terminated"] as const);

@@ -1,5 +1,5 @@
 import { serverDelays, serverMachine } from "../../src/machines/server.ts";
-import { examineEveryMove } from "./every-move.ts";
+import { examineEveryMove, examineSilence } from "./every-move.ts";
 import {
   isServerLasting,
   rememberServer,
@@ -7,7 +7,7 @@ import {
   unbound,
 } from "./server-laws.ts";
 
-examineEveryMove({
+const subject = {
   machine: serverMachine,
   events: [
     "server.listening",
@@ -25,4 +25,7 @@ examineEveryMove({
   remember: rememberServer,
   laws: serverLaws,
   isLasting: isServerLasting,
-});
+};
+
+examineEveryMove(subject);
+examineSilence(subject);

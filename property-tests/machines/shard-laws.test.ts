@@ -1,5 +1,5 @@
 import { shardDelays, shardMachine } from "../../src/machines/shard.ts";
-import { examineEveryMove } from "./every-move.ts";
+import { examineEveryMove, examineSilence } from "./every-move.ts";
 import {
   isShardLasting,
   rememberShard,
@@ -7,7 +7,7 @@ import {
   unstarted,
 } from "./shard-laws.ts";
 
-examineEveryMove({
+const subject = {
   machine: shardMachine,
   events: [
     "shard.ready",
@@ -24,4 +24,7 @@ examineEveryMove({
   remember: rememberShard,
   laws: shardLaws,
   isLasting: isShardLasting,
-});
+};
+
+examineEveryMove(subject);
+examineSilence(subject);

@@ -10,6 +10,6 @@ export default defineConfig({
       "property-tests/machines/**/*.test.ts",
       "test/machines/**/*.test.ts",
     ],
-    env: { SLUICE_PROPERTY_SEED: "1", SLUICE_PROPERTY_RUNS: "20" },
+    env: { SLUICE_PROPERTY_SEED: "1", SLUICE_PROPERTY_RUNS: "5" },
   },
 });

@@ -41,6 +41,7 @@ export const linkMachine = setup({
   initial: "connecting",
   states: {
     connecting: {
+      description: "an attempt to reach the other side is under way",
       entry: "openLink",
       after: {
         connectDeadline: { target: "backingOff", actions: "dropLink" },
@@ -66,6 +67,7 @@ export const linkMachine = setup({
       },
     },
     connected: {
+      description: "what is published here is heard there",
       entry: "sendHeld",
       on: {
         "link.lost": "backingOff",
@@ -78,6 +80,10 @@ export const linkMachine = setup({
       after: { flushDeadline: "closed" },
       on: { "link.flushed": "closed", "link.lost": "closed" },
     },
-    closed: { type: "final", entry: "closeLink" },
+    closed: {
+      type: "final",
+      description: "nothing of the link is left",
+      entry: "closeLink",
+    },
   },
 });
