@@ -1,3 +1,4 @@
+import { describe, expect, it } from "vitest";
 import {
   connectionDelays,
   connectionEvents,
@@ -6,9 +7,11 @@ import {
 import { remember, unborn } from "./connection-history.ts";
 import { connectionLaws, isConnectionLasting } from "./connection-laws.ts";
 import { examineEveryMove, examineSilence } from "./every-move.ts";
+import { explore } from "./exploration.ts";
 
 const subject = {
   machine: connectionMachine,
+  id: "connection",
   events: connectionEvents,
   delays: connectionDelays,
   born: unborn,
@@ -20,3 +23,17 @@ const subject = {
 
 examineEveryMove(subject);
 examineSilence(subject);
+
+describe("what a thread asks of a connection's state", () => {
+  it("is open, closing or sealed, as its name says", () => {
+    const tagOf = (name: string): string[] => {
+      if (name.startsWith("open")) return ["open"];
+      if (name === "closing") return ["closing"];
+      return name.startsWith("draining") ? ["sealed"] : [];
+    };
+    const tags = [...explore(connectionMachine).places.values()].map(
+      (place) => [place.name, place.tags] as const,
+    );
+    expect(tags).toEqual(tags.map(([name]) => [name, tagOf(name)]));
+  });
+});

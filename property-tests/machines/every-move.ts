@@ -1,4 +1,9 @@
-import { createActor, type AnyStateMachine, transition } from "xstate";
+import {
+  type AnyStateMachine,
+  type AnyStateNode,
+  createActor,
+  transition,
+} from "xstate";
 import { describe, expect, it } from "vitest";
 import { FakeClock } from "../../test/support/fake-clock.ts";
 import {
@@ -14,6 +19,7 @@ import { describeMove, type Law } from "./law.ts";
 /** A machine with what there is to say about all its moves. */
 export interface Examined<History> {
   readonly machine: AnyStateMachine;
+  readonly id: string;
   readonly events: readonly string[];
   readonly delays: Readonly<Record<string, number>>;
   readonly born: History;
@@ -32,7 +38,7 @@ export function examineEveryMove<History>(subject: Examined<History>): void {
   const exploration = explore(subject.machine);
   const lives = liveThrough(exploration, subject.born, subject.remember);
 
-  describe(`every state of a ${subject.machine.id} × every history × every event`, () => {
+  describe(`every state of a ${subject.id} × every history × every event`, () => {
     it.each(subject.laws)("$name", ({ holds }) => {
       // The first one found is the shortest way to break it.
       const broken = lives.find((move) => !holds(move));
@@ -63,16 +69,20 @@ export function examineEveryMove<History>(subject: Examined<History>): void {
     });
 
     it("says of each state what it is, in a line of its own", () => {
-      const descriptions = [...exploration.places.values()].map(
-        ({ description }) => description ?? "",
+      const described = nodesOf(subject.machine.root).filter(
+        (node) => node !== subject.machine.root,
       );
-      expect(new Set(descriptions).size).toBe(exploration.places.size);
-      for (const description of descriptions)
-        expect(description).toMatch(/^\w.{10,}[^.]$/);
+      const lines = described.map(({ description }) => description ?? "");
+      expect(new Set(lines).size).toBe(described.length);
+      for (const line of lines) expect(line).toMatch(/^\w.{10,}[^.]$/);
+    });
+
+    it("is known by its name", () => {
+      expect(subject.machine.id).toBe(subject.id);
     });
   });
 
-  describe(`the delays of a ${subject.machine.id}`, () => {
+  describe(`the delays of a ${subject.id}`, () => {
     const names = [...exploration.places.keys()];
 
     it("are one in every state but those that may last", () => {
@@ -100,6 +110,7 @@ export function examineEveryMove<History>(subject: Examined<History>): void {
 /** The tests of a machine to which nothing happens any more. */
 export function examineSilence<History>({
   machine,
+  id,
   born,
   remember,
   delays,
@@ -116,7 +127,7 @@ export function examineSilence<History>({
     const next = placeOf(exploration, name).moves.get(delay.event);
     return [delay.name, ...waysOut(next?.target ?? "")];
   };
-  describe(`the silence of a ${machine.id}`, () => {
+  describe(`the silence of a ${id}`, () => {
     const ways = names
       .filter((name) => !isLasting(name))
       .map((name) => [name, interrupted[name] ?? "terminated"] as const);
@@ -141,4 +152,9 @@ export function examineSilence<History>({
       },
     );
   });
+}
+
+/** A state and all within it. */
+function nodesOf(node: AnyStateNode): AnyStateNode[] {
+  return [node, ...Object.values(node.states).flatMap(nodesOf)];
 }

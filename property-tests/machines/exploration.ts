@@ -30,7 +30,6 @@ export interface Place {
   readonly snapshot: AnyMachineSnapshot;
   readonly isFinal: boolean;
   readonly tags: readonly string[];
-  readonly description: string | undefined;
   /** By event type, every event of the machine and each of its delays. */
   readonly moves: ReadonlyMap<string, Move>;
   /** The delays that this state has, by name, and the event that ends each. */
@@ -146,13 +145,11 @@ function toPlace(
     const [after, actions] = transition(machine, snapshot, { type });
     moves.set(type, toMove(name, type, snapshot, after, actions));
   }
-  const leaf = snapshot._nodes.find(({ path }) => path.join(".") === name);
   return {
     name,
     snapshot,
     isFinal: snapshot.status === "done",
     tags: [...snapshot.tags] as string[],
-    description: leaf?.description,
     moves,
     delays: events.flatMap((event) => {
       const [, delay, owner] = AFTER.exec(event) ?? [];

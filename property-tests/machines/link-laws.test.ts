@@ -10,6 +10,7 @@ import {
 // It has no law of silence: a link that nobody answers tries for ever.
 examineEveryMove({
   machine: linkMachine,
+  id: "link",
   events: [
     "link.opened",
     "link.reopened",

@@ -9,6 +9,7 @@ import {
 
 const subject = {
   machine: serverMachine,
+  id: "server",
   events: [
     "server.listening",
     "server.failed",

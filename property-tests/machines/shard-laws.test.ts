@@ -9,6 +9,7 @@ import {
 
 const subject = {
   machine: shardMachine,
+  id: "shard",
   events: [
     "shard.ready",
     "shard.suspended",

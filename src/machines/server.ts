@@ -87,6 +87,7 @@ export const serverMachine = setup({
       },
     },
     closing: {
+      description: "asked to stop; may still be called off",
       initial: "withdrawing",
       on: {
         "shards.terminated": "terminated",

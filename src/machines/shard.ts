@@ -66,6 +66,7 @@ export const shardMachine = setup({
       },
     },
     serving: {
+      description: "the thread runs the connections that it has",
       initial: "accepting",
       on: {
         "shutdown.requested": {

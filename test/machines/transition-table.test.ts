@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { setup } from "xstate";
+import { raise, setup } from "xstate";
 import {
   connectionEvents,
   connectionMachine,
@@ -149,6 +149,48 @@ describe("the transition table", () => {
       'twice: "waiting" needs more than one delay',
     );
   });
+
+  it("names its edges by source, event and target, the beginning first", () => {
+    expect(connectionTable.edges[0]).toEqual({
+      source: "",
+      event: "xstate.init",
+      target: "upgrading.handshaking",
+    });
+    for (const { name, steps } of connectionTable.states)
+      for (const [event, { edge, target }] of steps)
+        expect(connectionTable.edges[edge]).toEqual({
+          source: name,
+          event,
+          target: target.name,
+        });
+  });
+
+  it("keeps a transition that changes the state and does nothing else", () => {
+    const machine = setup({}).createMachine({
+      id: "plain",
+      initial: "off",
+      states: { off: { on: { "switch.pressed": "on" } }, on: {} },
+    });
+    const { states } = buildTransitionTable(machine, ["switch.pressed"]);
+    expect(states[0]?.steps.get("switch.pressed")?.target.name).toBe("on");
+    expect(states[1]?.steps.size).toBe(0);
+  });
+
+  it.each(["bell.rang", "not.xstate.after.nap.of.its.own"])(
+    "refuses a machine that sends itself %s later: that is no delay of a state",
+    (type) => {
+      const machine = setup({
+        types: { events: {} as { type: string } },
+      }).createMachine({
+        id: "ringing",
+        initial: "waiting",
+        states: { waiting: { entry: raise({ type }, { delay: 10 }) } },
+      });
+      expect(() => buildTransitionTable(machine, [])).toThrow(
+        'ringing: "waiting" needs more than one delay',
+      );
+    },
+  );
 
   it("names a state by its path", () => {
     expect(stateName({ open: { healthy: "idle" } })).toBe("open.healthy.idle");
