@@ -2,7 +2,7 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import { getHeapStatistics } from "node:v8";
 import type { ShardCounters } from "../protocol/shard-counters.ts";
 
-const RESOLUTION_MS = 10;
+const RESOLUTION_MS = 20;
 const WINDOW_MS = 1_000;
 const NANOS_PER_MS = 1e6;
 

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { describe, expect, it } from "vitest";
 import { main } from "../../src/cli/main.ts";
+import { readSettings } from "../../src/cli/settings.ts";
 import { renderReport } from "../../src/cli/report.ts";
 import { renderTable } from "../../src/cli/text-table.ts";
 import type { SluiceServer } from "../../src/index.ts";
@@ -21,6 +22,24 @@ async function sluice(
   const status = await main(io);
   return { status, out: io.stdout.text, err: io.stderr.text };
 }
+
+describe("sluice serve", () => {
+  const admin = async (
+    flags: Readonly<Record<string, unknown>>,
+    env: Readonly<Record<string, string>> = {},
+  ) => {
+    const io = new FakeIo({ env });
+    const { config } = await readSettings(new Map(Object.entries(flags)), io);
+    return config.admin;
+  };
+
+  it("has its inspector on, unless it is told otherwise", async () => {
+    expect(await admin({})).toBe(true);
+    expect(await admin({ admin: false })).toBe(false);
+    expect(await admin({}, { SLUICE_ADMIN: "off" })).toBe(false);
+    expect(await admin({ admin: true }, { SLUICE_ADMIN: "off" })).toBe(true);
+  });
+});
 
 describe("the commands that speak to a running server", () => {
   it("show its states and shards, as a table and as JSON", async () => {

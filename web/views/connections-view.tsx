@@ -13,8 +13,10 @@ import { CloseDialog } from "../parts/close-dialog.tsx";
 import { connectionsHref, type Route } from "../route.ts";
 
 const PAGE_SIZE = 50;
-const REFRESH_MS = 2_000;
 const MANY = 1_000;
+/** Every look goes through all connections of the shards: the more there are, the seldomer. */
+const REFRESH_MS = { few: 2_000, many: 5_000 } as const;
+const REFRESHED_AS_MANY = 5_000;
 
 const states = charts.connection.graph.states.filter(
   ({ kind }) => kind !== "final",
@@ -208,6 +210,7 @@ function usePage(
     if (cursor !== undefined) query.set("after", cursor);
     const abort = new AbortController();
     let timer: number | undefined;
+    let pauseMs: number = REFRESH_MS.few;
     const refresh = async (): Promise<void> => {
       if (!document.hidden) {
         try {
@@ -216,12 +219,16 @@ function usePage(
             abort.signal,
           );
           setPage({ list, failure: "" });
+          pauseMs =
+            list.matching > REFRESHED_AS_MANY
+              ? REFRESH_MS.many
+              : REFRESH_MS.few;
         } catch (error) {
           if (abort.signal.aborted) return;
           setPage(({ list }) => ({ list, failure: explain(error) }));
         }
       }
-      timer = setTimeout(() => void refresh(), REFRESH_MS);
+      timer = setTimeout(() => void refresh(), pauseMs);
     };
     void refresh();
     return () => {
