@@ -8,6 +8,7 @@ const real = [
   "test/examples/**/*.test.ts",
   "test/package/**/*.test.ts",
   "test/admin/**/*.test.ts",
+  "test/moving/**/*.test.ts",
   "test/inspector/**/*.test.ts",
   "property-tests/{server,http,frames}/**/*.test.ts",
 ];

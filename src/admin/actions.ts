@@ -33,13 +33,14 @@ export function actionRoutes(
       Object.keys(body),
       shard === undefined
         ? ["shard", "pathPrefix", "olderThanMs", "deadlineMs"]
-        : ["deadlineMs"],
+        : ["deadlineMs", "move"],
     );
     const aimed = shard ?? readShard(fields, server);
     const pathPrefix = readText(fields, "pathPrefix");
     const olderThanMs = readInteger(fields, "olderThanMs", 0, MAX_DELAY_MS);
     const deadlineMs = readInteger(fields, "deadlineMs", 1, MAX_DELAY_MS);
     const target = {
+      ...(body["move"] === true && { move: true }),
       ...(aimed !== undefined && { shard: aimed }),
       ...(pathPrefix !== undefined && { pathPrefix }),
       ...(olderThanMs !== undefined && { olderThanMs }),
@@ -73,6 +74,24 @@ export function actionRoutes(
         // What became of it is the shard's state, which everyone sees.
       });
       call.json({}, 202);
+    },
+    "POST /api/reload": (call) => {
+      requireListening(server, "reload");
+      server.reload().catch(() => {
+        // What became of it is published, and logged.
+      });
+      call.json({}, 202);
+    },
+    "POST /api/upgrade": (call) => {
+      requireListening(server, "upgrade");
+      server.upgrade().catch(() => {
+        // What became of it is published, and logged.
+      });
+      call.json({}, 202);
+    },
+    "POST /api/rebalance": async (call) => {
+      requireListening(server, "rebalance");
+      call.json(await server.rebalance());
     },
     "POST /api/connections/:id/close": async (call) => {
       const body = await call.body();

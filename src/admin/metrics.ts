@@ -128,6 +128,28 @@ export function createMetrics(
     count("opened"),
   );
   counter(
+    "sluice_connections_moved_in_total",
+    "Connections that have come from another shard or process.",
+    ["shard"],
+    count("movedIn"),
+  );
+  counter(
+    "sluice_connections_moved_out_total",
+    "Connections that have gone to another shard or process.",
+    ["shard"],
+    count("movedOut"),
+  );
+  counter(
+    "sluice_moves_refused_total",
+    "Moves that did not come about, by cause.",
+    ["cause"],
+    (set) => {
+      const { refused } = server.stats().handover;
+      for (const [cause, refusals] of Object.entries(refused))
+        set(refusals, cause);
+    },
+  );
+  counter(
     "sluice_connections_ended_total",
     "Connections by how they ended; rejected ones never opened.",
     ["shard", "outcome"],

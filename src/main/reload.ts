@@ -18,6 +18,7 @@ import { Shard, type ShardOwner } from "./shard.ts";
 const FIRST_SHARE = 0.02;
 /** Of the time that a reload has, moves may use this share; the rest is for closing what could not move. */
 const MOVING_SHARE = 0.5;
+const LOOK_MS = 50;
 const PROBE_DEADLINE_MS = 5_000;
 
 /** What a reload came to. */
@@ -80,6 +81,7 @@ class Exchange {
   readonly #entering: Shard[] = [];
   readonly #moves: MoveUnderWay[] = [];
   readonly #over = new AbortController();
+  readonly #killed = new Set<Shard>();
 
   constructor(host: ReloadHost, handover: Handover) {
     this.#host = host;
@@ -177,11 +179,25 @@ class Exchange {
     this.#host.fleet.swap(this.#old);
     for (const shard of this.#old) shard.tell({ type: "shard.resumed" });
     for (const move of this.#moves) move.callOff();
-    // One that hangs gives nothing back.
-    for (const shard of this.#entering) if (isStill(shard)) shard.kill();
-    await Promise.all(this.#moves.map(({ done }) => done));
-    await this.#moveAll(this.#entering, () => Infinity);
-    await this.#retire(this.#entering, false);
+    const timer = setInterval(() => this.#killTheStill(), LOOK_MS);
+    this.#killTheStill();
+    try {
+      await Promise.all(this.#moves.map(({ done }) => done));
+      await this.#moveAll(this.#entering, () => Infinity);
+      await this.#retire(this.#entering, false);
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  /** One that hangs gives nothing back, and is not waited for. */
+  #killTheStill(): void {
+    for (const shard of this.#entering) {
+      const isAlive = shard.state !== "terminated" && !this.#killed.has(shard);
+      if (!isAlive || !isStill(shard)) continue;
+      this.#killed.add(shard);
+      shard.kill();
+    }
   }
 
   async #retire(shards: readonly Shard[], hasServed: boolean): Promise<void> {

@@ -1,0 +1,85 @@
+import { once } from "node:events";
+import { describe, expect, it } from "vitest";
+import { type Command, serveCommand } from "../support/command.ts";
+import { within } from "../support/within.ts";
+import { judgeTalkers, openTalkers, type Talker } from "./talkers.ts";
+import { type Behaviour, type Deployment, deployment } from "./versions.ts";
+
+async function serveVersion(): Promise<{
+  command: Command;
+  versions: Deployment;
+}> {
+  const versions = await deployment();
+  const command = await serveCommand([
+    ...["--handlers", versions.file, "--workers", "2"],
+    ...["--origins", "any", "--no-admin"],
+  ]);
+  return { command, versions };
+}
+
+/** Sends SIGUSR2 and waits for what the log says of it. */
+async function upgrade(command: Command): Promise<string> {
+  const done = command.logged(
+    /"event":"(?:upgraded|rolled-back)"[^\n]*/,
+    45_000,
+  );
+  command.kill("SIGUSR2");
+  return (await done)[0];
+}
+
+async function versionOf(talker: Talker | undefined): Promise<string> {
+  const answer = (await talker?.ask("who")) as string;
+  return (JSON.parse(answer) as { version: string }).version;
+}
+
+describe("an upgrade", () => {
+  it("leaves every connection to the new process, and ends with a report", async () => {
+    const { command, versions } = await serveVersion();
+    const talkers = await openTalkers(command.port, 60);
+    await versions.deploy("v2");
+    let stdout = "";
+    command.child.stdout?.on("data", (text: string) => (stdout += text));
+    const ended = once(command.child, "exit");
+    const said = await upgrade(command);
+    const pid = Number(/"pid":(\d+),"moved":60/.exec(said)?.[1]);
+    try {
+      // The new process holds the pipes open: only the exit is waited for.
+      expect(await within("its end", ended)).toEqual([0, null]);
+      expect(JSON.parse(stdout)).toMatchObject({
+        reason: "upgrade",
+        opened: 60,
+        movedOut: 60,
+        balanced: true,
+      });
+      expect(await versionOf(talkers[0])).toBe("v2");
+      expect(await judgeTalkers(talkers)).toEqual({
+        closed: 0,
+        wrong: 0,
+        unanswered: 0,
+      });
+      const [newcomer] = await openTalkers(command.port, 1, { inFlight: 0 });
+      expect(await versionOf(newcomer)).toBe("v2");
+    } finally {
+      process.kill(pid, "SIGKILL");
+    }
+  });
+
+  it.each<[Behaviour, number]>([
+    ["throws at load", 0],
+    ["throws on a message", 2],
+    ["dies on a message", 2],
+  ])("to a version that %s goes back", async (behaviour, mostLost) => {
+    const { command, versions } = await serveVersion();
+    const talkers = await openTalkers(command.port, 40);
+    await versions.deploy("bad", behaviour);
+    expect(await upgrade(command)).toContain("rolled-back");
+    const verdict = await judgeTalkers(talkers);
+    expect(verdict.closed).toBeLessThanOrEqual(mostLost);
+    expect(verdict).toMatchObject({ wrong: 0, unanswered: 0 });
+    const survivor = talkers.find(({ isContent }) => isContent);
+    expect(await versionOf(survivor)).toBe("v1");
+    command.kill("SIGTERM");
+    const { report } = await within("its end", command.ended);
+    expect(report).toMatchObject({ opened: 40, balanced: true });
+  });
+});

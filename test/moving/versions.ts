@@ -1,0 +1,103 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+
+/** What a version of the handlers does. */
+export type Behaviour =
+  | "echoes"
+  | "throws at load"
+  | "hangs at load"
+  | "rejects in started"
+  | "throws on a message"
+  | "hangs on a message"
+  | "dies on a message"
+  | "has opened without resume"
+  | "cannot be cloned"
+  | "suspends and resumes";
+
+const bodies: Record<Behaviour, { top?: string; hooks: string }> = {
+  echoes: { hooks: "" },
+  "throws at load": { top: `throw new Error("no load");`, hooks: "" },
+  "hangs at load": { top: `for (;;);`, hooks: "" },
+  "rejects in started": {
+    hooks: `started: () => Promise.reject(new Error("not ready")),`,
+  },
+  "throws on a message": {
+    hooks: `before() { throw new Error("no message"); },`,
+  },
+  "hangs on a message": { hooks: `before() { for (;;); },` },
+  "dies on a message": {
+    hooks: `before() { process.exit(3); },`,
+  },
+  "has opened without resume": { hooks: `opened() {},` },
+  "cannot be cloned": {
+    hooks: `before(connection) { connection.data = () => {}; },`,
+  },
+  "suspends and resumes": {
+    hooks: `
+      opened(connection) { connection.data = { note: () => "opened" }; },
+      suspend(connection) { return { was: connection.data.note() }; },
+      resume(connection, state) {
+        connection.data = { note: () => state.was + " resumed" };
+      },`,
+  },
+};
+
+/** A module of handlers on disk whose versions replace each other. */
+export interface Deployment {
+  readonly file: string;
+  deploy(version: string, behaviour?: Behaviour): Promise<void>;
+}
+
+/**
+ * Writes handlers that echo numbers, answer `who` with their version, process
+ * and what they know of the connection, and `note` with `data.note()`.
+ */
+export async function deployment(): Promise<Deployment> {
+  const folder = await mkdtemp(join(tmpdir(), "sluice-versions-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const file = join(folder, "handlers.mjs");
+  const deploy: Deployment["deploy"] = async (
+    version,
+    behaviour = "echoes",
+  ) => {
+    const { top = "", hooks } = bodies[behaviour];
+    await writeFile(
+      file,
+      `import { threadId } from "node:worker_threads";
+      ${top}
+      const extra = { ${hooks} };
+      const { before, ...rest } = extra;
+      export default {
+        ...rest,
+        message(connection, data, isBinary) {
+          const text = data.toString();
+          if (text === "who") {
+            const { id, data, request, subprotocol, state } = connection;
+            const facts = { version: ${JSON.stringify(version)}, pid: process.pid,
+              threadId, id, data, url: request.url, state,
+              agent: request.headers["x-agent"], topics: [...connection.topics] };
+            connection.send(JSON.stringify(facts));
+            return;
+          }
+          if (text === "note") return void connection.send(connection.data.note());
+          if (text.startsWith("keep ")) {
+            connection.data = { kept: text.slice(5) };
+            connection.subscribe("news");
+            connection.send("kept it");
+            return;
+          }
+          if (text.startsWith("tell ")) {
+            connection.publish("news", text.slice(5));
+            return;
+          }
+          before?.(connection);
+          connection.send(data, isBinary);
+        },
+      };\n`,
+    );
+  };
+  await deploy("v1");
+  return { file, deploy };
+}
