@@ -138,7 +138,7 @@ describe("a drain", () => {
   it("ends when its shard is gone", async () => {
     const server = await startServer({ workers: 2, closeRate: 1 });
     const killer = await RawClient.open(server.port, "/crash");
-    await openMany(server.port, 20);
+    for (const client of await openMany(server.port, 20)) void live(client);
     const drain = server.drain({ pathPrefix: "/echo", deadlineMs: 60_000 });
     killer.send("now");
     await within("the crash", killer.ended);
