@@ -39,6 +39,11 @@ export const closeCodeMeanings: readonly (readonly [
     "a handler threw or rejected; the error is published with its stack",
   ],
   [
+    1012,
+    "sent",
+    "could not move to another shard or process; the reason is the client's own time to come back, as with 1001",
+  ],
+  [
     1013,
     "sent",
     "the client reads too slowly: above `maxBufferedBytes`, or congested for longer than `congestionDeadlineMs` (`congestionCloseCode`)",

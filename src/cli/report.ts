@@ -41,7 +41,7 @@ export function renderReport(report: ShutdownReport): string {
   const { outcomes, opened, closeCodes, states } = report;
   const { rejected, ...endings } = outcomes;
   const codes = Object.entries(closeCodes);
-  const visited = Object.entries(states);
+  const visited = byPhase(states);
   return [
     `Shutdown (${report.reason}) took ${seconds(report.durationMs)} of ${seconds(report.deadlineMs)}.`,
     ...describeProblems(report).map(
@@ -65,6 +65,15 @@ export function renderReport(report: ShutdownReport): string {
       timesRow(`  ${name}`, [p50Ms, p99Ms, maxMs].map(time)),
     ),
   ].join("\n");
+}
+
+/** The states in the order of a life: what begins with the same phase stands together. */
+function byPhase<Value>(states: Readonly<Record<string, Value>>) {
+  const phases = Map.groupBy(
+    Object.entries(states),
+    ([name]) => name.split(".")[0],
+  );
+  return [...phases.values()].flat();
 }
 
 function row(name: string, count: number, note = ""): string {
