@@ -31,7 +31,7 @@ const options: ServerOptions = {
   closeDeadlineMs: DRAIN_DEADLINE_MS,
   shutdownDeadlineMs: DEADLINE_MS,
   closeRate: 200,
-  blockedAfterMs: 600,
+  blockedAfterMs: 1_000,
   // Nothing but the commands may end a connection.
   heartbeatIntervalMs: 0,
   handshakeDeadlineMs: 120_000,
