@@ -62,7 +62,7 @@ export const defects: readonly Defect[] = [
     file: "src/workers/inbox.ts",
     original: `if (this.pending === 0) this.#connection.tell("handlers.settled");`,
     defective: `this.#connection.tell("handlers.settled");`,
-    suites: [ledger],
+    suites: [ledger, "test/integration/shutdown.test.ts"],
   },
   {
     rule: "every connection of a dead thread is counted as crashed",

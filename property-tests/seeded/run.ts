@@ -29,6 +29,8 @@ const COPIED = [
   ...["src", "test", "property-tests", "chaos"],
   ...["package.json", "tsconfig.json", "vitest.config.ts"],
 ];
+/** Of a law, before nobody is said to have noticed. */
+const RUNS = "60";
 const vitest = join(
   dirname(createRequire(import.meta.url).resolve("vitest/package.json")),
   "vitest.mjs",
@@ -85,7 +87,8 @@ function failuresIn(directory: string, suites: readonly string[]): string[] {
     // One failure is enough: each of them may take as long as a test waits.
     ...["--bail=1", "--reporter=json", `--outputFile=${outputFile}`],
   ];
-  spawnSync(process.execPath, args, { cwd: directory, stdio: "ignore" });
+  const env = { ...process.env, SLUICE_PROPERTY_RUNS: RUNS };
+  spawnSync(process.execPath, args, { cwd: directory, stdio: "ignore", env });
   const report = JSON.parse(readFileSync(outputFile, "utf8")) as TestReport;
   return report.testResults.flatMap(({ assertionResults, message }) => {
     const failed = assertionResults.filter(({ status }) => status === "failed");

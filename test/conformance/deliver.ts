@@ -98,8 +98,12 @@ async function deliver(
   for (const piece of pieces) {
     client.write(piece);
     expected += piece.length;
-    // Once the server has ended TCP it need not read any more.
-    while (!socket.readableEnded && bytesRead(shared) < expected)
+    // Once the server has ended TCP, or reset it, it need not read any more.
+    while (
+      !socket.readableEnded &&
+      !socket.destroyed &&
+      bytesRead(shared) < expected
+    )
       await new Promise(setImmediate);
   }
 }

@@ -9,7 +9,7 @@ const MOST_CONNECTIONS = 14;
 const FLOOD = { count: 256, bytes: 64 * 1024 };
 const PUSH_PATH = `/push?count=${FLOOD.count}&bytes=${FLOOD.bytes}`;
 /** `/gated` answers never: nobody opens the gate. */
-const paths = ["/echo", "/slow?ms=60", "/gated", PUSH_PATH] as const;
+const paths = ["/echo", "/slow?ms=150", "/gated", PUSH_PATH] as const;
 
 const reading = (model: Readonly<LedgerModel>): readonly Member[] =>
   model.reachable.filter(({ habit }) => habit !== "stuck");
