@@ -269,6 +269,15 @@ describe("the inspector in a browser", () => {
     await page.getByRole("link", { name: "path" }).click();
     await page.locator('th[aria-sort="ascending"]').getByText("path").waitFor();
     await picture(page, "connections");
+    // What is typed stays while the page goes on below it.
+    const path = page.getByLabel("Path starts with");
+    await path.pressSequentially("/nowhere", { delay: 250 });
+    expect(await path.inputValue()).toBe("/nowhere");
+    await path.press("Enter");
+    await page.getByText("No connection is like that").waitFor();
+    await page.getByRole("link", { name: "Show all connections" }).click();
+    await page.getByText("1 to 50 of 120").waitFor();
+    expect(await path.inputValue()).toBe("");
     await page.getByLabel("Find by id").fill("c7");
     await page.getByLabel("Find by id").press("Enter");
     await page.getByRole("heading", { name: "Connections / c7" }).waitFor();

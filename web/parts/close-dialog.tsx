@@ -34,7 +34,7 @@ export function CloseDialog({
           min="1000"
           max="4999"
           required
-          value="1000"
+          defaultValue="1000"
           list="close-codes"
         />
       </label>

@@ -282,11 +282,13 @@ function Filters({
           ))}
         </select>
       </label>
+      {/* Not controlled: the page renders twice a second, also while somebody types. */}
       <label>
         Path starts with
         <input
+          key={filters["path"]}
           name="path"
-          value={filters["path"] ?? ""}
+          defaultValue={filters["path"] ?? ""}
           placeholder="/chat"
           onChange={onField}
         />
@@ -294,8 +296,9 @@ function Filters({
       <label>
         Address starts with
         <input
+          key={filters["address"]}
           name="address"
-          value={filters["address"] ?? ""}
+          defaultValue={filters["address"] ?? ""}
           placeholder="10.0."
           onChange={onField}
         />

@@ -73,7 +73,7 @@ function Before({ status }: { status: Status }) {
               min="0.1"
               step="0.1"
               required
-              value={seconds}
+              defaultValue={String(seconds)}
             />
           </label>
           <label>
