@@ -23,6 +23,8 @@ export default defineConfig({
           name: "unit",
           include: ["test/**/*.test.ts", "property-tests/**/*.test.ts"],
           exclude: real,
+          // Laws over thousands of runs take long where the cores are shared.
+          testTimeout: 30_000,
         },
       },
       {
