@@ -2,10 +2,14 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { expect, it, onTestFinished } from "vitest";
+import { beforeAll, expect, it, onTestFinished } from "vitest";
+import { ensureBuilt } from "../../support/built.ts";
 import { RawClient } from "../../support/raw-client.ts";
 import { startServer } from "../../support/server.ts";
 import { within } from "../../support/within.ts";
+
+// The example imports the package by its name.
+beforeAll(ensureBuilt);
 
 it("relays /chat/<room> to everyone in the room, across shards, and to no other room", async () => {
   const { port } = await startServer({
