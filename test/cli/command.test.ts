@@ -120,7 +120,7 @@ describe("the command", { timeout: 30_000 }, () => {
     const { child, ended, logged, url } = await serving("--report", "text");
     child.stdout.destroy();
     child.kill("SIGHUP");
-    await logged(/TLS is off/);
+    await logged(/every shard runs the new version/);
     const socket = await connect(url);
     child.kill("SIGTERM");
     await once(socket, "close");
