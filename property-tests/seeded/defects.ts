@@ -8,9 +8,13 @@ export interface Defect {
   readonly defective: string;
   /** Test files, or folders of them. */
   readonly suites: readonly string[];
+  /** The only law that is asked, by a part of its name: what another says is about something else. */
+  readonly law?: string;
 }
 
 const ledger = "property-tests/server/ledger.test.ts";
+const withOperators = "whatever its clients and operators do";
+const withBlocking = "while a handler blocks a shard";
 const races = "property-tests/server/races.test.ts";
 
 export const defects: readonly Defect[] = [
@@ -70,6 +74,7 @@ export const defects: readonly Defect[] = [
     original: `this.add("crashed", crashed);`,
     defective: `this.add("crashed", Math.max(0, crashed - 1));`,
     suites: [ledger],
+    law: withOperators,
   },
   {
     rule: "an outcome is counted under the close code that ended it",
@@ -84,6 +89,7 @@ export const defects: readonly Defect[] = [
     original: "if (!candidate.isAccepting) continue;",
     defective: "",
     suites: [ledger],
+    law: withOperators,
   },
   {
     rule: "a blocked shard gets no connection while another accepts",
@@ -92,6 +98,7 @@ export const defects: readonly Defect[] = [
       "if (candidate.isBlocked !== best.isBlocked) return best.isBlocked;",
     defective: "",
     suites: [ledger],
+    law: withBlocking,
   },
   {
     rule: "a drain that is called off tells nobody any more",
@@ -100,6 +107,7 @@ export const defects: readonly Defect[] = [
       "    this.#clock.clearTimeout(this.#timer);\n    this.#finishTelling();",
     defective: "    this.#finishTelling();",
     suites: [ledger],
+    law: withOperators,
   },
   {
     rule: "no state outlasts the connection's deadline",

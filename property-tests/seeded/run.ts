@@ -38,8 +38,14 @@ const vitest = join(
 
 interface Result {
   readonly defect: Defect;
-  /** Names of the tests that failed; none, when nobody noticed. */
-  readonly caughtBy: readonly string[];
+  /** The tests that failed; none, when nobody noticed. */
+  readonly caughtBy: readonly Failure[];
+}
+
+interface Failure {
+  readonly test: string;
+  /** What it said, for a reader to judge whether it is about the mistake. */
+  readonly message: string;
 }
 
 /** What of vitest's JSON report is read. */
@@ -49,6 +55,7 @@ interface TestReport {
     readonly assertionResults: readonly {
       readonly status: string;
       readonly fullName: string;
+      readonly failureMessages: readonly string[];
     }[];
   }[];
 }
@@ -61,7 +68,7 @@ function seed(defect: Defect): Result {
       cpSync(join(ROOT, name), join(directory, name), { recursive: true });
     symlinkSync(join(ROOT, "node_modules"), join(directory, "node_modules"));
     breakIt(join(directory, defect.file), defect);
-    return { defect, caughtBy: failuresIn(directory, defect.suites) };
+    return { defect, caughtBy: failuresIn(directory, defect) };
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
@@ -80,10 +87,11 @@ function breakIt(file: string, { original, defective, rule }: Defect): void {
   );
 }
 
-function failuresIn(directory: string, suites: readonly string[]): string[] {
+function failuresIn(directory: string, { suites, law }: Defect): Failure[] {
   const outputFile = join(directory, `${randomUUID()}.json`);
   const args = [
     ...[vitest, "run", ...suites],
+    ...(law === undefined ? [] : ["-t", law]),
     // One failure is enough: each of them may take as long as a test waits.
     ...["--bail=1", "--reporter=json", `--outputFile=${outputFile}`],
   ];
@@ -92,16 +100,26 @@ function failuresIn(directory: string, suites: readonly string[]): string[] {
   const report = JSON.parse(readFileSync(outputFile, "utf8")) as TestReport;
   return report.testResults.flatMap(({ assertionResults, message }) => {
     const failed = assertionResults.filter(({ status }) => status === "failed");
-    if (failed.length > 0) return failed.map(({ fullName }) => fullName);
+    if (failed.length > 0)
+      return failed.map(({ fullName, failureMessages }) => ({
+        test: fullName,
+        message: failureMessages.join("\n"),
+      }));
     // Every test passed, and the ledger at the end did not.
-    return message === "" ? [] : ["the ledger of the whole suite"];
+    return message === "" ? [] : [{ test: "the ledger of the suite", message }];
   });
+}
+
+/** Of a law the error behind its counterexample, of a test its first line. */
+function reasonOf({ message }: Failure): string {
+  const lines = message.split("\n");
+  return lines.find((line) => line.startsWith("Error: ")) ?? lines[0] ?? "";
 }
 
 function tableOf(results: readonly Result[]): string {
   const rows = results.map(({ defect, caughtBy }) => {
-    const [first = "**nobody**"] = caughtBy;
-    return `| ${defect.rule} | \`${defect.file}\` | ${first} |`;
+    const test = caughtBy[0]?.test ?? "**nobody**";
+    return `| ${defect.rule} | \`${defect.file}\` | ${test} |`;
   });
   return [
     "| rule that was broken | where | noticed by |",
@@ -129,8 +147,10 @@ const results = chosen.map((defect) => {
   const startedAt = performance.now();
   const result = seed(defect);
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(0);
-  const [first = "NOBODY NOTICED"] = result.caughtBy;
-  console.log(`${defect.rule}\n  ${first} (${seconds} s)`);
+  const [first] = result.caughtBy;
+  const test = first?.test ?? "NOBODY NOTICED";
+  console.log(`${defect.rule}\n  ${test} (${seconds} s)`);
+  if (first !== undefined) console.log(`  ${reasonOf(first)}`);
   return result;
 });
 if (wanted === "") publish(results);
