@@ -188,10 +188,11 @@ export class CallOffShutdown extends Settling {
     if ((await calledOff) !== "ERR_SLUICE_SHUTDOWN_CALLED_OFF")
       throw new Error(`the caller got ${await calledOff}`);
     for (const [index, shard] of model.shards.entries()) {
-      shard.isSuspended = false;
-      await world.serving(index);
+      // Before it has begun no shard has heard of it: the drained stay drained.
+      if (this.isBegun) shard.isSuspended = false;
+      if (!shard.isSuspended) await world.serving(index);
     }
-    await world.listening(model);
+    if (model.isListening) await world.listening(model);
     const told = await world.toldUntilNow(live);
     for (const member of told) model.dismiss(member, CLOSE_CODE);
   }
