@@ -1,3 +1,4 @@
+import { isSendableCloseCode } from "../../src/config.ts";
 import { frame, OPCODE, readClose } from "../support/frames.ts";
 import { RawClient } from "../support/raw-client.ts";
 import type { SharedServer } from "../support/shared-server.ts";
@@ -62,6 +63,13 @@ async function hear(client: RawClient, ending: Ending): Promise<Heard> {
       throw new Error(`the server may not send ${JSON.stringify(next)}`);
     if (closeCode !== undefined)
       throw new Error(`behind its close frame came ${JSON.stringify(next)}`);
+    // RFC 6455, 7.4.1: 1005 and its like are never written.
+    if (
+      opcode === OPCODE.close &&
+      payload.length > 0 &&
+      !isSendableCloseCode(payload.readUInt16BE(0))
+    )
+      throw new Error(`no close frame may say ${payload.toString("hex")}`);
     if (opcode === OPCODE.close) closeCode = readClose(next).code;
     else if (ending.kind === "open" && payload.toString() === END_MARK)
       client.sendClose(1000);
