@@ -116,28 +116,33 @@ function reasonOf({ message }: Failure): string {
   return lines.find((line) => line.startsWith("Error: ")) ?? lines[0] ?? "";
 }
 
-function tableOf(results: readonly Result[]): string {
-  const rows = results.map(({ defect, caughtBy }) => {
-    const test = caughtBy[0]?.test ?? "**nobody**";
-    return `| ${defect.rule} | \`${defect.file}\` | ${test} |`;
-  });
-  return [
-    "| rule that was broken | where | noticed by |",
-    "| --- | --- | --- |",
-    ...rows,
-  ].join("\n");
+function rowOf({ defect: { rule, file }, caughtBy }: Result): string {
+  return `| ${rule} | \`${file}\` | ${caughtBy[0]?.test ?? "**nobody**"} |`;
 }
 
-function publish(results: readonly Result[]): void {
+/** Writes the table; a run of some defects leaves the rows of the others as they were. */
+function publish(news: readonly Result[]): void {
   const text = readFileSync(DOCUMENT, "utf8");
-  const from = text.indexOf(BEGIN);
+  const from = text.indexOf(BEGIN) + BEGIN.length;
   const to = text.indexOf(END);
-  if (from < 0 || to < 0)
+  if (from < BEGIN.length || to < 0)
     throw new Error(`no place for the table: ${DOCUMENT}`);
-  const head = text.slice(0, from + BEGIN.length);
+  const before = text.slice(from, to).split("\n");
+  const rows = defects.flatMap(({ rule }) => {
+    const result = news.find(({ defect }) => defect.rule === rule);
+    if (result !== undefined) return [rowOf(result)];
+    return before.filter((line) =>
+      line.replaceAll(/ +/g, " ").startsWith(`| ${rule} |`),
+    );
+  });
+  const head = [
+    "| rule that was broken | where | noticed by |",
+    "| --- | --- | --- |",
+  ];
+  const table = [...head, ...rows].join("\n");
   writeFileSync(
     DOCUMENT,
-    `${head}\n\n${tableOf(results)}\n\n${text.slice(to)}`,
+    `${text.slice(0, from)}\n\n${table}\n\n${text.slice(to)}`,
   );
 }
 
@@ -153,5 +158,5 @@ const results = chosen.map((defect) => {
   if (first !== undefined) console.log(`  ${reasonOf(first)}`);
   return result;
 });
-if (wanted === "") publish(results);
+publish(results);
 if (results.some(({ caughtBy }) => caughtBy.length === 0)) process.exitCode = 1;
