@@ -6,6 +6,16 @@ import type { RunningSubject, SubjectOptions } from "./subject.ts";
 
 const startDeadlineMs = 15_000;
 
+/** A peer, which can be told what only its own kind understands. */
+export interface RunningPeer extends RunningSubject {
+  /**
+   * Writes a line to its stdin, and waits for one that begins with a word.
+   *
+   * @throws Error when it ends or is silent for 15 s.
+   */
+  tell(line: string, answer: string): Promise<void>;
+}
+
 /**
  * Starts one of the files in `servers/` and waits until it listens.
  *
@@ -18,7 +28,7 @@ export async function startPeer(
   command: readonly [string, ...string[]],
   file: string,
   options: SubjectOptions,
-): Promise<RunningSubject> {
+): Promise<RunningPeer> {
   const [executable, ...flags] = command;
   const script = fileURLToPath(new URL(`servers/${file}`, import.meta.url));
   const server = await startPinned(options.cores, executable, [
@@ -49,16 +59,18 @@ export async function startPeer(
       server.child.off("exit", fail);
     }
   };
+  const tell = async (line: string, answer: string): Promise<void> => {
+    const answered = lineOf(answer);
+    stdin.write(`${line}\n`);
+    await answered;
+  };
   try {
     const line = await lineOf("listening");
     return {
       pid: server.pid,
       port: Number(line.split(" ")[1]),
-      collect: async () => {
-        const collected = lineOf("collected");
-        stdin.write("collect\n");
-        await collected;
-      },
+      collect: async () => tell("collect", "collected"),
+      tell,
       stop: async () => stopProcess(server),
     };
   } catch (error) {

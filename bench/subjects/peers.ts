@@ -5,7 +5,7 @@ import { startPeer } from "./peer.ts";
 import type { Subject } from "./subject.ts";
 
 /** Sluice brings bufferutil along; whoever installs ws does not get it, so the peers go without. */
-const node = [
+export const node = [
   "env",
   "WS_NO_BUFFER_UTIL=1",
   process.execPath,
@@ -54,7 +54,7 @@ const wsLoop: Subject = {
     startPeer(node, "ws.ts", { ...options, onSigterm: "close-loop" }),
 };
 
-const socketIo: Subject = {
+export const socketIo: Subject = {
   name: "socket.io",
   title: "Socket.IO",
   configuration:

@@ -22,6 +22,8 @@ export interface SubjectOptions {
   readonly cores: readonly number[];
   readonly tls?: TlsFiles;
   readonly onSigterm?: OnSigterm;
+  /** Where it is to listen; any free port otherwise. */
+  readonly port?: number;
 }
 
 /** A server that listens. */

@@ -26,13 +26,15 @@ export function readTls(files: TlsFiles): { key: string; cert: string } {
 }
 
 /**
- * Listens on a free port of the loopback interface.
+ * Listens on the loopback interface.
  *
+ * @param server - Not listening yet.
+ * @param port - 0 is any free one.
  * @returns The port.
  */
-export async function listen(server: NetServer): Promise<number> {
+export async function listen(server: NetServer, port = 0): Promise<number> {
   const { promise, resolve } = Promise.withResolvers<number>();
-  server.listen({ host: "127.0.0.1", port: 0, backlog }, () => {
+  server.listen({ host: "127.0.0.1", port, backlog }, () => {
     const address = server.address();
     resolve(typeof address === "object" && address ? address.port : 0);
   });

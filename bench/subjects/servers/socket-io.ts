@@ -40,4 +40,4 @@ io.on("connection", (socket) => {
     else io.emit("m", data);
   });
 });
-announce(await listen(server), collectNode);
+announce(await listen(server, options.port), collectNode);

@@ -31,5 +31,5 @@ export async function serveWs(options: SubjectOptions): Promise<number> {
       for (const client of clients) client.close(1001);
     });
   }
-  return listen(server);
+  return listen(server, options.port);
 }

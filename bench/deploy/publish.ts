@@ -1,0 +1,45 @@
+/** Where the figures are kept, and how they get into the page. */
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { format } from "prettier";
+import type { MachineFacts, Versions } from "../measure/machine.ts";
+import type { DeployResult } from "./comparison.ts";
+import type { IdleResult } from "./idle.ts";
+import { renderSection } from "./page.ts";
+import type { ProofResult } from "./proof.ts";
+
+const docs = join(import.meta.dirname, "../../docs");
+const page = join(docs, "handover.md");
+const published = join(docs, "benchmarks", "handover.json");
+const BEGIN = "<!-- measured: written by npm run handover -- --publish -->";
+const END = "<!-- measured: end -->";
+
+/** What was measured; a part that was left out stays as it was published. */
+export interface HandoverResults {
+  readonly machine: MachineFacts;
+  readonly versions: Versions;
+  proof?: ProofResult;
+  idle?: IdleResult;
+  comparison?: readonly DeployResult[];
+}
+
+/** @throws Error when the page has no place for it. */
+export async function publish(news: HandoverResults): Promise<void> {
+  const results = existsSync(published)
+    ? {
+        ...(JSON.parse(readFileSync(published, "utf8")) as HandoverResults),
+        ...news,
+      }
+    : news;
+  const text = readFileSync(page, "utf8");
+  const from = text.indexOf(BEGIN) + BEGIN.length;
+  const to = text.indexOf(END);
+  if (from < BEGIN.length || to < 0)
+    throw new Error(`no place for the figures: ${page}`);
+  const whole = `${text.slice(0, from)}\n\n${renderSection(results)}\n\n${text.slice(to)}`;
+  writeFileSync(page, await format(whole, { parser: "markdown" }));
+  writeFileSync(
+    published,
+    await format(JSON.stringify(results), { parser: "json" }),
+  );
+}
