@@ -1,5 +1,9 @@
 import { describe, expect, it } from "vitest";
-import type { ServerOptions, SluiceServer } from "../../src/index.ts";
+import type {
+  ServerOptions,
+  ShutdownReport,
+  SluiceServer,
+} from "../../src/index.ts";
 import { startServer } from "../support/server.ts";
 import { until } from "../support/within.ts";
 import { judgeTalkers, openTalkers, Talker } from "./talkers.ts";
@@ -26,9 +30,10 @@ async function serveVersion(
 }
 
 /** Everyone is told, and the sums hold. */
-async function expectBalance(server: SluiceServer): Promise<void> {
+async function expectBalance(server: SluiceServer): Promise<ShutdownReport> {
   const report = await server.shutdown({ deadlineMs: 3_000 });
   expect(report.balanced).toBe(true);
+  return report;
 }
 
 function connectionsByShard(server: SluiceServer): number[] {
@@ -188,7 +193,10 @@ describe("a reload", () => {
     const survivor = talkers.find(({ isContent }) => isContent) as Talker;
     const who = JSON.parse(await survivor.ask("who"));
     expect(who.version).toBe("v1");
-    await expectBalance(server);
+    const { closeCodes, outcomes } = await expectBalance(server);
+    // Whoever was lost is in the ledger too: with its thread, or closed for its handler's failure.
+    expect(closeCodes["1001"]).toBe(40 - verdict.closed);
+    expect(outcomes.crashed + (closeCodes["1011"] ?? 0)).toBe(verdict.closed);
   });
 
   it("is refused while another is under way", async () => {

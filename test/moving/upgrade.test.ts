@@ -67,19 +67,29 @@ describe("an upgrade", () => {
   it.each<[Behaviour, number]>([
     ["throws at load", 0],
     ["throws on a message", 2],
-    ["dies on a message", 2],
-  ])("to a version that %s goes back", async (behaviour, mostLost) => {
-    const { command, versions } = await serveVersion();
-    const talkers = await openTalkers(command.port, 40);
-    await versions.deploy("bad", behaviour);
-    expect(await upgrade(command)).toContain("rolled-back");
-    const verdict = await judgeTalkers(talkers);
-    expect(verdict.closed).toBeLessThanOrEqual(mostLost);
-    expect(verdict).toMatchObject({ wrong: 0, unanswered: 0 });
-    const survivor = talkers.find(({ isContent }) => isContent);
-    expect(await versionOf(survivor)).toBe("v1");
-    command.kill("SIGTERM");
-    const { report } = await within("its end", command.ended);
-    expect(report).toMatchObject({ opened: 40, balanced: true });
-  });
+    ["hangs on a message", 2],
+    // Two go first; a thread that has taken eight ends the process.
+    ["is killed while it takes over", 59],
+  ])(
+    "to a version that %s goes back, and both ledgers add up",
+    async (behaviour, mostLost) => {
+      const { command, versions } = await serveVersion();
+      const talkers = await openTalkers(command.port, 60);
+      await versions.deploy("bad", behaviour);
+      expect(await upgrade(command)).toContain("rolled-back");
+      const verdict = await judgeTalkers(talkers);
+      expect(verdict.closed).toBeLessThanOrEqual(mostLost);
+      expect(verdict).toMatchObject({ wrong: 0, unanswered: 0 });
+      const survivor = talkers.find(({ isContent }) => isContent);
+      expect(await versionOf(survivor)).toBe("v1");
+      command.kill("SIGTERM");
+      const { report } = await within("its end", command.ended);
+      expect(report).toMatchObject({ opened: 60, balanced: true });
+      const { movedIn, movedOut, closeCodes } = report;
+      // Who has left and not come back is what the new process took with it:
+      // nobody else has seen an end.
+      expect(movedOut - movedIn).toBe(verdict.closed);
+      expect(closeCodes).toEqual({ 1001: 60 - verdict.closed });
+    },
+  );
 });

@@ -12,6 +12,7 @@ export type Behaviour =
   | "throws on a message"
   | "hangs on a message"
   | "dies on a message"
+  | "is killed while it takes over"
   | "has opened without resume"
   | "cannot be cloned"
   | "suspends and resumes";
@@ -29,6 +30,10 @@ const bodies: Record<Behaviour, { top?: string; hooks: string }> = {
   "hangs on a message": { hooks: `before() { for (;;); },` },
   "dies on a message": {
     hooks: `before() { process.exit(3); },`,
+  },
+  "is killed while it takes over": {
+    top: `let taken = 0;`,
+    hooks: `resume() { if (++taken === 8) process.kill(process.pid, "SIGKILL"); },`,
   },
   "has opened without resume": { hooks: `opened() {},` },
   "cannot be cloned": {

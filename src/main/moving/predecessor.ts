@@ -7,7 +7,7 @@ import type { Shard } from "../shard.ts";
 import { type Handover, type HandoverHost, leastLoaded } from "./handover.ts";
 import { Peer, type PeerMessage, readPeerMessage } from "./peer.ts";
 import { probe } from "./probe.ts";
-import { judge } from "./trial.ts";
+import { isStill, judge } from "./trial.ts";
 
 /** Set in the environment of a process that is started to take over, to the number of the one before. */
 export const TAKE_OVER_VARIABLE = "NODE_SLUICE_PREDECESSOR";
@@ -159,6 +159,8 @@ export class Predecessor {
   async #giveBack(why: string): Promise<void> {
     this.#peer.say({ type: "failed", why });
     const { fleet } = this.#host;
+    // One that hangs gives nothing back, and is not waited for.
+    for (const shard of fleet.shards) if (isStill(shard)) shard.kill();
     const moves = fleet.shards.map(
       (shard) =>
         this.#handover.relay.move(
