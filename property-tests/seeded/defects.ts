@@ -16,6 +16,9 @@ const ledger = "property-tests/server/ledger.test.ts";
 const withOperators = "whatever its clients and operators do";
 const withBlocking = "while a handler blocks a shard";
 const races = "property-tests/server/races.test.ts";
+const travel = "property-tests/moving";
+const moves = "test/moving/moving.test.ts";
+const upgrades = "test/moving/upgrade.test.ts";
 
 export const defects: readonly Defect[] = [
   {
@@ -130,5 +133,125 @@ export const defects: readonly Defect[] = [
     defective:
       "    connection.limitDeadline(deadline);\n    if (this.#isOver) return;\n    connection.sayGoodbye(",
     suites: [races, ledger],
+  },
+  {
+    rule: "handover is off where reading cannot be stopped",
+    file: "src/transplant.ts",
+    original: "  handle.reading = false;\n  handle.readStop();",
+    defective: "  handle.reading = false;",
+    suites: [moves],
+  },
+  {
+    rule: "what is left in a thread of a connection that has moved does not touch its socket",
+    file: "src/transplant.ts",
+    original: "  forgetHandle(socket);\n",
+    defective: "",
+    suites: [moves],
+  },
+  {
+    rule: "no connection moves in the middle of a frame",
+    file: "src/workers/moving/move.ts",
+    original: "if (!isBetween && !inbox.isFull) {",
+    defective: "if (!isBetween && inbox.isFull) {",
+    suites: [travel],
+  },
+  {
+    rule: "no connection moves while its handlers are in flight",
+    file: "src/workers/moving/move.ts",
+    original: 'if (inbox.pending > 0 || hasUnread(socket)) return "handlers";',
+    defective: "",
+    suites: [travel],
+  },
+  {
+    rule: "what suspend returns travels in the place of the user data",
+    file: "src/workers/moving/move.ts",
+    original: `return this.#suspension === "done"`,
+    defective: `return this.#suspension === "failed"`,
+    suites: [moves],
+  },
+  {
+    rule: "user data goes along",
+    file: "src/workers/moving/luggage.ts",
+    original: "  connection.data = luggage.state;\n",
+    defective: "",
+    suites: [moves],
+  },
+  {
+    rule: "subscriptions go along",
+    file: "src/workers/moving/luggage.ts",
+    original: "  shard.topics.takeOver(connection, luggage.subscriptions);\n",
+    defective: "",
+    suites: [travel],
+  },
+  {
+    rule: "the ledger says who owns a connection",
+    file: "src/workers/moving/mover.ts",
+    original: `    counters.add("movedOut");\n`,
+    defective: "",
+    suites: [travel],
+  },
+  {
+    rule: "a thread does not end before those who left it have landed",
+    file: "src/workers/moving/mover.ts",
+    original: "    this.#inFlight.add(number);\n",
+    defective: "",
+    suites: [travel, moves, upgrades],
+  },
+  {
+    rule: "a connection that was on its way to a dead thread is counted as crashed, and no longer waited for",
+    file: "src/main/moving/relay.ts",
+    original: "      if (transit.to !== shard) continue;",
+    defective: "      if (transit.to === shard) continue;",
+    suites: [travel],
+  },
+  {
+    rule: "who cannot leave the process lives on in it",
+    file: "src/main/moving/relay.ts",
+    original: "return this.#deliver({ luggage, handle }, from, from, order);",
+    defective: "return this.#land(luggage.number, from, order);",
+    suites: [upgrades],
+  },
+  {
+    rule: "a connection is another process's only once this one has let go of it",
+    file: "src/main/moving/peer.ts",
+    original: "        this.#held.set(luggage.number, { luggage, handle });",
+    defective: "        this.#relay.adopt({ luggage, handle }, this.#choose);",
+    suites: ["test/moving/peer.test.ts"],
+  },
+  {
+    rule: "what the process that dies has not taken stays",
+    file: "src/main/moving/peer.ts",
+    original:
+      "    for (const { settled } of this.#sent.values()) settled(false);\n",
+    defective: "",
+    suites: ["test/moving/peer.test.ts", upgrades],
+  },
+  {
+    rule: "an emptied shard's connections go to others",
+    file: "src/main/moving/handover.ts",
+    original: "if (shard === except || !shard.isAccepting || shard.isBlocked)",
+    defective: "if (shard !== except && shard.isBlocked)",
+    suites: [moves],
+  },
+  {
+    rule: "who cannot move is told to come back with 1012",
+    file: "src/main/moving/handover.ts",
+    original: "this.#host.farewell(deadline, 1, 0, SERVICE_RESTART),",
+    defective: "this.#host.farewell(deadline, 1, 0, 1001),",
+    suites: [moves],
+  },
+  {
+    rule: "a version whose event loop stands still fails its trial",
+    file: "src/main/moving/trial.ts",
+    original: `if (isStill(shard)) return \`the event loop of shard \${index} stands still\`;`,
+    defective: "",
+    suites: [moves],
+  },
+  {
+    rule: "a version that fails in its messages fails its trial",
+    file: "src/main/moving/trial.ts",
+    original: `if (failures > counters.get("messagesIn") * FAILING_SHARE)`,
+    defective: `if (failures > counters.get("messagesIn"))`,
+    suites: [moves],
   },
 ];

@@ -2,7 +2,7 @@
  * Makes one small mistake after the other in a copy of the server and shows
  * which test notices it; the table goes into docs/proof.md.
  *
- *     node property-tests/seeded/run.ts [words of a rule]
+ *     node property-tests/seeded/run.ts [words of a rule, or a part of a path]
  */
 import { spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
@@ -147,7 +147,9 @@ function publish(news: readonly Result[]): void {
 }
 
 const wanted = process.argv.slice(2).join(" ");
-const chosen = defects.filter(({ rule }) => rule.includes(wanted));
+const chosen = defects.filter(
+  ({ rule, file }) => rule.includes(wanted) || file.includes(wanted),
+);
 const results = chosen.map((defect) => {
   const startedAt = performance.now();
   const result = seed(defect);

@@ -19,6 +19,8 @@ export class LawClient {
   #replies = 0;
   #wake: (() => void) | undefined;
   told: ToldToGo | undefined;
+  /** Is given every message that comes. */
+  onReply: ((text: string) => void) | undefined;
 
   constructor(raw: RawClient, member: Member) {
     this.raw = raw;
@@ -72,6 +74,7 @@ export class LawClient {
           this.raw.sendClose(this.told.code === 1005 ? 1000 : this.told.code);
       } else {
         this.#replies++;
+        this.onReply?.(next.payload.toString());
         if (this.#owed > 0) this.#owed--;
         this.#wake?.();
       }

@@ -51,8 +51,8 @@ export class World {
     this.server = server;
   }
 
-  static async create(): Promise<World> {
-    return new World(await serve(options));
+  static async create(more: ServerOptions = {}): Promise<World> {
+    return new World(await serve({ ...options, ...more }));
   }
 
   get port(): number {

@@ -1,0 +1,69 @@
+import * as fc from "fast-check";
+import { describe } from "vitest";
+import { until } from "../../test/support/within.ts";
+import { openHandles, World } from "../server/world.ts";
+import { law, replay } from "../support/laws.ts";
+import * as travel from "./commands.ts";
+import { Itinerary, options } from "./itinerary.ts";
+
+const at = fc.nat(20);
+const topics = fc.constantFrom("a", "b");
+const moves = fc.constantFrom<travel.Move>("evacuate", "rebalance", "reload");
+
+const commands: fc.Arbitrary<travel.TravelCommand>[] = [
+  at.map((who) => new travel.Open(who)),
+  at.map((who) => new travel.Open(who)),
+  at.map((who) => new travel.Say(who)),
+  fc.tuple(at, topics).map(([who, topic]) => new travel.Subscribe(who, topic)),
+  fc.tuple(at, topics).map(([who, topic]) => new travel.Publish(who, topic)),
+  at.map((who) => new travel.StopReading(who)),
+  at.map((who) => new travel.KillShard(who)),
+  fc
+    .tuple(at, moves)
+    .map(([who, move]) => new travel.Travel(who, move, "nothing")),
+  fc
+    .tuple(
+      at,
+      moves,
+      fc.constantFrom<travel.Meanwhile>("close", "reset", "crash"),
+    )
+    .map(([who, move, meanwhile]) => new travel.Travel(who, move, meanwhile)),
+];
+
+/** So many are there when it begins. */
+const CROWD = 6;
+
+/** Plays a sequence on a new server and a new model, and then the shutdown. */
+async function journey(
+  sequence: Iterable<travel.TravelCommand>,
+): Promise<void> {
+  const before = openHandles();
+  const world = await World.create(options);
+  try {
+    const model = new Itinerary();
+    for (let count = 0; count < CROWD; count++)
+      await new travel.Open(count).run(model, world);
+    await fc.asyncModelRun(() => ({ model, real: world }), sequence);
+    for (const member of model.readers)
+      await model.travellerOf(member).answered();
+    await world.end(model);
+  } finally {
+    await world.dispose();
+  }
+  await until("no socket, port or thread is left", () =>
+    Object.entries(openHandles()).every(
+      ([kind, count]) => count <= (before[kind] ?? 0),
+    ),
+  );
+}
+
+describe("connections that move", () => {
+  law(
+    "have one owner, lose and repeat nothing, keep their subscriptions, and end with one outcome",
+    fc.asyncProperty(
+      fc.commands(commands, { size: "max", maxCommands: 10, ...replay() }),
+      journey,
+    ),
+    { runs: 2, timeLimitMs: 15_000 },
+  );
+});
