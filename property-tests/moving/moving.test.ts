@@ -33,9 +33,16 @@ const commands: fc.Arbitrary<travel.TravelCommand>[] = [
 /** So many are there when it begins. */
 const CROWD = 6;
 
+/** The shutdown comes while a shard is being emptied: everyone is told of it, on whichever shard. */
+async function evacuateSome({ server }: World): Promise<void> {
+  const [first] = server.stats().shards;
+  await server.drain({ shard: first?.shard ?? 0, move: true }).done;
+}
+
 /** Plays a sequence on a new server and a new model, and then the shutdown. */
 async function journey(
   sequence: Iterable<travel.TravelCommand>,
+  endsMoving: boolean,
 ): Promise<void> {
   const before = openHandles();
   const world = await World.create(options);
@@ -46,7 +53,9 @@ async function journey(
     await fc.asyncModelRun(() => ({ model, real: world }), sequence);
     for (const member of model.readers)
       await model.travellerOf(member).answered();
+    const moving = endsMoving ? evacuateSome(world) : undefined;
     await world.end(model);
+    await moving;
   } finally {
     await world.dispose();
   }
@@ -62,6 +71,7 @@ describe("connections that move", () => {
     "have one owner, lose and repeat nothing, keep their subscriptions, and end with one outcome",
     fc.asyncProperty(
       fc.commands(commands, { size: "max", maxCommands: 10, ...replay() }),
+      fc.boolean(),
       journey,
     ),
     { runs: 2, timeLimitMs: 15_000 },

@@ -121,6 +121,26 @@ describe("evacuating a shard", () => {
     expect(slow.closeCode).toBe(1012);
   });
 
+  it("ends with the server that is shut down meanwhile", async () => {
+    const { server } = await serveVersion();
+    const talkers = await openTalkers(server.port, 40);
+    const { done } = server.drain({ shard: 0, move: true });
+    await expectBalance(server);
+    expect(await done).toMatchObject({ wasCalledOff: true });
+    expect(talkers.every(({ closeCode }) => closeCode === 1001)).toBe(true);
+  });
+
+  it("leaves the shard to a reload that begins meanwhile", async () => {
+    const { server } = await serveVersion();
+    const talkers = await openTalkers(server.port, 40);
+    const { done } = server.drain({ shard: 0, move: true });
+    await server.reload();
+    await done;
+    expect(server.stats().shards).toHaveLength(2);
+    expect(await judgeTalkers(talkers)).toEqual(CONTENT);
+    await expectBalance(server);
+  });
+
   it("is refused where there is no other shard", async () => {
     const { server } = await serveVersion({ workers: 1 });
     expect(() => server.drain({ shard: 0, move: true })).toThrow(

@@ -137,13 +137,13 @@ export class Handover {
     let wasCalledOff = false;
     const finish = async (): Promise<DrainReport> => {
       const { moved, refused } = await underWay.done;
+      // A shutdown that has begun meanwhile tells everyone itself, and a
+      // reload has ended the shard, or will.
+      if (!this.#host.ready || !fleet.shards.includes(shard))
+        wasCalledOff = true;
       const told = wasCalledOff ? 0 : shard.counters.live;
       if (wasCalledOff) shard.tell({ type: "shard.resumed" });
-      else {
-        await shard.restart(
-          this.#host.farewell(deadline, 1, 0, SERVICE_RESTART),
-        );
-      }
+      else await this.#restart(shard, deadline);
       const durationMs = monotonicNow() - startedAt;
       const report = { told, moved, refused, wasCalledOff, durationMs };
       this.announce("evacuated", { shard: shard.index, ...report });
@@ -156,6 +156,13 @@ export class Handover {
         underWay.callOff();
       },
     };
+  }
+
+  /** Resolves when the shard serves again, or never will, because it or the server has ended. */
+  async #restart(shard: Shard, deadline: number): Promise<void> {
+    const farewell = this.#host.farewell(deadline, 1, 0, SERVICE_RESTART);
+    // Whoever only begins an evacuation need not wait for it, nor catch anything.
+    await shard.restart(farewell).catch(() => {});
   }
 
   /** Shares the connections out evenly, by their number. */
