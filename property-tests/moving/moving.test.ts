@@ -50,7 +50,11 @@ async function journey(
     const model = new Itinerary();
     for (let count = 0; count < CROWD; count++)
       await new travel.Open(count).run(model, world);
+    for (let count = 0; count < CROWD; count += 2)
+      await new travel.Subscribe(count, "a").run(model, world);
     await fc.asyncModelRun(() => ({ model, real: world }), sequence);
+    if (model.readers.length > 0)
+      await new travel.Publish(CROWD - 1, "a").run(model, world);
     for (const member of model.readers)
       await model.travellerOf(member).answered();
     const moving = endsMoving ? evacuateSome(world) : undefined;

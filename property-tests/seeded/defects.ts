@@ -135,20 +135,6 @@ export const defects: readonly Defect[] = [
     suites: [races, ledger],
   },
   {
-    rule: "handover is off where reading cannot be stopped",
-    file: "src/transplant.ts",
-    original: "  handle.reading = false;\n  handle.readStop();",
-    defective: "  handle.reading = false;",
-    suites: [moves],
-  },
-  {
-    rule: "what is left in a thread of a connection that has moved does not touch its socket",
-    file: "src/transplant.ts",
-    original: "  forgetHandle(socket);\n",
-    defective: "",
-    suites: [moves],
-  },
-  {
     rule: "no connection moves in the middle of a frame",
     file: "src/workers/moving/move.ts",
     original: "if (!isBetween && !inbox.isFull) {",
@@ -191,20 +177,6 @@ export const defects: readonly Defect[] = [
     suites: [travel],
   },
   {
-    rule: "a thread does not end before those who left it have landed",
-    file: "src/workers/moving/mover.ts",
-    original: "    this.#inFlight.add(number);\n",
-    defective: "",
-    suites: [travel, moves, upgrades],
-  },
-  {
-    rule: "a connection that was on its way to a dead thread is counted as crashed, and no longer waited for",
-    file: "src/main/moving/relay.ts",
-    original: "      if (transit.to !== shard) continue;",
-    defective: "      if (transit.to === shard) continue;",
-    suites: [travel],
-  },
-  {
     rule: "who cannot leave the process lives on in it",
     file: "src/main/moving/relay.ts",
     original: "return this.#deliver({ luggage, handle }, from, from, order);",
@@ -236,8 +208,8 @@ export const defects: readonly Defect[] = [
   {
     rule: "who cannot move is told to come back with 1012",
     file: "src/main/moving/handover.ts",
-    original: "this.#host.farewell(deadline, 1, 0, SERVICE_RESTART),",
-    defective: "this.#host.farewell(deadline, 1, 0, 1001),",
+    original: "farewell(deadline, 1, 0, SERVICE_RESTART);",
+    defective: "farewell(deadline, 1, 0, 1001);",
     suites: [moves],
   },
   {
@@ -252,6 +224,20 @@ export const defects: readonly Defect[] = [
     file: "src/main/moving/trial.ts",
     original: `if (failures > counters.get("messagesIn") * FAILING_SHARE)`,
     defective: `if (failures > counters.get("messagesIn"))`,
+    suites: [moves],
+  },
+  {
+    rule: "a connection has moved when it has landed on another shard",
+    file: "src/main/moving/relay.ts",
+    original: "if (order !== undefined && to !== from) order.report.moved++;",
+    defective: "",
+    suites: [moves],
+  },
+  {
+    rule: "handover is off where the receiver's position cannot be told",
+    file: "src/transplant.ts",
+    original: "    inside._bufferedBytes === 0 &&\n",
+    defective: "",
     suites: [moves],
   },
 ];

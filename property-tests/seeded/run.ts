@@ -120,7 +120,7 @@ function rowOf({ defect: { rule, file }, caughtBy }: Result): string {
   return `| ${rule} | \`${file}\` | ${caughtBy[0]?.test ?? "**nobody**"} |`;
 }
 
-/** Writes the table; a run of some defects leaves the rows of the others as they were. */
+/** Writes the rows of some defects into the table, and leaves those of the others as they were. */
 function publish(news: readonly Result[]): void {
   const text = readFileSync(DOCUMENT, "utf8");
   const from = text.indexOf(BEGIN) + BEGIN.length;
@@ -158,7 +158,8 @@ const results = chosen.map((defect) => {
   const test = first?.test ?? "NOBODY NOTICED";
   console.log(`${defect.rule}\n  ${test} (${seconds} s)`);
   if (first !== undefined) console.log(`  ${reasonOf(first)}`);
+  // One that fails later does not take the others' rows along.
+  publish([result]);
   return result;
 });
-publish(results);
 if (results.some(({ caughtBy }) => caughtBy.length === 0)) process.exitCode = 1;

@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import { onTestFinished } from "vitest";
 import { frame, FrameReader, OPCODE, readClose } from "../support/frames.ts";
 import { upgradeRequest } from "../support/raw-client.ts";
-import { until } from "../support/within.ts";
+import { until, within } from "../support/within.ts";
 
 /** So many connect at the same time. */
 const WAVE = 100;
@@ -68,11 +68,12 @@ export class Talker {
   }
 
   /** Asks the handlers something; what is answered is no number. */
-  ask(question: string): Promise<string> {
-    return new Promise((resolve) => {
+  async ask(question: string): Promise<string> {
+    const answer = new Promise<string>((resolve) => {
       this.#onText = resolve;
-      this.socket.write(frame(OPCODE.text, question));
     });
+    this.socket.write(frame(OPCODE.text, question));
+    return await within(`the answer to ${question}`, answer);
   }
 
   #talk(): void {
