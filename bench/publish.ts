@@ -8,6 +8,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { format } from "prettier";
 import { benchCases } from "./cases/index.ts";
 import { renderPage } from "./report/page.ts";
 import { mergeResults, type Results } from "./report/results.ts";
@@ -29,14 +30,14 @@ export function keepLatest(results: Results): void {
  * @param results - What was just measured.
  * @throws Error when they cannot stand beside those that are published.
  */
-export function publish(results: Results): void {
+export async function publish(results: Results): Promise<void> {
   const names = benchCases.map((benchCase) => benchCase.name);
   const isWhole = results.cases.length === names.length;
   write(
     publishedFile,
     mergeResults(isWhole ? undefined : readPublished(), results, names),
   );
-  renderDocs();
+  await renderDocs();
 }
 
 /**
@@ -44,13 +45,13 @@ export function publish(results: Results): void {
  *
  * @throws Error when nothing was published yet.
  */
-export function renderDocs(): void {
+export async function renderDocs(): Promise<void> {
   const results = readPublished();
   if (results === undefined) {
     throw new Error("Nothing was published yet: run the benchmark first.");
   }
   const { markdown, charts } = renderPage(results, basename(folder));
-  writeFileSync(page, markdown);
+  writeFileSync(page, await format(markdown, { parser: "markdown" }));
   for (const file of readdirSync(folder)) {
     if (file.endsWith(".svg") && !charts.has(file)) rmSync(join(folder, file));
   }

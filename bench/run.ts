@@ -92,7 +92,7 @@ async function main(options: BenchOptions): Promise<boolean> {
   const results = await measure(cases, options, context);
   keepLatest(results);
   if (options.json) console.log(JSON.stringify(results));
-  if (options.publish) publish(results);
+  if (options.publish) await publish(results);
   return results.cases.every((result) =>
     result.contenders.every((contender) =>
       contender.rounds.every((round) => round.failed === undefined),
@@ -111,7 +111,7 @@ switch (options.mode) {
     }
     break;
   case "render":
-    renderDocs();
+    await renderDocs();
     break;
   case "guard":
   case "measure":
