@@ -29,7 +29,29 @@ export function forgetHandle(socket: Socket): void {
   (socket as unknown as WithHandle)._handle = null;
 }
 
-/** A socket around a handle that has come from another thread. */
-export function adoptHandle(handle: SocketHandle): Socket {
-  return new Socket({ handle, readable: true, writable: true } as object);
+/**
+ * Takes what a socket has read: `length` bytes at the start of the buffer that
+ * was given for it, which the next read of any socket overwrites.
+ */
+export type OnRead = (this: Socket, length: number) => void;
+
+/** Where sockets read to, and who is told. */
+export interface Reading {
+  readonly buffer: Uint8Array;
+  readonly callback: OnRead;
+}
+
+/**
+ * A socket around a handle that has come from another thread.
+ *
+ * @param onread - Instead of `data` events, as in the options of `net.Socket`.
+ *   Node calls it as a method of the socket, which its documentation leaves out.
+ */
+export function adoptHandle(handle: SocketHandle, onread?: Reading): Socket {
+  return new Socket({
+    handle,
+    readable: true,
+    writable: true,
+    ...(onread !== undefined && { onread }),
+  } as object);
 }

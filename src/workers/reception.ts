@@ -1,4 +1,9 @@
 import type { Socket } from "node:net";
+import {
+  adoptHandle,
+  type Reading,
+  type SocketHandle,
+} from "../protocol/socket-transfer.ts";
 import type { LiveConnection } from "./connection.ts";
 import { readFrames } from "./frame-reader.ts";
 import {
@@ -18,11 +23,32 @@ interface Owned {
   sluiceConnection: LiveConnection;
 }
 
+/**
+ * All plain sockets of the thread read into this one buffer, and what has to
+ * outlast the reading is copied out. Otherwise Node allocates 64 KiB for every
+ * read and gives most of it back, which is more work than a small message is.
+ * It is as large as it is for the sake of large messages: one that has arrived
+ * whole is read in one piece, and needs no assembling.
+ */
+const readBuffer = Buffer.allocUnsafeSlow(256 * 1024);
+
+const reading: Reading = {
+  buffer: readBuffer,
+  callback(length) {
+    readBytes(this as Socket & Owned, readBuffer.subarray(0, length));
+  },
+};
+
+/** The socket around a handle that has come to this thread, for {@link attachSocket}. */
+export function openSocket(handle: SocketHandle): Socket {
+  return adoptHandle(handle, reading);
+}
+
 /** Listens to a connection's socket from its first byte to its end. */
 export function attachSocket(connection: LiveConnection): void {
   const socket = connection.socket as Socket & Owned;
   socket.sluiceConnection = connection;
-  socket.on("data", onData);
+  if (connection.isSecure) socket.on("data", onData);
   // A peer that ends TCP without a close frame is gone, half-open or not.
   socket.on("end", onSocketGone);
   socket.on("close", onSocketGone);
@@ -48,7 +74,11 @@ export function attachReceiver(
   return receiver;
 }
 
-/** Takes a chunk of the peer's bytes, in whatever state the connection is. */
+/**
+ * Takes a chunk of the peer's bytes, in whatever state the connection is.
+ *
+ * @param chunk - Is overwritten once the call has returned.
+ */
 export function receive(connection: LiveConnection, chunk: Buffer): void {
   const { shard } = connection;
   connection.isSilent = false;
@@ -72,13 +102,19 @@ function readOpen(connection: LiveConnection, chunk: Buffer): void {
     : 0;
   if (read === chunk.length) return;
   const engine = receiver ?? attachReceiver(connection, {});
-  engine.write(read === 0 ? chunk : chunk.subarray(read));
+  engine.write(Buffer.from(chunk.subarray(read)));
   // Only an engine that asked for the pause says when it is over.
   if (engine.writableNeedDrain) connection.socket.pause();
 }
 
-function onData(this: Owned, chunk: Buffer): void {
-  const connection = this.sluiceConnection;
+function onData(this: Socket & Owned, chunk: Buffer): void {
+  readBytes(this, chunk);
+}
+
+function readBytes(
+  { sluiceConnection: connection }: Owned,
+  chunk: Buffer,
+): void {
   const { joiner } = connection.shard;
   joiner.startReading();
   try {

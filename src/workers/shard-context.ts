@@ -1,5 +1,4 @@
 import { channel } from "node:diagnostics_channel";
-import type { Socket } from "node:net";
 import { createSecureContext, type SecureContext, TLSSocket } from "node:tls";
 import type { Config } from "../config.ts";
 import type { Connection, ConnectionEnd, Handlers } from "../handlers.ts";
@@ -8,11 +7,13 @@ import type { ConnectionEventType } from "../machines/connection.ts";
 import { channels, type ChannelName } from "../protocol/channels.ts";
 import { bucketOf } from "../protocol/histogram.ts";
 import type {
+  Arrival,
   ShardMessage,
   ShardTask,
   TlsMaterial,
 } from "../protocol/messages.ts";
 import { ShardCounters } from "../protocol/shard-counters.ts";
+import { adoptHandle } from "../protocol/socket-transfer.ts";
 import { Admissions } from "./admissions.ts";
 import { connectionActions, connectionDelays } from "./connection-actions.ts";
 import { LiveConnection } from "./connection.ts";
@@ -28,7 +29,7 @@ import { Inspection } from "./inspection.ts";
 import { LifecycleRunner } from "./lifecycle-runner.ts";
 import { Mover, type PostHandle } from "./moving/mover.ts";
 import { WriteJoiner } from "./outgoing.ts";
-import { attachSocket } from "./reception.ts";
+import { attachSocket, openSocket } from "./reception.ts";
 import { Registry } from "./registry.ts";
 import type { Clock } from "./timer-wheel.ts";
 import { ShardTopics } from "./topics/shard-topics.ts";
@@ -122,18 +123,18 @@ export class ShardContext {
   }
 
   /** Takes a socket that main has handed over: the life of a connection begins. */
-  adopt(socket: Socket, number: number, isOverLimit: boolean): LiveConnection {
+  adopt({ handle, id, isOverLimit }: Arrival): LiveConnection {
     this.counters.add("received");
     const secureContext = this.#secureContext;
     const isSecure = secureContext !== undefined;
     const stream = isSecure
-      ? new TLSSocket(socket, {
+      ? new TLSSocket(adoptHandle(handle), {
           isServer: true,
           secureContext,
           ALPNProtocols: ["http/1.1"],
         })
-      : socket;
-    const connection = new LiveConnection(this, number, stream, isSecure);
+      : openSocket(handle);
+    const connection = new LiveConnection(this, id, stream, isSecure);
     connection.upgrade = new Upgrade(connection, isOverLimit);
     this.registry.add(connection);
     this.runner.start(connection);

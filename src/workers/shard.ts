@@ -10,7 +10,6 @@ import type {
   ShardTask,
   ShardTotals,
 } from "../protocol/messages.ts";
-import { adoptHandle } from "../protocol/socket-transfer.ts";
 import { beginBeat } from "./beat.ts";
 import type { LiveConnection } from "./connection.ts";
 import { Departure } from "./departure.ts";
@@ -140,9 +139,8 @@ class Shard {
     }
   }
 
-  #adopt({ handle, id, isOverLimit }: Arrival): void {
-    const socket = adoptHandle(handle);
-    const connection = this.#context.adopt(socket, id, isOverLimit);
+  #adopt(arrival: Arrival): void {
+    const connection = this.#context.adopt(arrival);
     // It was on its way between the threads when the shutdown passed it.
     this.#drains.get("shutdown")?.tell(connection, 0);
   }

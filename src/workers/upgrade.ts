@@ -56,7 +56,7 @@ export class Upgrade {
     this.#reader = null;
     if (progress.kind === "refuse") this.#refuse(progress);
     else {
-      this.rest = progress.rest;
+      this.rest = Buffer.from(progress.rest);
       this.#judge(progress);
     }
   }

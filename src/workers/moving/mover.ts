@@ -8,13 +8,10 @@ import {
   type RefusalCause,
   type Refusals,
 } from "../../protocol/moving.ts";
-import {
-  adoptHandle,
-  type SocketHandle,
-} from "../../protocol/socket-transfer.ts";
+import type { SocketHandle } from "../../protocol/socket-transfer.ts";
 import { transplant } from "../../transplant.ts";
 import { LiveConnection } from "../connection.ts";
-import { attachSocket } from "../reception.ts";
+import { attachSocket, openSocket } from "../reception.ts";
 import type { ShardContext } from "../shard-context.ts";
 import { pack, unpack } from "./luggage.ts";
 import { Move } from "./move.ts";
@@ -126,7 +123,7 @@ export class Mover {
     const { counters, clock } = shard;
     counters.add("movedIn");
     (counters.states[movingState.index] as number) += 1;
-    const stream = handle === undefined ? new Socket() : adoptHandle(handle);
+    const stream = handle === undefined ? new Socket() : openSocket(handle);
     const connection = new LiveConnection(shard, luggage.number, stream, false);
     unpack(connection, luggage);
     shard.registry.add(connection);
