@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer, type Server, type Socket } from "node:net";
+import { createServer, type Server } from "node:net";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { resolveConfig } from "../../src/config.ts";
 import { Handoff } from "../../src/main/handoff.ts";
@@ -10,6 +10,10 @@ import type {
   ShardTask,
 } from "../../src/protocol/messages.ts";
 import { ShardCounters } from "../../src/protocol/shard-counters.ts";
+import {
+  acceptHandles,
+  type SocketHandle,
+} from "../../src/protocol/socket-transfer.ts";
 import { TopicTable } from "../../src/topics/topic-table.ts";
 import runShard from "../../src/workers/shard.ts";
 import { RawClient } from "../../test/support/raw-client.ts";
@@ -38,7 +42,7 @@ export class Stage {
   readonly #listener: Server;
   readonly #port: MessagePort;
   readonly #handoff: Handoff;
-  readonly #accepted: Socket[] = [];
+  readonly #accepted: SocketHandle[] = [];
   #count = 0;
   #isShuttingDown = false;
   #isEnding = false;
@@ -68,14 +72,14 @@ export class Stage {
       whyNoMoves: undefined,
     };
     this.ended = runShard(task);
-    listener.on("connection", (socket) => this.#accepted.push(socket));
+    acceptHandles(listener, (handle) => this.#accepted.push(handle));
   }
 
   static async create(): Promise<Stage> {
-    const listener = createServer({ pauseOnConnect: true, noDelay: true });
+    const listener = createServer({ pauseOnConnect: true });
+    const stage = new Stage(listener);
     listener.listen(0, "127.0.0.1");
     await once(listener, "listening");
-    const stage = new Stage(listener);
     while (stage.said.length === 0) await turn();
     return stage;
   }
@@ -86,17 +90,17 @@ export class Stage {
     const port = typeof address === "object" ? (address?.port ?? 0) : 0;
     const client = await RawClient.connect(port, { isCleanedUp: false });
     while (this.#accepted.length === 0) await turn();
-    const socket = this.#accepted.shift() as Socket;
+    const handle = this.#accepted.shift() as SocketHandle;
     const id = ++this.#count;
     return {
       client,
       handOver: () => {
         if (this.#isShuttingDown) {
-          socket.destroy();
+          void handle.close();
           return;
         }
         this.counters.add("handed");
-        this.#handoff.add({ socket, id, isOverLimit: false });
+        this.#handoff.add({ handle, id, isOverLimit: false });
         this.#handoff.flush();
       },
     };
@@ -136,7 +140,7 @@ export class Stage {
   async end(): Promise<void> {
     await within("the shard to end", this.ended, 5_000);
     this.#port.close();
-    for (const socket of this.#accepted) socket.destroy();
+    for (const handle of this.#accepted) void handle.close();
     this.#listener.close();
     this.counters.bookDeath();
   }

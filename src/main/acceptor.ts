@@ -1,5 +1,5 @@
-import type { Socket } from "node:net";
 import type { Config } from "../config.ts";
+import type { SocketHandle } from "../protocol/socket-transfer.ts";
 import { chooseShard } from "./balancer.ts";
 import type { Fleet } from "./fleet.ts";
 
@@ -30,7 +30,7 @@ export class Acceptor {
     return ++this.#accepted;
   }
 
-  accept(socket: Socket): void {
+  accept(socket: SocketHandle): void {
     const { maxConnections, balance } = this.#config;
     const { shards, besides } = this.#fleet;
     const candidates = shards.map(({ load, isAccepting, isBlocked }) => ({
@@ -46,7 +46,7 @@ export class Acceptor {
     const isFlood = total >= maxConnections * (1 + REFUSED_PROPERLY) + 1;
     if (chosen === undefined || isFlood) {
       this.refused++;
-      socket.destroy();
+      void socket.close();
       return;
     }
     this.#previous = chosen;

@@ -1,14 +1,5 @@
 import type { MessagePort } from "node:worker_threads";
-import type { Socket } from "node:net";
-import type { MainMessage } from "../protocol/messages.ts";
-import { forgetHandle, handleOf } from "../protocol/socket-transfer.ts";
-
-/** A fresh socket, with what the shard is told of it. */
-interface Fresh {
-  socket: Socket;
-  id: number;
-  isOverLimit: boolean;
-}
+import type { Arrival, MainMessage } from "../protocol/messages.ts";
 
 /**
  * Moves fresh sockets to a shard's thread: all that one turn of the event loop
@@ -18,17 +9,17 @@ interface Fresh {
 export class Handoff {
   readonly #port: MessagePort;
   readonly #onFailure: (code: string) => void;
-  #waiting: Fresh[] = [];
+  #waiting: Arrival[] = [];
 
-  /** @param onFailure - Told of each socket that could not be moved, because its peer had gone already; it is destroyed. */
+  /** @param onFailure - Told of each socket that could not be moved, because its peer had gone already; it is closed. */
   constructor(port: MessagePort, onFailure: (code: string) => void) {
     this.#port = port;
     this.#onFailure = onFailure;
   }
 
   /** Hands over a socket by the end of this turn of the event loop. */
-  add(fresh: Fresh): void {
-    this.#waiting.push(fresh);
+  add(arrival: Arrival): void {
+    this.#waiting.push(arrival);
     if (this.#waiting.length === 1) setImmediate(() => this.flush());
   }
 
@@ -39,31 +30,24 @@ export class Handoff {
     this.#waiting = [];
     if (this.#post(waiting) === undefined) return;
     // One of them cannot be moved, and with it the whole message: one by one.
-    for (const fresh of waiting) {
-      const failure = this.#post([fresh]);
+    for (const arrival of waiting) {
+      const failure = this.#post([arrival]);
       if (failure === undefined) continue;
-      fresh.socket.destroy();
+      void arrival.handle.close();
       this.#onFailure(failure);
     }
   }
 
-  #post(list: readonly Fresh[]): string | undefined {
-    const arrivals = list.flatMap(({ socket, id, isOverLimit }) => {
-      const handle = handleOf(socket);
-      return handle === undefined ? [] : [{ handle, id, isOverLimit }];
-    });
-    if (arrivals.length < list.length)
-      return "ERR_WORKER_HANDLE_NOT_TRANSFERABLE";
+  #post(arrivals: Arrival[]): string | undefined {
     const message: MainMessage = { type: "sockets", arrivals };
     try {
       this.#port.postMessage(
         message,
         arrivals.map(({ handle }) => handle),
       );
+      return undefined;
     } catch (error) {
       return (error as NodeJS.ErrnoException).code ?? "ERR_UNKNOWN";
     }
-    for (const { socket } of list) forgetHandle(socket);
-    return undefined;
   }
 }

@@ -1,7 +1,10 @@
 import { once } from "node:events";
-import { createServer, type Server, type Socket } from "node:net";
+import { createServer, type Server } from "node:net";
 import { SluiceError } from "../errors.ts";
-import type { SocketHandle } from "../protocol/socket-transfer.ts";
+import {
+  acceptHandles,
+  type SocketHandle,
+} from "../protocol/socket-transfer.ts";
 import { listeningHandleOf, listenWith } from "../transplant.ts";
 
 /** Where the server is reached. */
@@ -25,16 +28,16 @@ export class Listener {
 
   constructor(
     { host, port, backlog }: ServerAddress & { backlog: number },
-    onSocket: (socket: Socket) => void,
+    onSocket: (handle: SocketHandle) => void,
     onAcceptError: (error: Error) => void,
   ) {
     this.#address = { host, port };
     this.#backlog = backlog;
-    // A socket that has read anything cannot be handed over, hence the pause.
-    this.#server = createServer(
-      { pauseOnConnect: true, noDelay: true },
-      onSocket,
-    );
+    this.#server = createServer({ pauseOnConnect: true });
+    acceptHandles(this.#server, (handle) => {
+      handle.setNoDelay(true);
+      onSocket(handle);
+    });
     // One socket that could not be accepted, for want of memory or descriptors,
     // must not end those that were.
     this.#server.on("error", (error) => {

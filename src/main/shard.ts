@@ -1,5 +1,4 @@
 import { channel } from "node:diagnostics_channel";
-import type { Socket } from "node:net";
 import type { MessagePort } from "node:worker_threads";
 import { createActor, type ActorRefFrom } from "xstate";
 import type { Config } from "../config.ts";
@@ -22,6 +21,7 @@ import type {
   TlsMaterial,
 } from "../protocol/messages.ts";
 import { ShardCounters } from "../protocol/shard-counters.ts";
+import type { SocketHandle } from "../protocol/socket-transfer.ts";
 import { killDelay, timeUntil } from "./deadlines.ts";
 import { Handoff } from "./handoff.ts";
 import { ShardThread, type ThreadEnd } from "./shard-thread.ts";
@@ -209,9 +209,9 @@ export class Shard {
   }
 
   /** Hands a fresh socket to its thread. */
-  give(socket: Socket, id: number, isOverLimit: boolean): void {
+  give(handle: SocketHandle, id: number, isOverLimit: boolean): void {
     this.counters.add("handed");
-    this.#handoff?.add({ socket, id, isOverLimit });
+    this.#handoff?.add({ handle, id, isOverLimit });
   }
 
   /** Hands a live connection to its thread. */

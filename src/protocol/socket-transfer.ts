@@ -1,4 +1,4 @@
-import { Socket } from "node:net";
+import { type Server, Socket } from "node:net";
 import type { Transferable } from "node:worker_threads";
 
 /**
@@ -13,10 +13,45 @@ import type { Transferable } from "node:worker_threads";
 export type SocketHandle = Transferable & {
   readonly brand: unique symbol;
   close(): void;
+  setNoDelay(enable: boolean): number;
 };
 
 interface WithHandle {
   _handle: SocketHandle | null;
+}
+
+interface ListeningHandle {
+  onconnection?: (error: number, handle: SocketHandle) => void;
+}
+
+/**
+ * Has a server give away the handles of what it accepts, before a `Socket` is
+ * built around each, which would be dropped again as soon as its handle has gone
+ * to a thread. Where the handle of a listening server is not as it has ever
+ * been, the server goes on building them.
+ *
+ * @param server - With `pauseOnConnect`, since a socket that has read anything
+ *   cannot be handed over.
+ */
+export function acceptHandles(
+  server: Server,
+  take: (handle: SocketHandle) => void,
+): void {
+  server.on("connection", (socket) => {
+    const handle = handleOf(socket);
+    forgetHandle(socket);
+    if (handle !== undefined) take(handle);
+  });
+  server.on("listening", () => {
+    const listening = (server as unknown as { _handle: ListeningHandle })
+      ._handle;
+    const { onconnection } = listening;
+    if (onconnection === undefined) return;
+    listening.onconnection = (error, handle) => {
+      if (error === 0) take(handle);
+      else onconnection.call(listening, error, handle);
+    };
+  });
 }
 
 /** The handle of a socket that has read nothing yet; `undefined` once it is closed. */

@@ -1,6 +1,10 @@
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
+import {
+  acceptHandles,
+  type SocketHandle,
+} from "../../protocol/socket-transfer.ts";
 
 /** RFC 6455, 5.2: a ping and a close frame with code 1000, masked with zeros. */
 const PING = Buffer.from([0x89, 0x80, 0, 0, 0, 0]);
@@ -29,15 +33,15 @@ const request = [
  * @returns what was wrong, in one sentence; `undefined` when nothing was
  */
 export async function probe(
-  give: (socket: Socket) => void,
+  give: (handle: SocketHandle) => void,
   { isSecure, deadlineMs }: { isSecure: boolean; deadlineMs: number },
 ): Promise<string | undefined> {
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(), deadlineMs);
-  const server = createServer({ pauseOnConnect: true, noDelay: true });
+  const server = createServer({ pauseOnConnect: true });
   const sockets: Socket[] = [];
   try {
-    server.on("connection", give);
+    acceptHandles(server, give);
     server.listen(0, "127.0.0.1");
     await once(server, "listening", { signal: late.signal });
     const { port } = server.address() as { port: number };
