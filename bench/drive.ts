@@ -102,6 +102,7 @@ export interface LoopMeasurement {
   readonly units: number;
   readonly metrics: {
     readonly cpuMicros: number;
+    readonly kernelMicros: number;
     readonly unitsPerSecond: number;
     readonly p50Micros: number;
     readonly p99Micros: number;
@@ -130,6 +131,7 @@ export async function driveLoop(
     units,
     metrics: {
       cpuMicros: use.serverMicros / units,
+      kernelMicros: use.serverKernelMicros / units,
       unitsPerSecond: (units / elapsedMicros) * 1e6,
       p50Micros: latency.p50,
       p99Micros: latency.p99,

@@ -115,6 +115,14 @@ switch (options.mode) {
     break;
   case "guard":
   case "measure":
-    process.exitCode = (await main(options)) ? 0 : 1;
+    if (process.platform === "linux") {
+      process.exitCode = (await main(options)) ? 0 : 1;
+    } else {
+      console.error(
+        "Nothing was measured: processes are pinned to cores and their CPU is read from /proc, on Linux alone.",
+      );
+      // The guard is a part of npm test, which is for everyone.
+      process.exitCode = options.mode === "guard" ? 0 : 1;
+    }
     break;
 }

@@ -2,11 +2,11 @@
 import type { BenchCase } from "./case.ts";
 import { churnCases } from "./churn.ts";
 import { echoCases } from "./echo.ts";
-import { fanOutCase } from "./fan-out.ts";
+import { fanOutCases } from "./fan-out.ts";
 import { halfSaturationCase } from "./half-saturation.ts";
 import { idleMemoryCase } from "./idle-memory.ts";
 import { machineCase } from "./machine.ts";
-import { publishCase } from "./publish.ts";
+import { publishCases } from "./publish.ts";
 import { shardsCase } from "./shards.ts";
 import { shutdownCase } from "./shutdown.ts";
 
@@ -15,8 +15,8 @@ export const benchCases: readonly BenchCase[] = [
   ...churnCases,
   halfSaturationCase,
   idleMemoryCase,
-  fanOutCase,
-  publishCase,
+  ...fanOutCases,
+  ...publishCases,
   shutdownCase,
   shardsCase,
   machineCase,

@@ -1,4 +1,4 @@
-/** One connection's message is to reach every connection, again and again. */
+/** One connection's messages are to reach every connection, again and again. */
 import { Meter } from "./meter.ts";
 import { openClients } from "./open-clients.ts";
 import type { FanOutPlan, LoadOrder, LoopReport } from "./plan.ts";
@@ -7,7 +7,7 @@ import { wires } from "./wires.ts";
 
 /**
  * Publishes from the first connection and waits until each one, the publisher
- * included, has received the message exactly once; then publishes again. The
+ * included, has received every message exactly once; then publishes again. The
  * latency is from the publication to the last delivery.
  *
  * @param order - Where, and whom to watch.
@@ -18,7 +18,11 @@ export async function fanOut(
   order: LoadOrder,
   plan: FanOutPlan,
 ): Promise<LoopReport> {
-  const [script] = buildScripts(wires[order.target.wire], plan.bytes, 1);
+  const [script] = buildScripts(
+    wires[order.target.wire],
+    plan.bytes,
+    plan.atOnce,
+  );
   if (script === undefined) throw new Error("There is no script.");
   const meter = new Meter();
   const received = new Uint32Array(plan.connections);
@@ -28,10 +32,10 @@ export async function fanOut(
   let publishedAt = 0;
 
   const publish = (): void => {
-    publications += 1;
-    missing = plan.connections;
+    publications += plan.atOnce;
+    missing = plan.connections * plan.atOnce;
     publishedAt = performance.now();
-    clients[0]?.send(1);
+    clients[0]?.send(plan.atOnce);
   };
 
   const clients = await openClients(order.target, [script], plan.connections, {

@@ -46,10 +46,12 @@ export interface ChurnPlan extends Timed {
   readonly bytes: number;
 }
 
-/** One connection's message is to reach all of them; then the next is sent. */
+/** One connection's messages are to reach all of them; then the next ones are sent. */
 export interface FanOutPlan extends Timed {
   readonly kind: "fan-out";
   readonly connections: number;
+  /** So many messages are sent at once. */
+  readonly atOnce: number;
   readonly bytes: number;
 }
 

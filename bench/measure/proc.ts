@@ -9,6 +9,8 @@ export interface ProcessStat {
   readonly parentPid: number;
   /** User plus system time of all threads, those that ended included. */
   readonly cpuMicros: number;
+  /** The system part of it. */
+  readonly kernelMicros: number;
 }
 
 /** One `cpuN` line of /proc/stat, in microseconds since the machine started. */
@@ -44,11 +46,16 @@ export function parseProcessStat(text: string): ProcessStat {
   // contain spaces and parentheses, so what counts starts after the last one.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   const parentPid = Number(fields[1]);
-  const ticks = Number(fields[11]) + Number(fields[12]);
+  const kernelTicks = Number(fields[12]);
+  const ticks = Number(fields[11]) + kernelTicks;
   if (!Number.isSafeInteger(parentPid) || !Number.isSafeInteger(ticks)) {
     throw new SyntaxError(`Not a process's stat line: ${text.slice(0, 80)}`);
   }
-  return { parentPid, cpuMicros: ticks * microsPerTick };
+  return {
+    parentPid,
+    cpuMicros: ticks * microsPerTick,
+    kernelMicros: kernelTicks * microsPerTick,
+  };
 }
 
 /** Parses /proc/stat into one entry for each core, by the core's number. */
@@ -124,14 +131,17 @@ export function readCores(): Map<number, CoreTimes> {
  *
  * @throws Error (ENOENT) when one of them is gone: its time would be missing.
  */
-export function readCpuMicros(pids: readonly number[]): number {
-  let total = 0;
+export function readCpu(
+  pids: readonly number[],
+): Pick<ProcessStat, "cpuMicros" | "kernelMicros"> {
+  let cpuMicros = 0;
+  let kernelMicros = 0;
   for (const pid of pids) {
-    total += parseProcessStat(
-      readFileSync(`/proc/${pid}/stat`, "utf8"),
-    ).cpuMicros;
+    const stat = parseProcessStat(readFileSync(`/proc/${pid}/stat`, "utf8"));
+    cpuMicros += stat.cpuMicros;
+    kernelMicros += stat.kernelMicros;
   }
-  return total;
+  return { cpuMicros, kernelMicros };
 }
 
 /** CPU time of a process's main thread alone, in microseconds. */

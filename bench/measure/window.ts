@@ -5,7 +5,7 @@
  */
 import {
   readCores,
-  readCpuMicros,
+  readCpu,
   readMainThreadCpuMicros,
   type CoreTimes,
 } from "./proc.ts";
@@ -24,6 +24,8 @@ export interface Watched {
 export interface WindowUse {
   readonly elapsedMicros: number;
   readonly serverMicros: number;
+  /** The part of it that the kernel took on the server's behalf. */
+  readonly serverKernelMicros: number;
   readonly serverMainThreadMicros: number;
   readonly loadMicros: number;
   readonly benchMicros: number;
@@ -34,6 +36,7 @@ export interface WindowUse {
 interface Sample {
   readonly at: number;
   readonly serverMicros: number;
+  readonly serverKernelMicros: number;
   readonly serverMainThreadMicros: number;
   readonly loadMicros: number;
   readonly benchMicros: number;
@@ -55,13 +58,15 @@ export function openWindow(watched: Watched): () => WindowUse {
 function sample(watched: Watched): Sample {
   const cores = readCores();
   const [serverPid] = watched.serverPids;
+  const server = readCpu(watched.serverPids);
   return {
     at: performance.now(),
-    serverMicros: readCpuMicros(watched.serverPids),
+    serverMicros: server.cpuMicros,
+    serverKernelMicros: server.kernelMicros,
     serverMainThreadMicros:
       serverPid === undefined ? 0 : readMainThreadCpuMicros(serverPid),
-    loadMicros: readCpuMicros([process.pid]),
-    benchMicros: readCpuMicros(watched.benchPids),
+    loadMicros: readCpu([process.pid]).cpuMicros,
+    benchMicros: readCpu(watched.benchPids).cpuMicros,
     serverCores: sumCores(cores, watched.serverCores),
     loadCores: sumCores(cores, watched.loadCores),
   };
@@ -84,6 +89,7 @@ function difference(start: Sample, end: Sample): WindowUse {
   return {
     elapsedMicros: (end.at - start.at) * 1000,
     serverMicros: end.serverMicros - start.serverMicros,
+    serverKernelMicros: end.serverKernelMicros - start.serverKernelMicros,
     serverMainThreadMicros:
       end.serverMainThreadMicros - start.serverMainThreadMicros,
     loadMicros: end.loadMicros - start.loadMicros,

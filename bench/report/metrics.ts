@@ -23,6 +23,11 @@ const bytes = (value: number): string => `${count(value)} B`;
 /** The vocabulary of all cases. */
 export const metrics = {
   cpuMicros: { label: "CPU a %unit", better: "lower", format: micros },
+  kernelMicros: {
+    label: "of it in the kernel",
+    better: "lower",
+    format: micros,
+  },
   unitsPerSecond: { label: "%units a second", better: "higher", format: count },
   p50Micros: { label: "p50", better: "lower", format: micros },
   p99Micros: { label: "p99", better: "lower", format: micros },

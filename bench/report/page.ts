@@ -115,6 +115,24 @@ function targetSection(
     "## The targets",
     ...(chart === undefined ? [] : [chart]),
     markdownTable({ head, rows }),
+    ...obstacles(found),
+  ];
+}
+
+/** Why what is missed is missed, as far as that is known. */
+function obstacles(found: readonly Standing[]): string[] {
+  const missed = found.filter(({ verdict }) => verdict === "missed");
+  const texts = new Map<string, string[]>();
+  for (const { target } of missed) {
+    const why = target.obstacle ?? "not explained yet.";
+    texts.set(why, [...(texts.get(why) ?? []), target.text]);
+  }
+  if (texts.size === 0) return [];
+  return [
+    "What stands in the way:",
+    [...texts]
+      .map(([why, which]) => `- **${which.join("; ")}**: ${why}`)
+      .join("\n"),
   ];
 }
 
@@ -147,10 +165,16 @@ function disturbanceList(result: CaseResult): string[] {
 function slowerSection(results: Results): string {
   const found = slowerThan(results.cases);
   if (found.length === 0) return "In no case measured here.";
-  return found
-    .map(
-      ({ caseTitle, peerTitle, factor, reason }) =>
-        `- **${caseTitle}**: ${significant(factor)} × ${peerTitle}: ${reason}`,
-    )
+  const groups = Map.groupBy(
+    found,
+    ({ peerTitle, reason }) => `**${peerTitle}**: ${reason}`,
+  );
+  return [...groups]
+    .map(([heading, cases]) => {
+      const list = cases.map(
+        ({ caseTitle, factor }) => `${caseTitle} ${significant(factor)} ×`,
+      );
+      return `- ${heading} ${list.join("; ")}.`;
+    })
     .join("\n");
 }

@@ -14,6 +14,10 @@ export interface Slower {
 /** Differences below this are within what rounds differ by. */
 const noticeableFactor = 1.03;
 
+const secure =
+  "TLS itself is nearly all of it and the same for both; the hand-over from " +
+  "the main thread to the shard comes on top.";
+
 /** Why, by peer; a key `case:peer` goes before the peer alone. */
 const reasons: Readonly<Record<string, string>> = {
   net:
@@ -21,7 +25,14 @@ const reasons: Readonly<Record<string, string>> = {
     "under anything that goes through Node's sockets, not an alternative.",
   bun:
     "its WebSocket is C++ down to the system call (uWebSockets); in Sluice, " +
-    "Node's streams and ws carry every byte through JavaScript.",
+    "Node's sockets and JavaScript carry every byte.",
+  "tls-echo:ws": secure,
+  "tls-churn:ws": secure,
+  "shutdown:ws-loop":
+    "a loop that does nothing else has said it sooner. Sluice tells 250 " +
+    "connections at a time and serves the others in between, lets handlers in " +
+    "flight finish first, gives each client a time of its own to come back, and " +
+    "counts how each one ended.",
 };
 
 const unexplained = "not explained yet.";

@@ -7,6 +7,7 @@ const apart = { serverCores: [0], loadCores: [1] };
 const quiet: WindowUse = {
   elapsedMicros: 1_000_000,
   serverMicros: 900_000,
+  serverKernelMicros: 600_000,
   serverMainThreadMicros: 900_000,
   loadMicros: 800_000,
   benchMicros: 1000,

@@ -5,7 +5,7 @@ import {
   parseProcessStat,
   parseSmapsRollup,
   processTree,
-  readCpuMicros,
+  readCpu,
 } from "../../../bench/measure/proc.ts";
 
 const statFields =
@@ -16,6 +16,7 @@ describe("a process's stat line", () => {
     expect(parseProcessStat(`42 (node) ${statFields}`)).toEqual({
       parentPid: 4711,
       cpuMicros: 2_000_000,
+      kernelMicros: 500_000,
     });
   });
 
@@ -84,8 +85,10 @@ describe.runIf(process.platform === "linux")("this process", () => {
 
   it("has used some CPU, but not more than there was time for", () => {
     const { user, system } = process.cpuUsage();
-    const micros = readCpuMicros([process.pid]);
+    const { cpuMicros: micros, kernelMicros } = readCpu([process.pid]);
     expect(micros).toBeGreaterThan(0);
+    expect(kernelMicros).toBeGreaterThanOrEqual(0);
+    expect(kernelMicros).toBeLessThanOrEqual(micros);
     // Both clocks tick at their own pace: within 50 ms of each other.
     expect(Math.abs(micros - user - system)).toBeLessThan(50_000);
   });

@@ -173,6 +173,26 @@ describe("a chart", () => {
 });
 
 describe("the page", () => {
+  it("says what stands in the way of each target that is missed", () => {
+    const fanOut = caseResult("fanout", [
+      contender("sluice", [8]),
+      contender("ws", [10]),
+    ]);
+    const slow = caseResult("echo-16", [
+      contender("sluice", [9]),
+      contender("ws", [10]),
+    ]);
+    const { markdown } = renderPage(results([slow, fanOut]), "charts");
+    expect(markdown).toContain(
+      "- **one message to 10,000 connections, CPU a delivery**: each receiver takes one system call",
+    );
+    expect(markdown).toContain(
+      "- **echo 64 B, 16 in flight, CPU a message**: not explained yet.",
+    );
+    const { markdown: met } = renderPage(results([echo]), "charts");
+    expect(met).not.toContain("stands in the way");
+  });
+
   it("shows every case with its chart, and ends with what is slower", () => {
     const { markdown, charts } = renderPage(results([echo]), "charts");
     expect([...charts.keys()]).toEqual(["echo-1.svg", "targets.svg"]);
@@ -180,7 +200,7 @@ describe("the page", () => {
     expect(markdown).toContain("3 rounds on 2026-01-02.");
     const ending = markdown.slice(markdown.indexOf("## Still slower, and why"));
     expect(ending).toMatch(
-      /^## [^\n]+\n\n- \*\*Case echo-1\*\*: 2\.00 × the bun: /,
+      /^## [^\n]+\n\n- \*\*the bun\*\*: .+ Case echo-1 2\.00 ×\.\n/,
     );
   });
 
