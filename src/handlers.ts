@@ -215,7 +215,10 @@ export interface Handlers<Data = unknown> {
   opened?(connection: Connection<Data>): Later<void>;
   /**
    * A message has come. At most `maxHandlersInFlight` of these run at once on a
-   * connection; then reading pauses.
+   * connection; then reading pauses. What the peer said before it closed is
+   * heard before `closed` (for up to `closeDeadlineMs`, where handlers take
+   * long); what it said before TCP broke off, or behind our own close frame,
+   * may not be.
    */
   message?(
     connection: Connection<Data>,

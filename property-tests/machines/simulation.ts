@@ -93,6 +93,7 @@ export class SimulatedConnection implements LifecycleHost<ConnectionEventType> {
     settle: (): void => this.settleHandlers(),
     track: (): void => {},
     drop: (): void => {},
+    hearClose: (): void => {},
   };
 
   constructor(simulation: Simulation, temper: Temper) {

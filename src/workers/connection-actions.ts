@@ -131,6 +131,8 @@ export const connectionActions: Record<ConnectionActionType, Action> = {
     };
     connection.outgoing.frame(OPCODE.close, closePayload(code, reason));
     connection.outgoing.write();
+    // From here on the peer's is all that matters; it may have been read already.
+    connection.inbox.hearClose();
     connection.socket.resume();
   },
 

@@ -251,7 +251,7 @@ export class LiveConnection
 
   closeRead(code: number, reason: string): void {
     this.isReading = false;
-    this.sayGoodbye("peer.closed", code, reason);
+    this.inbox.close(() => this.sayGoodbye("peer.closed", code, reason));
   }
 
   /** RFC 6455, 7.1.7: the connection fails; where the next frame begins is unknown. */

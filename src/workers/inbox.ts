@@ -8,12 +8,17 @@ interface Message {
 /**
  * Messages on their way into the handlers of one connection: how many run, and
  * which wait. At the bound reading pauses; what had been read by then waits
- * here, and is handled also when closing begins meanwhile.
+ * here, and is handled also when closing begins meanwhile. A close frame of the
+ * peer that had been read behind them waits its turn, as if it were still
+ * unread.
  */
 export class Inbox {
   readonly #connection: LiveConnection;
   #inFlight = 0;
   #waiting: Message[] | null = null;
+  /** Hears the peer's close frame, which came behind the messages that wait. */
+  #hearClose: (() => void) | null = null;
+  #closeTimer: unknown;
   /** `opened` is still under way: messages wait for it. */
   #isHeld = false;
 
@@ -63,6 +68,34 @@ export class Inbox {
     if (this.#connection.has("closing")) this.settle();
   }
 
+  /**
+   * The peer's close frame has come: it is heard once every message before it
+   * has been given to a handler, or when an ordinary close would have taken too
+   * long.
+   */
+  close(hear: () => void): void {
+    const { clock, config } = this.#connection.shard;
+    this.#hearClose = hear;
+    if (this.#waiting === null) this.hearClose();
+    else
+      this.#closeTimer = clock.setTimeout(
+        () => this.hearClose(),
+        config.closeDeadlineMs,
+      );
+  }
+
+  /** Hears the peer's close frame now, if it has come. */
+  hearClose(): void {
+    const hear = this.#hearClose;
+    this.#forgetClose();
+    hear?.();
+  }
+
+  #forgetClose(): void {
+    this.#hearClose = null;
+    this.#connection.shard.clock.clearTimeout(this.#closeTimer);
+  }
+
   /** Counts work as in flight until it settles; closing waits for it. */
   track(work: Promise<void>): void {
     const { counters } = this.#connection.shard;
@@ -83,6 +116,7 @@ export class Inbox {
   /** The connection has ended: what waits will not be handled. */
   drop(): void {
     this.#waiting = null;
+    this.#forgetClose();
   }
 
   #handle(data: Buffer, isBinary: boolean): void {
@@ -105,6 +139,7 @@ export class Inbox {
       if (this.#waiting.length === 0) this.#waiting = null;
       this.#handle(data, isBinary);
     }
+    if (this.#waiting === null) this.hearClose();
     this.#connection.resumeReading();
     if (this.#connection.has("closing")) this.settle();
   }
