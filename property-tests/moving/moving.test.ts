@@ -1,8 +1,8 @@
 import * as fc from "fast-check";
 import { describe } from "vitest";
-import { until } from "../../test/support/within.ts";
-import { openHandles, World } from "../server/world.ts";
+import { World } from "../server/world.ts";
 import { law, replay } from "../support/laws.ts";
+import { lookAround, nothingLeft } from "../support/remains.ts";
 import * as travel from "./commands.ts";
 import { Itinerary, options } from "./itinerary.ts";
 
@@ -44,7 +44,7 @@ async function journey(
   sequence: Iterable<travel.TravelCommand>,
   endsMoving: boolean,
 ): Promise<void> {
-  const before = openHandles();
+  const before = lookAround();
   const world = await World.create(options);
   try {
     const model = new Itinerary();
@@ -63,11 +63,7 @@ async function journey(
   } finally {
     await world.dispose();
   }
-  await until("no socket, port or thread is left", () =>
-    Object.entries(openHandles()).every(
-      ([kind, count]) => count <= (before[kind] ?? 0),
-    ),
-  );
+  await nothingLeft(before);
 }
 
 describe("connections that move", () => {

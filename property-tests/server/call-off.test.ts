@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { describe } from "vitest";
 import { until, within } from "../../test/support/within.ts";
 import { law } from "../support/laws.ts";
+import { lookAround, nothingLeft } from "../support/remains.ts";
 import { LedgerModel, type Member } from "./ledger-model.ts";
 import { SHARDS, World } from "./world.ts";
 
@@ -44,6 +45,7 @@ function begin(world: World, what: Plan["what"]): () => Promise<boolean> {
 }
 
 async function callOff({ what, clients, told }: Plan): Promise<void> {
+  const before = lookAround();
   const world = await World.create();
   try {
     const model = new LedgerModel(SHARDS);
@@ -68,6 +70,7 @@ async function callOff({ what, clients, told }: Plan): Promise<void> {
   } finally {
     await world.dispose();
   }
+  await nothingLeft(before);
 }
 
 describe("what is called off", () => {

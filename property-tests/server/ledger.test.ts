@@ -1,12 +1,12 @@
 import * as fc from "fast-check";
 import { describe } from "vitest";
-import { until } from "../../test/support/within.ts";
 import { law, replay } from "../support/laws.ts";
+import { lookAround, nothingLeft } from "../support/remains.ts";
 import * as client from "./commands/client-commands.ts";
 import type { LedgerCommand } from "./commands/command.ts";
 import * as operator from "./commands/operator-commands.ts";
 import { LedgerModel } from "./ledger-model.ts";
-import { openHandles, SHARDS, World } from "./world.ts";
+import { SHARDS, World } from "./world.ts";
 
 const at = fc.nat(20);
 const codes = fc.constantFrom(1000, 1001, 1011, 3000, 4000, 4999);
@@ -52,7 +52,7 @@ const blocking = fc.constant<LedgerCommand>(new operator.BlockShard());
 
 /** Runs a sequence on a new server and a new model, and then the shutdown. */
 async function live(commands: Iterable<LedgerCommand>): Promise<void> {
-  const before = openHandles();
+  const before = lookAround();
   const world = await World.create();
   try {
     const model = new LedgerModel(SHARDS);
@@ -61,11 +61,7 @@ async function live(commands: Iterable<LedgerCommand>): Promise<void> {
   } finally {
     await world.dispose();
   }
-  await until("no socket, port or thread is left", () =>
-    Object.entries(openHandles()).every(
-      ([kind, count]) => count <= (before[kind] ?? 0),
-    ),
-  );
+  await nothingLeft(before);
 }
 
 const options = { size: "max", maxCommands: 20, ...replay() } as const;

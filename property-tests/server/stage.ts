@@ -101,7 +101,6 @@ export class Stage {
         }
         this.counters.add("handed");
         this.#handoff.add({ handle, id, isOverLimit: false });
-        this.#handoff.flush();
       },
     };
   }
@@ -110,8 +109,16 @@ export class Stage {
     return this.#isShuttingDown;
   }
 
+  /** Sockets that main has handed over and the shard has not taken yet. */
+  get inFlight(): number {
+    const { counters } = this;
+    return counters.get("handed") - counters.get("received");
+  }
+
   shutDown(deadlineMs: number): void {
     this.#isShuttingDown = true;
+    // What was accepted before the broadcast arrives before it, as main has it.
+    this.#handoff.flush();
     this.#post({
       type: "shutdown",
       farewell: {

@@ -224,13 +224,3 @@ export class World {
     return this.server.stats().shards.map(({ connections }) => connections);
   }
 }
-
-const KINDS = ["TCPServerWrap", "TCPSocketWrap", "MessagePort", "Worker"];
-
-/** Sockets, ports and threads of this thread. */
-export function openHandles(): Record<string, number> {
-  const handles: Record<string, number> = {};
-  for (const kind of process.getActiveResourcesInfo())
-    if (KINDS.includes(kind)) handles[kind] = (handles[kind] ?? 0) + 1;
-  return handles;
-}

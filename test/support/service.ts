@@ -24,6 +24,7 @@ import { type Connection, defineHandlers } from "../../src/index.ts";
  * | `/subprotocol?choose=` | `authorize` chooses it |
  * | `/facts` | answers with what the connection knows of itself, as JSON |
  * | `/block`, `/crash`, `/oom`, `/exit` | a message does that to the thread |
+ * | `/block-draining?ms=`, `/crash-draining?ms=`, `/exit-draining?ms=` | so many milliseconds after it is told to go, that is done to the thread |
  * | `/resources` | answers with what the thread holds, as JSON |
  */
 export default defineHandlers<{ user: string }>({
@@ -145,8 +146,10 @@ export default defineHandlers<{ user: string }>({
     tellNews(url, { hook: "draining", id: connection.id });
     if (path === "/throw-draining")
       throw new Error("draining failed on purpose");
-    if (path !== "/last-word") return undefined;
     const ms = Number(parameters.get("ms") ?? 0);
+    const ending = endings[path];
+    if (ending !== undefined) setTimeout(ending, ms);
+    if (path !== "/last-word") return undefined;
     if (ms === 0) {
       connection.send("last word");
       return undefined;
@@ -170,6 +173,17 @@ export default defineHandlers<{ user: string }>({
       throw new Error("closed failed on purpose");
   },
 });
+
+/** What becomes of the thread of a connection that is told to go. */
+const endings: Readonly<Record<string, () => void>> = {
+  "/block-draining": () => {
+    for (;;);
+  },
+  "/crash-draining": () => {
+    throw new Error("crashed on purpose");
+  },
+  "/exit-draining": () => process.exit(3),
+};
 
 let gate = Promise.withResolvers<void>();
 
@@ -231,11 +245,16 @@ function fillTheHeap(): void {
   for (;;) kept.push(Array.from({ length: 10_000 }, (_, i) => ({ i })));
 }
 
-/** Handles by kind, and the heap after a collection where `--expose-gc` allows one. */
-function resources(): { handles: Record<string, number>; heapBytes: number } {
+/** Handles by kind, and the heap and the buffers after a collection where `--expose-gc` allows one. */
+function resources(): {
+  handles: Record<string, number>;
+  heapBytes: number;
+  bufferBytes: number;
+} {
   globalThis.gc?.();
   const handles: Record<string, number> = {};
   for (const kind of process.getActiveResourcesInfo())
     handles[kind] = (handles[kind] ?? 0) + 1;
-  return { handles, heapBytes: process.memoryUsage().heapUsed };
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return { handles, heapBytes: heapUsed, bufferBytes: arrayBuffers };
 }

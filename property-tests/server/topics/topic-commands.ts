@@ -20,7 +20,7 @@ export interface Real {
   readonly members: Map<number, Member>;
 }
 
-type TopicCommand = AsyncCommand<Model, Real>;
+export type TopicCommand = AsyncCommand<Model, Real>;
 
 /** The member whose turn it is, of those that there are. */
 function pick(model: Model, turn: number): number {
