@@ -57,9 +57,9 @@ async function hear(client: RawClient, ending: Ending): Promise<Heard> {
   for (;;) {
     const next = await client.next();
     if (next === undefined) return { replies, closeCode };
-    const { isFinal, reserved, isMasked, opcode, payload } = next;
+    const { isFinal, reserved, isMasked, isShortest, opcode, payload } = next;
     // RFC 6455, 5.1, 5.2: and nothing here needs a fragment.
-    if (!isFinal || reserved !== 0 || isMasked)
+    if (!isFinal || reserved !== 0 || isMasked || !isShortest)
       throw new Error(`the server may not send ${JSON.stringify(next)}`);
     if (closeCode !== undefined)
       throw new Error(`behind its close frame came ${JSON.stringify(next)}`);

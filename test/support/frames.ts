@@ -17,6 +17,8 @@ export interface Frame {
   readonly reserved: number;
   readonly opcode: number;
   readonly isMasked: boolean;
+  /** Its length is written in the shortest form (RFC 6455, 5.2). */
+  readonly isShortest: boolean;
   readonly payload: Buffer;
 }
 
@@ -113,6 +115,7 @@ export class FrameReader {
       length = Number(bytes.readBigUInt64BE(2));
       at = 10;
     }
+    const isShortest = at === (length < 126 ? 2 : length < 65_536 ? 4 : 10);
     const mask = isMasked ? bytes.subarray(at, at + 4) : undefined;
     if (isMasked) at += 4;
     if (bytes.length < at + length) return undefined;
@@ -126,6 +129,7 @@ export class FrameReader {
       reserved: (first >> 4) & 7,
       opcode: first & 0xf,
       isMasked,
+      isShortest,
       payload,
     };
   }

@@ -65,6 +65,16 @@ const masks: ConformanceCase[] = [
   ),
   {
     section: "5.1",
+    rule: "an unmasked continuation of a masked beginning fails the connection",
+    sent: [
+      frame(OPCODE.text, "Hel", { isFinal: false }),
+      frame(OPCODE.continuation, "lo", { isMasked: false }),
+    ],
+    replies: [],
+    ending: failed(CLOSE.protocolError),
+  },
+  {
+    section: "5.1",
     rule: "an unmasked frame behind a masked one fails the connection, and the first is echoed",
     sent: [
       frame(OPCODE.text, "masked"),
@@ -89,16 +99,47 @@ const masks: ConformanceCase[] = [
   },
 ];
 
+/** RFC 6455, 5.3: byte i of the payload is masked by byte i mod 4 of the key, wherever the payload ends. */
+const everyMaskPosition = Array.from(
+  { length: 9 },
+  (_, length): ConformanceCase => ({
+    section: "5.3",
+    rule: `a payload of ${length} bytes under a key of four different bytes is read`,
+    sent: [
+      Buffer.concat([
+        Buffer.from([0x82, 0x80 | length, 0x01, 0x80, 0xff, 0x10]),
+        bytes(length).map(
+          (byte, i) => byte ^ ([0x01, 0x80, 0xff, 0x10][i % 4] as number),
+        ),
+      ]),
+    ],
+    replies: [binaryReply(bytes(length))],
+    ending: open,
+  }),
+);
+
 const reserved: ConformanceCase[] = [
   ...[1, 2, 3, 4, 5, 6, 7].flatMap((bits) =>
-    [OPCODE.text, OPCODE.ping, OPCODE.close].map((opcode): ConformanceCase => ({
-      section: "5.2",
-      rule: `reserved bits ${bits.toString(2).padStart(3, "0")} on opcode ${opcode}, without an extension, fail the connection`,
-      sent: [frame(opcode, "", { reserved: bits })],
-      replies: [],
-      ending: failed(CLOSE.protocolError),
-    })),
+    [OPCODE.text, OPCODE.binary, OPCODE.close, OPCODE.ping, OPCODE.pong].map(
+      (opcode): ConformanceCase => ({
+        section: "5.2",
+        rule: `reserved bits ${bits.toString(2).padStart(3, "0")} on opcode ${opcode}, without an extension, fail the connection`,
+        sent: [frame(opcode, "", { reserved: bits })],
+        replies: [],
+        ending: failed(CLOSE.protocolError),
+      }),
+    ),
   ),
+  ...[1, 2, 4, 7].map((bits): ConformanceCase => ({
+    section: "5.2",
+    rule: `reserved bits ${bits.toString(2).padStart(3, "0")} on a continuation, without an extension, fail the connection`,
+    sent: [
+      frame(OPCODE.text, "Hel", { isFinal: false }),
+      frame(OPCODE.continuation, "lo", { reserved: bits }),
+    ],
+    replies: [],
+    ending: failed(CLOSE.protocolError),
+  })),
   ...RESERVED_OPCODES.map((opcode): ConformanceCase => ({
     section: "5.2",
     rule: `the reserved opcode ${opcode} fails the connection, and what was sent before is echoed`,
@@ -141,6 +182,7 @@ export const framing: readonly ConformanceCase[] = [
   ...lengths,
   ...longerThanNeeded,
   ...masks,
+  ...everyMaskPosition,
   ...reserved,
   manyAtOnce,
   ...impossible,
