@@ -12,11 +12,26 @@ import { parseArgs } from "node:util";
 
 const USAGE = `npm run test:properties -- [folder or file ...] [flags]
 
+Without a folder all laws are tried:
+
+  machines            the statecharts, exhaustively and in simulated time
+  server              the running server beside a model of its ledger
+  server/races        one shard: who arrives first
+  server/deaths       shards that die while they drain
+  server/call-off     drains and shutdowns that are called off
+  server/topics       subscribers, and what they are to hear
+  moving              connections that move between shards
+  http                upgrade requests, spoiled and cut
+  frames              frame streams, good and broken
+
   --runs N            how often each law is tried (each has its own number otherwise)
   --seed S            where the random runs start (drawn and printed otherwise)
   --path P            replay the counterexample that a failure named, with its seed
   --replay-path R     and the commands that a shrunk sequence had run
-  --law TEXT          only the laws whose name contains this`;
+  --law TEXT          only the laws whose name contains this
+
+  npm run test:properties -- server/races --runs 20000
+  npm run test:properties -- --seed 42 --path 11 --law "whatever arrives first"`;
 
 interface Wish {
   readonly folders: readonly string[];
@@ -44,7 +59,7 @@ function read(commandLine: readonly string[]): Wish | "help" {
     SLUICE_PROPERTY_SEED: wholeNumber("--seed", seed),
   };
   if (values.runs !== undefined)
-    environment["SLUICE_PROPERTY_RUNS"] = wholeNumber("--runs", values.runs);
+    environment["SLUICE_PROPERTY_RUNS"] = aboveZero("--runs", values.runs);
   if (values.path !== undefined)
     environment["SLUICE_PROPERTY_PATH"] = values.path;
   if (values["replay-path"] !== undefined)
@@ -60,6 +75,11 @@ function wholeNumber(flag: string, value: string): string {
   if (!/^-?\d+$/.test(value))
     throw new TypeError(`${flag} takes a whole number, got "${value}"`);
   return value;
+}
+
+function aboveZero(flag: string, value: string): string {
+  if (/^[1-9]\d*$/.test(value)) return value;
+  throw new TypeError(`${flag} takes a whole number above 0, got "${value}"`);
 }
 
 /** A pattern that matches the text and nothing else. */
