@@ -8,7 +8,7 @@ import { shareServer } from "../../test/support/shared-server.ts";
 import { until } from "../../test/support/within.ts";
 import { law } from "../support/laws.ts";
 import { brokenStreams, goodStreams, type Stream } from "./frame-streams.ts";
-import { playStream } from "./play-stream.ts";
+import { playStream, UNSURE_PATIENCE_MS } from "./play-stream.ts";
 
 const AT_ONCE = 10;
 const MAX_PAYLOAD_BYTES = 100_000;
@@ -71,7 +71,11 @@ describe("frame streams", () => {
         const { ledger } = shared.server.stats();
         await Promise.all(
           streams.map(async (stream) => {
-            const { closeCode, fault } = await playStream(shared.port, stream);
+            const { closeCode, fault } = await playStream(
+              shared.port,
+              stream,
+              UNSURE_PATIENCE_MS,
+            );
             if (fault !== undefined || !mayBeSent(closeCode))
               throw new Error(
                 `${describeStream(stream)} got ${String(closeCode)}, ${String(fault)}`,

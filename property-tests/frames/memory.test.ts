@@ -7,7 +7,7 @@ import { startServer, type TestServer } from "../../test/support/server.ts";
 import { until } from "../../test/support/within.ts";
 import { seed } from "../support/laws.ts";
 import { brokenStreams, type Stream } from "./frame-streams.ts";
-import { playStream } from "./play-stream.ts";
+import { playStream, UNSURE_PATIENCE_MS } from "./play-stream.ts";
 
 // Threads that start from here on can be asked to collect their garbage.
 setFlagsFromString("--expose-gc");
@@ -47,7 +47,9 @@ async function playAll(
     await Promise.all(
       streams
         .slice(at, at + AT_ONCE)
-        .map(async (stream) => await playStream(port, stream)),
+        .map(
+          async (stream) => await playStream(port, stream, UNSURE_PATIENCE_MS),
+        ),
     );
 }
 

@@ -15,10 +15,22 @@ export interface Played {
   readonly fault: string | undefined;
 }
 
-/** Plays a stream over a connection of its own. */
+/**
+ * How long one waits who may have stopped in the middle of a frame: the server
+ * waits for the rest of it then, as it should.
+ */
+export const UNSURE_PATIENCE_MS = 1_000;
+
+/**
+ * Plays a stream over a connection of its own.
+ *
+ * @param patienceMs - After so long without a word of the server the client
+ *   resets; without it, that is an error.
+ */
 export async function playStream(
   port: number,
   stream: Stream,
+  patienceMs?: number,
 ): Promise<Played> {
   const client = await RawClient.open(port, "/echo", undefined, {
     isCleanedUp: false,
@@ -44,19 +56,26 @@ export async function playStream(
         client.reset();
         break;
     }
-    return await listen(client);
+    return await listen(client, patienceMs);
   } finally {
     client.destroy();
     await client.ended;
   }
 }
 
-async function listen(client: RawClient): Promise<Played> {
+async function listen(
+  client: RawClient,
+  patienceMs: number | undefined,
+): Promise<Played> {
   const frames: Frame[] = [];
   let closeCode: number | undefined;
   let fault: string | undefined;
   for (;;) {
-    const next = await client.next();
+    const next = await client.next(patienceMs).catch((error: unknown) => {
+      if (patienceMs === undefined) throw error;
+      client.reset();
+      return undefined;
+    });
     if (next === undefined) break;
     if (closeCode !== undefined) fault ??= "a frame behind the close frame";
     if (next.isMasked || next.reserved !== 0 || !next.isFinal)
