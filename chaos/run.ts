@@ -5,8 +5,8 @@
  *     npm run chaos -- --minutes 5
  */
 import { setTimeout as after } from "node:timers/promises";
+import { lookAround, nothingLeft } from "../property-tests/support/remains.ts";
 import { serve, type SluiceServer } from "../src/index.ts";
-
 import { SERVICE } from "../test/support/server.ts";
 import { faults, liveOnce, Tally } from "./client.ts";
 import { Dice } from "./dice.ts";
@@ -14,7 +14,6 @@ import { operate } from "./operator.ts";
 import { type ChaosOptions, readOptions, USAGE } from "./options.ts";
 import { findFaults } from "./verdict.ts";
 
-const KINDS = ["TCPServerWrap", "TCPSocketWrap", "MessagePort", "Worker"];
 const MIB = 1024 * 1024;
 
 async function startServer(workers: number): Promise<SluiceServer> {
@@ -49,7 +48,7 @@ async function keepComing(
 /** @returns whether everything added up */
 async function run(options: ChaosOptions): Promise<boolean> {
   const { minutes, clients, workers, seed } = options;
-  const before = openHandles();
+  const before = lookAround();
   const server = await startServer(workers);
   const tally = new Tally();
   const dice = new Dice(seed);
@@ -73,7 +72,10 @@ async function run(options: ChaosOptions): Promise<boolean> {
   const faultsFound = findFaults({
     report,
     tally,
-    handles: subtract(openHandles(), before),
+    remains: await nothingLeft(before).then(
+      () => undefined,
+      (error: Error) => error.message,
+    ),
     memoryMb: [early, late],
   });
   const { accepted, opened, outcomes } = report;
@@ -97,24 +99,6 @@ async function run(options: ChaosOptions): Promise<boolean> {
 
 function residentMb(): number {
   return Math.round(process.memoryUsage().rss / MIB);
-}
-
-function openHandles(): Record<string, number> {
-  const handles: Record<string, number> = {};
-  for (const kind of process.getActiveResourcesInfo())
-    if (KINDS.includes(kind)) handles[kind] = (handles[kind] ?? 0) + 1;
-  return handles;
-}
-
-function subtract(
-  now: Readonly<Record<string, number>>,
-  before: Readonly<Record<string, number>>,
-): Record<string, number> {
-  return Object.fromEntries(
-    Object.entries(now)
-      .map(([kind, count]) => [kind, count - (before[kind] ?? 0)] as const)
-      .filter(([, count]) => count > 0),
-  );
 }
 
 try {
