@@ -4,8 +4,15 @@ import { openMany } from "../support/crowd.ts";
 import { overhear } from "../support/diagnostics.ts";
 import { frame, OPCODE } from "../support/frames.ts";
 import { RawClient } from "../support/raw-client.ts";
-import { startServer } from "../support/server.ts";
+import { startServer, type TestServer } from "../support/server.ts";
 import { until, within } from "../support/within.ts";
+
+/** Somebody is on its way out; how much of that the kernel takes is not for a test to say. */
+function isLeaving(server: TestServer): boolean {
+  return Object.entries(server.stats().states).some(
+    ([state, count]) => /^(closing|draining)/.test(state) && count > 0,
+  );
+}
 
 describe("heartbeats", () => {
   it("ping a silent peer, and lose it when nothing comes back", async () => {
@@ -113,10 +120,7 @@ describe("backpressure", () => {
     const server = await startServer({ ...marks, congestionDeadlineMs: 200 });
     const client = await RawClient.open(server.port, "/flood?bytes=50000");
     client.socket.pause();
-    await until("it is told to go", () => {
-      const { states } = server.stats();
-      return states["draining.flushing"] === 1 || states["closing"] === 1;
-    });
+    await until("it is told to go", () => isLeaving(server));
     client.socket.resume();
     expect(await client.closed()).toEqual({ code: 1013, reason: "" });
     await until("clean", () => server.stats().ledger.outcomes.clean === 1);
@@ -130,10 +134,7 @@ describe("backpressure", () => {
     );
     client.socket.pause();
     client.send("all at once");
-    await until("it is told to go", () => {
-      const { states } = server.stats();
-      return states["draining.flushing"] === 1 || states["closing"] === 1;
-    });
+    await until("it is told to go", () => isLeaving(server));
     client.socket.resume();
     const { code } = await client.closed();
     expect(code).toBe(1013);
