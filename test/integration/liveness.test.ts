@@ -41,7 +41,8 @@ describe("heartbeats", () => {
     ["part of a frame", frame(OPCODE.text, "here").subarray(0, 3)],
   ])("take %s for a sign of life", async (_, bytes) => {
     const server = await startServer({
-      heartbeatIntervalMs: 200,
+      // It is healthy for half of that at least: long enough to be seen.
+      heartbeatIntervalMs: 800,
       pongDeadlineMs: 1_000,
     });
     const client = await RawClient.open(server.port);
