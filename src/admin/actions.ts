@@ -1,14 +1,22 @@
 import { isSendableCloseCode } from "../config.ts";
-import { SluiceError } from "../errors.ts";
+import { SluiceError, type SluiceErrorCode } from "../errors.ts";
 import { type Call, CallError } from "./call.ts";
 import type { DrainLog } from "./drains.ts";
-import { readInteger, readText, refuseOthers } from "./fields.ts";
+import { readFlag, readInteger, readText, refuseOthers } from "./fields.ts";
 import type { Following } from "./following.ts";
 import type { Routes } from "./router.ts";
 import { type InspectedServer, readShard, shardAt } from "./subject.ts";
 
 const MAX_DELAY_MS = 2_147_483_647;
 const MAX_REASON_BYTES = 123;
+
+/** What a caller can do something about; anything else is a fault of ours. */
+const failureStatuses: Readonly<Partial<Record<SluiceErrorCode, number>>> = {
+  ERR_SLUICE_STATE: 409,
+  // What is on disk by now does not work, and the old version serves on.
+  ERR_SLUICE_RELOAD: 422,
+  ERR_SLUICE_UPGRADE: 422,
+};
 
 /** Everything that changes something. */
 export function actionRoutes(
@@ -32,7 +40,7 @@ export function actionRoutes(
     refuseOthers(
       Object.keys(body),
       shard === undefined
-        ? ["shard", "pathPrefix", "olderThanMs", "deadlineMs"]
+        ? ["shard", "pathPrefix", "olderThanMs", "deadlineMs", "move"]
         : ["deadlineMs", "move"],
     );
     const aimed = shard ?? readShard(fields, server);
@@ -40,7 +48,7 @@ export function actionRoutes(
     const olderThanMs = readInteger(fields, "olderThanMs", 0, MAX_DELAY_MS);
     const deadlineMs = readInteger(fields, "deadlineMs", 1, MAX_DELAY_MS);
     const target = {
-      ...(body["move"] === true && { move: true }),
+      ...(readFlag(fields, "move") === true && { move: true }),
       ...(aimed !== undefined && { shard: aimed }),
       ...(pathPrefix !== undefined && { pathPrefix }),
       ...(olderThanMs !== undefined && { olderThanMs }),
@@ -75,19 +83,13 @@ export function actionRoutes(
       });
       call.json({}, 202);
     },
-    "POST /api/reload": (call) => {
+    "POST /api/reload": async (call) => {
       requireListening(server, "reload");
-      server.reload().catch(() => {
-        // What became of it is published, and logged.
-      });
-      call.json({}, 202);
+      call.json(await server.reload());
     },
-    "POST /api/upgrade": (call) => {
+    "POST /api/upgrade": async (call) => {
       requireListening(server, "upgrade");
-      server.upgrade().catch(() => {
-        // What became of it is published, and logged.
-      });
-      call.json({}, 202);
+      call.json(await server.upgrade());
     },
     "POST /api/rebalance": async (call) => {
       requireListening(server, "rebalance");
@@ -165,9 +167,10 @@ export function describeFailure(
   error: unknown,
 ): { status: number; message: string } | undefined {
   if (error instanceof CallError) return error;
-  if (error instanceof SluiceError && error.code === "ERR_SLUICE_STATE")
-    return { status: 409, message: error.message };
-  return undefined;
+  const status =
+    error instanceof SluiceError ? failureStatuses[error.code] : undefined;
+  if (status === undefined) return undefined;
+  return { status, message: (error as SluiceError).message };
 }
 
 function requireListening(server: InspectedServer, verb: string): void {

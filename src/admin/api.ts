@@ -15,6 +15,7 @@ export interface Status {
   readonly shards: readonly ShardStatus[];
   /** Transitions taken since the start, by edge number of the connection machine. */
   readonly edges: readonly number[];
+  readonly handover: HandoverStatus;
   /** The drains under way, and the last few that are done. */
   readonly drains: readonly DrainStatus[];
   /** Once the server has ended. */
@@ -79,8 +80,33 @@ export interface ShardStatus {
   readonly restarts: number;
 }
 
+/** What a reload, an upgrade or an emptied shard would come to, and what moves have come to. */
+export interface HandoverStatus {
+  /** Why connections cannot move, in one sentence; undefined when they can. */
+  readonly off: string | undefined;
+  /** Live connections that can move. */
+  readonly movable: number;
+  /** Live connections that cannot, by cause. */
+  readonly immovable: Readonly<Record<string, number>>;
+  /** Moves that have landed since the start. */
+  readonly moved: number;
+  /** On their way between two threads at this moment. */
+  readonly inTransit: number;
+  /** Moves that did not come about, by cause. */
+  readonly refused: Readonly<Record<string, number>>;
+  /** How long moved connections were not read. */
+  readonly durations: {
+    readonly count: number;
+    readonly p50Ms: number;
+    readonly p99Ms: number;
+    readonly maxMs: number;
+  };
+}
+
 export interface DrainStatus {
   readonly id: number;
+  /** Its connections go to the other shards. */
+  readonly isMove: boolean;
   readonly startedAt: number;
   readonly shard: number | undefined;
   readonly pathPrefix: string | undefined;
@@ -89,6 +115,9 @@ export interface DrainStatus {
   readonly report:
     | {
         readonly told: number;
+        readonly moved: number;
+        /** Why others could not move. */
+        readonly refused: Readonly<Record<string, number>>;
         readonly wasCalledOff: boolean;
         readonly durationMs: number;
       }

@@ -26,6 +26,7 @@ export class DrainLog {
   add(drain: Drain, target: DrainTarget): DrainStatus {
     const status: DrainStatus = {
       id: ++this.#count,
+      isMove: target.move === true,
       startedAt: Date.now(),
       shard: target.shard,
       pathPrefix: target.pathPrefix,

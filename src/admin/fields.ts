@@ -38,6 +38,14 @@ export function readText(
   throw refuse(name, given, `text of at most ${maxLength} characters`);
 }
 
+/** Reads true or false, from JSON; `undefined` where it is not given. */
+export function readFlag(fields: Fields, name: string): boolean | undefined {
+  const given = fields(name);
+  if (given === undefined || given === null) return undefined;
+  if (typeof given === "boolean") return given;
+  throw refuse(name, given, "true or false");
+}
+
 /** Reads one of several words. */
 export function readWord<Word extends string>(
   fields: Fields,

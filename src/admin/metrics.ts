@@ -139,6 +139,28 @@ export function createMetrics(
     ["shard"],
     count("movedOut"),
   );
+  gauge(
+    "sluice_move_seconds",
+    "How long moved connections were not read, since the start.",
+    ["percentile"],
+    (set) => {
+      const { p50Ms, p99Ms, maxMs } = server.stats().handover.durations;
+      set(p50Ms * SECONDS_PER_MS, "50");
+      set(p99Ms * SECONDS_PER_MS, "99");
+      set(maxMs * SECONDS_PER_MS, "100");
+    },
+  );
+  gauge(
+    "sluice_connections_movable",
+    "Connections that could move, and by cause those that could not.",
+    ["cause"],
+    (set) => {
+      const { movable, ...immovable } = server.stats().handover.census;
+      set(movable, "none");
+      for (const [cause, connections] of Object.entries(immovable))
+        set(connections, cause);
+    },
+  );
   counter(
     "sluice_moves_refused_total",
     "Moves that did not come about, by cause.",

@@ -1,5 +1,12 @@
 import { connectionTable } from "../machines/connection-table.ts";
-import type { DrainStatus, EndReport, ShardStatus, Status } from "./api.ts";
+import type { HandoverStats } from "../main/moving/handover.ts";
+import type {
+  DrainStatus,
+  EndReport,
+  HandoverStatus,
+  ShardStatus,
+  Status,
+} from "./api.ts";
 import type { InspectedServer, InspectedShard } from "./subject.ts";
 
 /** What does not change while a server runs. */
@@ -19,7 +26,7 @@ export function readStatus(
   report: EndReport | undefined,
 ): Status {
   const { config } = server;
-  const { ledger, deadlineInMs, ready } = server.stats();
+  const { ledger, deadlineInMs, ready, handover } = server.stats();
   const at = Date.now();
   return {
     at,
@@ -45,9 +52,31 @@ export function readStatus(
     ledger,
     shards: server.shards.map(readShard),
     edges: sumEdges(server),
+    handover: describeHandover(handover),
     drains,
     report,
   };
+}
+
+function describeHandover({
+  census: { movable, ...immovable },
+  refused,
+  ...stats
+}: HandoverStats): HandoverStatus {
+  return {
+    ...stats,
+    movable,
+    immovable: thoseThatAre(immovable),
+    refused: thoseThatAre(refused),
+  };
+}
+
+function thoseThatAre(
+  counts: Readonly<Record<string, number>>,
+): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(counts).filter(([, count]) => count > 0),
+  );
 }
 
 function readShard(shard: InspectedShard): ShardStatus {

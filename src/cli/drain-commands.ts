@@ -8,6 +8,7 @@ import {
 } from "./admin-client.ts";
 import { readDuration } from "./connections-command.ts";
 import type { AddCommand } from "./context.ts";
+import { describeRefusals } from "./handover-commands.ts";
 import { writeLine } from "./io.ts";
 import { formatAge } from "./text-table.ts";
 
@@ -18,6 +19,7 @@ interface Flags {
   readonly path?: string;
   readonly olderThan?: string;
   readonly deadline?: string;
+  readonly move?: true;
   readonly wait: boolean;
   readonly json?: true;
 }
@@ -34,6 +36,10 @@ export const addDrainCommand: AddCommand = (program, { io }) => {
     .option("--path <PREFIX>", "whose path starts so")
     .option("--older-than <TIME>", "open for longer, such as 5m")
     .option("--deadline <TIME>", "until those told are forced")
+    .option(
+      "--move",
+      "move the shard's connections to the others, then start it again",
+    )
     .option("--no-wait", "do not wait until it is done");
   addTargetFlags(command).action(async () => {
     const flags = command.opts<Flags>();
@@ -43,6 +49,7 @@ export const addDrainCommand: AddCommand = (program, { io }) => {
       pathPrefix: flags.path,
       olderThanMs: readDuration(flags.olderThan, "--older-than"),
       deadlineMs: readDuration(flags.deadline, "--deadline"),
+      move: flags.move,
     });
     const drain = flags.wait ? await untilDone(client, started) : started;
     await writeLine(
@@ -85,8 +92,10 @@ async function untilDone(
   return drain;
 }
 
-function renderDrain({ id, report }: DrainStatus): string {
+function renderDrain({ id, isMove, report }: DrainStatus): string {
   if (report === undefined) return `drain ${id} is under way`;
-  const { told, wasCalledOff, durationMs } = report;
-  return `${told} told to go, ${wasCalledOff ? "then called off" : "all ended"}, in ${formatAge(durationMs)}`;
+  const { told, moved, refused, wasCalledOff, durationMs } = report;
+  const end = `${wasCalledOff ? "then called off" : "all ended"}, in ${formatAge(durationMs)}`;
+  if (!isMove) return `${told} told to go, ${end}`;
+  return `${moved} moved to other shards, ${told} told to come back${describeRefusals(refused)}, ${wasCalledOff ? "then called off" : "and the shard serves again"}, in ${formatAge(durationMs)}`;
 }

@@ -59,15 +59,30 @@ const rules: Readonly<Record<ChannelName, Readonly<Record<string, Rule>>>> = {
   },
   [channels.handover]: {
     off: ["warn", "connections cannot be moved; they are closed instead"],
-    evacuating: ["info", "shard's connections move to the others"],
-    evacuated: ["info", "shard was emptied and starts again"],
-    rebalanced: ["info", "connections were moved to even out the load"],
-    reloading: ["info", "reload: new shards start beside the old"],
+    evacuating: ["info", "the connections of shard {shard} move to the others"],
+    evacuated: [
+      "info",
+      "shard {shard} was emptied and starts again: {moved} moved, {told} told to come back",
+    ],
+    rebalanced: ["info", "{moved} connections moved to even out the load"],
+    reloading: [
+      "info",
+      "reload: new shards start beside the old; {movable} connections can move",
+    ],
     "trial-passed": ["info", "the new version has passed its trial"],
-    reloaded: ["info", "reloaded: every shard runs the new version"],
+    reloaded: [
+      "info",
+      "reloaded: every shard runs the new version; {moved} connections moved, {told} told to come back",
+    ],
     "rolled-back": ["error", "the old version stays: the new one failed"],
-    upgrading: ["info", "upgrade: a new process starts"],
-    upgraded: ["info", "upgraded: the new process serves"],
+    upgrading: [
+      "info",
+      "upgrade: a new process starts; {movable} connections can move",
+    ],
+    upgraded: [
+      "info",
+      "upgraded: process {pid} serves; {moved} connections moved, {told} told to come back",
+    ],
     "taking-over": ["info", "taking over from the process before"],
     "taken-over": ["info", "took over; the process before may end"],
   },

@@ -5,6 +5,11 @@ import { addClusterCommand } from "./cluster-command.ts";
 import { addConnectionsCommand } from "./connections-command.ts";
 import type { AddCommand } from "./context.ts";
 import { addDrainCommand, addResumeCommand } from "./drain-commands.ts";
+import {
+  addRebalanceCommand,
+  addReloadCommand,
+  addUpgradeCommand,
+} from "./handover-commands.ts";
 import { EXIT, statusOf } from "./failure.ts";
 import { tolerateClosedOutput, writeLine } from "./io.ts";
 import type { Io } from "./io.ts";
@@ -21,6 +26,9 @@ const subcommands: readonly AddCommand[] = [
   addConnectionsCommand,
   addDrainCommand,
   addResumeCommand,
+  addRebalanceCommand,
+  addReloadCommand,
+  addUpgradeCommand,
   addShutdownCommand,
   addMachineCommand,
   addClusterCommand,

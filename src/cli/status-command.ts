@@ -1,4 +1,4 @@
-import type { Status } from "../admin/api.ts";
+import type { HandoverStatus, Status } from "../admin/api.ts";
 import { addTargetFlags, connectAdmin } from "./admin-client.ts";
 import type { AddCommand } from "./context.ts";
 import { writeLine } from "./io.ts";
@@ -58,6 +58,8 @@ export function renderStatus(status: Status): string {
       ]),
     ),
     "",
+    describeHandover(status.handover),
+    "",
     renderTable(
       [{ title: "ledger" }, { title: "since start", isNumber: true }],
       Object.entries({
@@ -67,6 +69,25 @@ export function renderStatus(status: Status): string {
       }).map(([name, count]) => [name, String(count)]),
     ),
   ].join("\n");
+}
+
+/** What a reload or an upgrade would come to, and what moves have come to. */
+function describeHandover({
+  off,
+  movable,
+  immovable,
+  moved,
+  durations,
+}: HandoverStatus): string {
+  if (off !== undefined) return `handover is off: ${off}`;
+  const stay = Object.entries(immovable).map(
+    ([cause, count]) => `, ${count} cannot (${cause})`,
+  );
+  const past =
+    moved === 0
+      ? ""
+      : `; ${moved} have, unread for ${formatAge(durations.p50Ms)} (p50) to ${formatAge(durations.maxMs)}`;
+  return `handover: ${movable} connections can move${stay.join("")}${past}`;
 }
 
 function renderStates({ shards }: Status): string {

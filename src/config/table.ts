@@ -398,7 +398,7 @@ export const optionSpecs = {
   rebalancePercent: {
     kind: "integer",
     group: "Handover",
-    description: "difference in load that moves connections; 0 is never",
+    description: "difference in load that moves some; 0 is never",
     default: 0,
     min: 0,
     max: 100,

@@ -418,6 +418,11 @@ class Server implements SluiceServer, ReloadHost, UpgradeHost {
           "ERR_SLUICE_STATE",
           "drain(): move takes a shard, whose connections go to the others",
         );
+      if (filter.pathPrefix !== undefined || filter.olderThanMs !== undefined)
+        throw new SluiceError(
+          "ERR_SLUICE_STATE",
+          "drain(): move takes all connections of a shard; got pathPrefix or olderThanMs",
+        );
       return this.#handover.evacuate(
         this.#shardAt(shard),
         deadlineMs ?? this.config.shutdownDeadlineMs,

@@ -126,7 +126,9 @@ class Succession {
     this.#child.on("exit", (code, signal) => {
       this.#peer.broken();
       this.#failed.reject(
-        new Error(`the new process ended with ${signal ?? `status ${code}`}`),
+        new Error(
+          `the new process ended with ${signal ?? `status ${code}`}; its log says why`,
+        ),
       );
     });
   }

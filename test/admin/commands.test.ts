@@ -1,15 +1,19 @@
 import { once } from "node:events";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import type { WebSocket } from "ws";
 import { main } from "../../src/cli/main.ts";
 import { readSettings } from "../../src/cli/settings.ts";
 import { renderReport } from "../../src/cli/report.ts";
 import { renderTable } from "../../src/cli/text-table.ts";
 import type { SluiceServer } from "../../src/index.ts";
 import { FakeIo } from "../cli/fake-io.ts";
+import { deployment } from "../moving/versions.ts";
 import { startServer } from "../support/server.ts";
 import { connect } from "./call-admin.ts";
 
 const TOKEN = "correct-horse-battery";
+const MOVABLE = fileURLToPath(new URL("movable.ts", import.meta.url));
 const ADMIN = { admin: true, adminPort: 0, workers: 2 } as const;
 
 async function sluice(
@@ -95,6 +99,62 @@ describe("the commands that speak to a running server", () => {
       "serving.suspended",
       "serving.accepting",
     ]);
+  });
+
+  it("move a shard's connections away, and even the shards out", async () => {
+    const server = await startServer({ ...ADMIN, handlers: MOVABLE });
+    const clients: WebSocket[] = [];
+    for (let count = 0; count < 4; count++) clients.push(await connect(server));
+    const status = await sluice(server, ["status"]);
+    expect(status.out).toContain("handover: 4 connections can move\n");
+    const drained = await sluice(server, ["drain", "--shard", "0", "--move"]);
+    expect(drained.out).toMatch(
+      /^2 moved to other shards, 0 told to come back, and the shard serves again, in /,
+    );
+    expect(server.stats().shards.map(({ connections }) => connections)).toEqual(
+      [0, 4],
+    );
+    const evened = await sluice(server, ["rebalance"]);
+    expect(evened.out).toMatch(/^2 connections moved, in /);
+    const { out } = await sluice(server, ["status"]);
+    expect(out).toMatch(/^handover: 4 connections can move; 4 have, unread /m);
+    expect(clients.every(({ readyState }) => readyState === 1)).toBe(true);
+  });
+
+  it("say why a shard's connections cannot be moved", async () => {
+    const server = await startServer({ ...ADMIN, handlers: MOVABLE });
+    expect(await sluice(server, ["drain", "--move"])).toMatchObject({
+      status: 1,
+      err: "error: drain(): move takes a shard, whose connections go to the others\n",
+    });
+    expect(
+      await sluice(server, ["drain", "--shard", "0", "--move", "--path", "/"]),
+    ).toMatchObject({
+      status: 1,
+      err: expect.stringContaining("got pathPrefix or olderThanMs"),
+    });
+  });
+
+  it("reload the handlers, and say what could not move", async () => {
+    const versions = await deployment();
+    await versions.deploy("v1");
+    const server = await startServer({
+      ...ADMIN,
+      handlers: versions.file,
+      trialMs: 10,
+    });
+    await connect(server);
+    const { out } = await sluice(server, ["reload"]);
+    expect(out).toMatch(/^1 connections moved, 0 told to come back, in /);
+    const json = await sluice(server, ["reload", "--json"]);
+    expect(JSON.parse(json.out)).toMatchObject({ moved: 1, told: 0 });
+    await versions.deploy("v2", "throws at load");
+    expect(await sluice(server, ["reload"])).toMatchObject({
+      status: 1,
+      out: "",
+      err: expect.stringContaining("no load"),
+    });
+    expect(server.state).toBe("listening");
   });
 
   it("shut it down with the report that the server itself would print", async () => {

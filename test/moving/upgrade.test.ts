@@ -1,18 +1,20 @@
 import { once } from "node:events";
 import { describe, expect, it } from "vitest";
+import { main } from "../../src/cli/main.ts";
+import { FakeIo } from "../cli/fake-io.ts";
 import { type Command, serveCommand } from "../support/command.ts";
 import { within } from "../support/within.ts";
 import { judgeTalkers, openTalkers, type Talker } from "./talkers.ts";
 import { type Behaviour, type Deployment, deployment } from "./versions.ts";
 
-async function serveVersion(): Promise<{
+async function serveVersion(admin = ["--no-admin"]): Promise<{
   command: Command;
   versions: Deployment;
 }> {
   const versions = await deployment();
   const command = await serveCommand([
     ...["--handlers", versions.file, "--workers", "2"],
-    ...["--origins", "any", "--no-admin"],
+    ...["--origins", "any", ...admin],
   ]);
   return { command, versions };
 }
@@ -59,6 +61,34 @@ describe("an upgrade", () => {
       });
       const [newcomer] = await openTalkers(command.port, 1, { inFlight: 0 });
       expect(await versionOf(newcomer)).toBe("v2");
+    } finally {
+      process.kill(pid, "SIGKILL");
+    }
+  });
+
+  it("is asked for by a command, which says what it came to", async () => {
+    const { command, versions } = await serveVersion(["--admin-port", "0"]);
+    const inspector = /inspector at http:\/\/127\.0\.0\.1:(\d+)/;
+    const [, port = ""] = await command.logged(inspector);
+    const talkers = await openTalkers(command.port, 12);
+    const ask = async (): Promise<{ status: number; said: string }> => {
+      const io = new FakeIo({ args: ["upgrade", "--admin-port", port] });
+      const status = await main(io);
+      return { status, said: io.stdout.text + io.stderr.text };
+    };
+    await versions.deploy("bad", "throws at load");
+    const refused = await ask();
+    expect(refused.said).toMatch(
+      /^error: .+ended with status 1; its log says why/,
+    );
+    expect(refused.status).toBe(1);
+    await versions.deploy("v2");
+    const { said, status } = await ask();
+    const pid = Number(/^process (\d+) serves now: /.exec(said)?.[1]);
+    try {
+      expect(said).toMatch(/: 12 connections moved, 0 told to come back, in /);
+      expect(status).toBe(0);
+      expect(await versionOf(talkers[0])).toBe("v2");
     } finally {
       process.kill(pid, "SIGKILL");
     }

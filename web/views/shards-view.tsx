@@ -1,12 +1,12 @@
 import { useState } from "preact/hooks";
 import type { ShardStatus, Status } from "../../src/admin/api.ts";
-import { act } from "../api.ts";
+import { act, explain } from "../api.ts";
 import { bytes, count, duration, percent, plural, rate } from "../format.ts";
 import { type Live, perSecond } from "../live.ts";
 import { Ask } from "../parts/ask.tsx";
 import { connectionsHref } from "../route.ts";
 
-type Verb = "drain" | "resume" | "restart";
+type Verb = "move" | "drain" | "resume" | "restart";
 
 /** Every shard with how it does, and what can be done about it. */
 export function ShardsView({ live, status }: { live: Live; status: Status }) {
@@ -26,10 +26,12 @@ export function ShardsView({ live, status }: { live: Live; status: Status }) {
             shard={shard}
             live={live}
             canAct={canAct}
+            canMove={hasRoomToMove(status)}
             onAsk={(verb) => setAsked({ verb, shard })}
           />
         ))}
       </div>
+      <Handover status={status} />
       <Drains status={status} />
       {asked !== undefined && (
         <Question {...asked} onClosed={() => setAsked(undefined)} />
@@ -42,11 +44,13 @@ function Card({
   shard,
   live,
   canAct,
+  canMove,
   onAsk,
 }: {
   shard: ShardStatus;
   live: Live;
   canAct: boolean;
+  canMove: boolean;
   onAsk: (verb: Verb) => void;
 }) {
   const per = (read: (of: ShardStatus) => number): number =>
@@ -143,6 +147,13 @@ function Card({
         >
           Restart…
         </button>
+        <button
+          type="button"
+          disabled={!canAct || !isServing || !canMove}
+          onClick={() => onAsk("move")}
+        >
+          Move away…
+        </button>
       </div>
     </article>
   );
@@ -157,7 +168,15 @@ function Fact({ name, value }: { name: string; value: string }) {
   );
 }
 
+const titles: Readonly<Record<Verb, string>> = {
+  drain: "Drain",
+  resume: "Resume",
+  restart: "Restart",
+  move: "Move away from",
+};
+
 const consequences: Readonly<Record<Verb, string>> = {
+  move: "They go to the other shards without being closed; those that cannot are told to come back. Then the thread ends and a new one takes its place.",
   drain:
     "They are told to go at the usual pace and may come back, to the other shards. This one takes no new connections until it is resumed.",
   resume: "It takes new connections again.",
@@ -174,12 +193,17 @@ function Question({
   shard: ShardStatus;
   onClosed: () => void;
 }) {
-  const title = verb[0]?.toUpperCase() + verb.slice(1);
+  const title = titles[verb];
+  const path = `/api/shards/${shard.shard}`;
   return (
     <Ask
       title={`${title} shard ${shard.shard}?`}
-      verb={title}
-      act={() => act(`/api/shards/${shard.shard}/${verb}`)}
+      verb={verb === "move" ? "Move away" : title}
+      act={() =>
+        verb === "move"
+          ? act(`${path}/drain`, { move: true })
+          : act(`${path}/${verb}`)
+      }
       onClosed={onClosed}
     >
       <p>
@@ -195,6 +219,68 @@ function Question({
   );
 }
 
+/** There is another shard to move to, and nothing against it. */
+function hasRoomToMove({ shards, handover }: Status): boolean {
+  const serving = shards.filter(({ state }) => state === "serving.accepting");
+  return handover.off === undefined && serving.length > 1;
+}
+
+/** Who could move, what moves have come to, and what can be moved at once. */
+function Handover({ status }: { status: Status }) {
+  const { off, movable, immovable, moved, refused, durations } =
+    status.handover;
+  const [failure, setFailure] = useState("");
+  if (off !== undefined)
+    return (
+      <>
+        <h3>Handover</h3>
+        <p class="faint">It is off: {off}.</p>
+      </>
+    );
+  return (
+    <>
+      <h3>Handover</h3>
+      <p class="lead">
+        {plural(movable, "connection")} can move to another thread
+        {listed(immovable, "; these cannot:")}.{" "}
+        {moved > 0 && (
+          <>
+            {plural(moved, "move")} so far, unread for{" "}
+            {duration(durations.p50Ms)} at the median and{" "}
+            {duration(durations.maxMs)} at most
+            {listed(refused, "; refused:")}.
+          </>
+        )}
+      </p>
+      <div class="buttons">
+        <button
+          type="button"
+          disabled={!status.server.ready || !hasRoomToMove(status)}
+          onClick={() => {
+            setFailure("");
+            act("/api/rebalance").catch((error: unknown) =>
+              setFailure(explain(error)),
+            );
+          }}
+        >
+          Even out
+        </button>
+      </div>
+      {failure !== "" && (
+        <p class="failure" role="alert">
+          {failure}
+        </p>
+      )}
+    </>
+  );
+}
+
+function listed(counts: Readonly<Record<string, number>>, what: string) {
+  const entries = Object.entries(counts);
+  if (entries.length === 0) return "";
+  return `${what} ${entries.map(([cause, of]) => `${cause} ${count(of)}`).join(", ")}`;
+}
+
 /** Drains under way and the last few that are done. */
 function Drains({ status: { drains } }: { status: Status }) {
   if (drains.length === 0) return null;
@@ -202,35 +288,43 @@ function Drains({ status: { drains } }: { status: Status }) {
     <>
       <h3>Drains</h3>
       <ul class="drains">
-        {drains.toReversed().map(({ id, shard, pathPrefix, report }) => (
-          <li key={id}>
-            <span>
-              {shard === undefined ? "every shard" : `shard ${shard}`}
-              {pathPrefix !== undefined && (
-                <>
-                  , paths from <code>{pathPrefix}</code>
-                </>
-              )}
-            </span>
-            {report === undefined ? (
-              <>
-                <span class="lamp warn">under way</span>
-                <button
-                  type="button"
-                  onClick={() => void act(`/api/drains/${id}/call-off`)}
-                >
-                  Call off
-                </button>
-              </>
-            ) : (
-              <span class="faint">
-                {plural(report.told, "connection")} told,{" "}
-                {report.wasCalledOff ? "then called off" : "all ended"}, in{" "}
-                {duration(report.durationMs)}
+        {drains
+          .toReversed()
+          .map(({ id, isMove, shard, pathPrefix, report }) => (
+            <li key={id}>
+              <span>
+                {shard === undefined ? "every shard" : `shard ${shard}`}
+                {pathPrefix !== undefined && (
+                  <>
+                    , paths from <code>{pathPrefix}</code>
+                  </>
+                )}
               </span>
-            )}
-          </li>
-        ))}
+              {report === undefined ? (
+                <>
+                  <span class="lamp warn">under way</span>
+                  <button
+                    type="button"
+                    onClick={() => void act(`/api/drains/${id}/call-off`)}
+                  >
+                    Call off
+                  </button>
+                </>
+              ) : (
+                <span class="faint">
+                  {isMove
+                    ? `${count(report.moved)} moved, ${count(report.told)} told to come back, `
+                    : `${plural(report.told, "connection")} told, `}
+                  {report.wasCalledOff
+                    ? "then called off"
+                    : isMove
+                      ? "and served again"
+                      : "all ended"}
+                  , in {duration(report.durationMs)}
+                </span>
+              )}
+            </li>
+          ))}
       </ul>
     </>
   );

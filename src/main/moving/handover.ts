@@ -11,7 +11,7 @@ import type { Drain, DrainReport } from "../drain.ts";
 import type { Fleet } from "../fleet.ts";
 import type { Shard } from "../shard.ts";
 import { type Census, takeCensus } from "./census.ts";
-import { evenOut, relieve, type Shift } from "./rebalance.ts";
+import { evenOut, LoadWatch, type Shift } from "./rebalance.ts";
 import { type MoveReport, Relay } from "./relay.ts";
 
 /** RFC 6455's registry: the service restarts; come back. */
@@ -19,8 +19,6 @@ export const SERVICE_RESTART = 1012;
 /** Of the time that an evacuation has, moves may use this share; the rest is for closing what could not move. */
 const MOVING_SHARE = 0.5;
 const LOOK_MS = 1_000;
-/** So many looks in a row have to find the difference. */
-const LOOKS = 3;
 
 /** What handover needs of the server. */
 export interface HandoverHost {
@@ -62,7 +60,6 @@ export class Handover {
   readonly relay: Relay;
   readonly #host: HandoverHost;
   readonly #timer: NodeJS.Timeout | undefined;
-  #looksThatDiffer = 0;
 
   constructor(host: HandoverHost) {
     this.#host = host;
@@ -75,7 +72,8 @@ export class Handover {
     });
     const { rebalancePercent } = host.config;
     if (rebalancePercent === 0) return;
-    this.#timer = setInterval(() => this.#look(rebalancePercent), LOOK_MS);
+    const watch = new LoadWatch(rebalancePercent / 100);
+    this.#timer = setInterval(() => this.#look(watch), LOOK_MS);
     this.#timer.unref();
   }
 
@@ -200,20 +198,23 @@ export class Handover {
     return sum;
   }
 
-  #look(rebalancePercent: number): void {
+  #look(watch: LoadWatch): void {
     const { fleet, ready, config } = this.#host;
     if (!ready || fleet.besides.length > 0 || this.relay.orders > 0) return;
-    const serving = fleet.shards.filter(({ isAccepting }) => isAccepting);
+    const { shards } = fleet;
+    const serving = shards.filter(({ isAccepting }) => isAccepting);
     const weights = serving.map(({ load, counters, isBlocked }) => ({
       load,
       utilization: isBlocked ? 1 : counters.get("utilization"),
     }));
-    const shift = relieve(weights, rebalancePercent / 100);
-    if (shift === undefined) this.#looksThatDiffer = 0;
-    else if (++this.#looksThatDiffer >= LOOKS) {
-      this.#looksThatDiffer = 0;
+    const restarts = shards.reduce(
+      (sum, { counters }) => sum + counters.get("restarts"),
+      0,
+    );
+    const isComplete = serving.length === shards.length;
+    const shift = watch.look(weights, isComplete, restarts);
+    if (shift !== undefined)
       void this.#shift(serving, [shift], config.moveDeadlineMs);
-    }
   }
 }
 

@@ -63,6 +63,76 @@ export function relieve(
   if (from === undefined || to === undefined) return undefined;
   if (from.utilization - to.utilization <= bound || from.load < 2)
     return undefined;
-  const count = Math.max(1, Math.floor(from.load * SHARE_AT_A_TIME));
-  return { from: busiest, to: idlest, count };
+  return { from: busiest, to: idlest, count: someOf(from.load) };
+}
+
+/**
+ * A few connections from the fullest shard to the emptiest, when they differ by
+ * more than the bound.
+ *
+ * @param bound - Of the fullest shard's connections, 0 to 1.
+ */
+export function refill(
+  weights: readonly Weight[],
+  bound: number,
+): Shift | undefined {
+  const loads = weights.map(({ load }) => load);
+  const most = Math.max(...loads);
+  const difference = most - Math.min(...loads);
+  if (difference <= Math.max(1, most * bound)) return undefined;
+  return {
+    from: loads.indexOf(most),
+    to: loads.indexOf(most - difference),
+    count: Math.min(someOf(most), Math.floor(difference / 2)),
+  };
+}
+
+function someOf(load: number): number {
+  return Math.max(1, Math.floor(load * SHARE_AT_A_TIME));
+}
+
+/** So many looks in a row have to find the difference. */
+const LOOKS = 3;
+
+/**
+ * Looks at the shards once a second and says when connections are to move by
+ * themselves: until a shard that was replaced has its share again, and when
+ * one has been busier than another for a while.
+ */
+export class LoadWatch {
+  readonly #bound: number;
+  #looksThatDiffer = 0;
+  #restarts = 0;
+  /** A shard was replaced, and is empty or was lately. */
+  #isRefilling = false;
+
+  /** @param bound - Difference that is put up with, 0 to 1. */
+  constructor(bound: number) {
+    this.#bound = bound;
+  }
+
+  /**
+   * @param weights - Of the shards that take connections.
+   * @param isComplete - These are all.
+   * @param restarts - How often any of them was replaced.
+   * @returns what is to move now
+   */
+  look(
+    weights: readonly Weight[],
+    isComplete: boolean,
+    restarts: number,
+  ): Shift | undefined {
+    if (restarts !== this.#restarts) this.#isRefilling = true;
+    this.#restarts = restarts;
+    if (this.#isRefilling && isComplete) {
+      const shift = refill(weights, this.#bound);
+      if (shift !== undefined) return shift;
+      this.#isRefilling = false;
+    }
+    const shift = relieve(weights, this.#bound);
+    this.#looksThatDiffer = shift === undefined ? 0 : this.#looksThatDiffer + 1;
+    if (this.#looksThatDiffer < LOOKS) return undefined;
+    this.#looksThatDiffer = 0;
+    return shift;
+  }
 }

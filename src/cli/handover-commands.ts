@@ -1,0 +1,75 @@
+import { addTargetFlags, connectAdmin } from "./admin-client.ts";
+import type { AddCommand } from "./context.ts";
+import { writeLine } from "./io.ts";
+import { formatAge } from "./text-table.ts";
+
+/** What each of these commands is answered; see the reports of the library. */
+interface Answer {
+  readonly moved: number;
+  readonly refused: Readonly<Record<string, number>>;
+  readonly durationMs: number;
+  /** Of a reload and an upgrade. */
+  readonly told?: number;
+  /** Of an upgrade. */
+  readonly pid?: number;
+}
+
+/** `sluice reload` */
+export const addReloadCommand = commandFor(
+  "reload",
+  "load the handlers anew, under the feet of the connections",
+);
+
+/** `sluice upgrade` */
+export const addUpgradeCommand = commandFor(
+  "upgrade",
+  "start a new process that takes everything over",
+);
+
+/** `sluice rebalance` */
+export const addRebalanceCommand = commandFor(
+  "rebalance",
+  "even out the number of connections between shards",
+);
+
+/** A command that asks a running server for one thing, waits, and says what it came to. */
+function commandFor(name: string, summary: string): AddCommand {
+  return (program, { io }) => {
+    const command = program.command(name).summary(summary);
+    addTargetFlags(command).action(async () => {
+      const client = connectAdmin(command, io);
+      const answer = await client.post<Answer>(`/api/${name}`, {});
+      const isJson = command.opts<{ json?: true }>().json === true;
+      await writeLine(
+        io.stdout,
+        isJson ? JSON.stringify(answer) : renderAnswer(answer),
+      );
+    });
+  };
+}
+
+function renderAnswer({
+  moved,
+  refused,
+  durationMs,
+  told,
+  pid,
+}: Answer): string {
+  return [
+    pid === undefined ? "" : `process ${pid} serves now: `,
+    `${moved} connections moved`,
+    told === undefined ? "" : `, ${told} told to come back`,
+    describeRefusals(refused),
+    `, in ${formatAge(durationMs)}`,
+  ].join("");
+}
+
+/** In brackets, how many could not move for what; nothing where all could. */
+export function describeRefusals(
+  refused: Readonly<Record<string, number>>,
+): string {
+  const causes = Object.entries(refused).map(
+    ([cause, count]) => `${cause} ${count}`,
+  );
+  return causes.length === 0 ? "" : ` (could not move: ${causes.join(", ")})`;
+}
