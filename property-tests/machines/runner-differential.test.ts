@@ -257,7 +257,7 @@ describe("the lifecycle runner beside XState's own actor", () => {
     fc.property(scripts, steps, (script, walked) =>
       walk(script, walked, (runner, actor) => runner.state === actor.state),
     ),
-    { runs: 100 },
+    { runs: 400 },
   );
 
   law(
@@ -273,6 +273,6 @@ describe("the lifecycle runner beside XState's own actor", () => {
             .every((line, index) => line === actor.lines[since + index]),
       ),
     ),
-    { runs: 100 },
+    { runs: 400 },
   );
 });

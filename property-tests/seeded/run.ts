@@ -2,7 +2,7 @@
  * Makes one small mistake after the other in a copy of the server and shows
  * which test notices it; the table goes into docs/proof.md.
  *
- *     node property-tests/seeded/run.ts [words of a rule, or a part of a path]
+ *     node property-tests/seeded/run.ts [words of a rule, or a part of the path of what is spoiled or tested]
  */
 import { spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
@@ -30,7 +30,7 @@ const COPIED = [
   ...["package.json", "tsconfig.json", "vitest.config.ts"],
 ];
 /** Of a law, before nobody is said to have noticed. */
-const RUNS = "60";
+const RUNS = 60;
 const vitest = join(
   dirname(createRequire(import.meta.url).resolve("vitest/package.json")),
   "vitest.mjs",
@@ -87,7 +87,10 @@ function breakIt(file: string, { original, defective, rule }: Defect): void {
   );
 }
 
-function failuresIn(directory: string, { suites, law }: Defect): Failure[] {
+function failuresIn(
+  directory: string,
+  { suites, law, runs = RUNS }: Defect,
+): Failure[] {
   const outputFile = join(directory, `${randomUUID()}.json`);
   const args = [
     ...[vitest, "run", ...suites],
@@ -95,7 +98,11 @@ function failuresIn(directory: string, { suites, law }: Defect): Failure[] {
     // One failure is enough: each of them may take as long as a test waits.
     ...["--bail=1", "--reporter=json", `--outputFile=${outputFile}`],
   ];
-  const env = { ...process.env, SLUICE_PROPERTY_RUNS: RUNS };
+  const env = {
+    ...process.env,
+    SLUICE_PROPERTY_RUNS: String(runs),
+    SLUICE_PROPERTY_FIRST: "yes",
+  };
   spawnSync(process.execPath, args, { cwd: directory, stdio: "ignore", env });
   const report = JSON.parse(readFileSync(outputFile, "utf8")) as TestReport;
   return report.testResults.flatMap(({ assertionResults, message }) => {
@@ -147,8 +154,8 @@ function publish(news: readonly Result[]): void {
 }
 
 const wanted = process.argv.slice(2).join(" ");
-const chosen = defects.filter(
-  ({ rule, file }) => rule.includes(wanted) || file.includes(wanted),
+const chosen = defects.filter(({ rule, file, suites }) =>
+  [rule, file, ...suites].some((text) => text.includes(wanted)),
 );
 const results = chosen.map((defect) => {
   const startedAt = performance.now();

@@ -47,6 +47,8 @@ interface Plan {
   readonly patience: number;
   /** Whoever is to close does so just after the first order, before it has read what that brings. */
   readonly isTogether: boolean;
+  /** Whoever waits for it is handed over just before the first order, and passed by the broadcast. */
+  readonly isPassing: boolean;
   /** Turns of the event loop between two steps: with none, they arrive together. */
   readonly turns: readonly number[];
 }
@@ -79,6 +81,7 @@ const plans: fc.Arbitrary<Plan> = fc.record({
   ),
   patience: fc.nat(10),
   isTogether: fc.boolean(),
+  isPassing: fc.boolean(),
   turns: fc.array(fc.nat(3), { minLength: 30, maxLength: 30 }),
 });
 
@@ -195,6 +198,7 @@ async function race(plan: Plan, scheduler: fc.Scheduler): Promise<void> {
         order,
         () => {
           for (const { client } of closing) client.socket.pause();
+          if (plan.isPassing) for (const { handOver } of members) handOver();
           // Telling takes a few turns.
           if (closing.length > 0) stretch = 10;
           give(order, stage, plan, moments);
@@ -228,7 +232,7 @@ async function race(plan: Plan, scheduler: fc.Scheduler): Promise<void> {
 function give(
   order: Order,
   stage: Stage,
-  { path }: Plan,
+  { path, isPassing }: Plan,
   moments: Set<Moment>,
 ): void {
   const { counters } = stage;
@@ -256,6 +260,7 @@ function give(
         );
       return stage.shutDown(
         order === "shut down" ? DEADLINE_MS : DEADLINE_MS / 2,
+        isPassing,
       );
   }
 }

@@ -25,7 +25,7 @@ const CLOSE_DEADLINE_MS = 150;
 /** A client whose socket main has accepted, and has done nothing with. */
 interface Waiting {
   readonly client: RawClient;
-  /** Hands it to the shard, or destroys it, as main does once it has told the shard to end. */
+  /** Hands it to the shard once, or destroys it, as main does once it has told the shard to end. */
   readonly handOver: () => void;
 }
 
@@ -92,9 +92,12 @@ export class Stage {
     while (this.#accepted.length === 0) await turn();
     const handle = this.#accepted.shift() as SocketHandle;
     const id = ++this.#count;
+    let isHandedOver = false;
     return {
       client,
       handOver: () => {
+        if (isHandedOver) return;
+        isHandedOver = true;
         if (this.#isShuttingDown) {
           void handle.close();
           return;
@@ -115,10 +118,10 @@ export class Stage {
     return counters.get("handed") - counters.get("received");
   }
 
-  shutDown(deadlineMs: number): void {
+  /** @param isPassing - The broadcast passes the sockets that wait for the end of this turn, which main's never does. */
+  shutDown(deadlineMs: number, isPassing = false): void {
     this.#isShuttingDown = true;
-    // What was accepted before the broadcast arrives before it, as main has it.
-    this.#handoff.flush();
+    if (!isPassing) this.#handoff.flush();
     this.#post({
       type: "shutdown",
       farewell: {
