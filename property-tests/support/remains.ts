@@ -60,14 +60,14 @@ function leftSince(before: Remains): string[] {
     .map(([kind]) => kind);
   const places = [...now.timers]
     .filter((id) => !before.timers.has(id))
-    .map((id) => `a timer ${timers.get(id)}`);
+    .map((id) => `a timer that was set${timers.get(id)}`);
   return [...handles, ...places];
 }
 
 function stack(): string {
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = MOST_FRAMES;
-  const { stack: text = "" } = new Error("set");
+  const { stack: text = "" } = new Error("set here");
   Error.stackTraceLimit = limit;
-  return text;
+  return text.slice(text.indexOf("\n"));
 }
