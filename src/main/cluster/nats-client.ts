@@ -18,6 +18,12 @@ export interface NatsClient {
   readonly Kvm: typeof KvmClass;
 }
 
+interface TlsFiles {
+  ca?: string;
+  cert?: string;
+  key?: string;
+}
+
 type NatsOptions = Pick<
   Config,
   | "nats"
@@ -53,22 +59,52 @@ export async function loadNatsClient(
   return {
     Kvm,
     connect: () =>
-      connect({
-        servers: urls.map(({ host }) => host),
-        name,
-        // Back-off and subscriptions are the link machine's business.
-        reconnect: false,
-        noEcho: true,
-        ignoreClusterUpdates: true,
-        pingInterval: PING_INTERVAL_MS,
-        maxPingOut: MAX_PINGS_OUT,
-        ...(isSecure && { tls: { ...files.tls } }),
-        ...(files.creds !== undefined && {
-          authenticator: credsAuthenticator(files.creds),
+      tryInTurn(urls, (url) =>
+        connect({
+          servers: url.host,
+          name,
+          // Back-off and subscriptions are the link machine's business.
+          reconnect: false,
+          noEcho: true,
+          ignoreClusterUpdates: true,
+          pingInterval: PING_INTERVAL_MS,
+          maxPingOut: MAX_PINGS_OUT,
+          ...(isSecure && { tls: tlsFor(url, files.tls) }),
+          ...(files.creds !== undefined && {
+            authenticator: credsAuthenticator(files.creds),
+          }),
+          ...credentialsOf(username, password),
         }),
-        ...credentialsOf(username, password),
-      }),
+      ),
   };
+}
+
+/** One attempt at each, in an order of chance, so that instances spread over the servers. */
+async function tryInTurn<Result>(
+  urls: readonly URL[],
+  attempt: (url: URL) => Promise<Result>,
+): Promise<Result> {
+  const left = [...urls];
+  for (;;) {
+    const [url] = left.splice(Math.floor(Math.random() * left.length), 1);
+    try {
+      return await attempt(url as URL);
+    } catch (error) {
+      if (left.length === 0) throw error;
+    }
+  }
+}
+
+/**
+ * The client holds the certificate of a server that is given by its address
+ * against "localhost", unless it is told whose it should be.
+ */
+function tlsFor(
+  { hostname }: URL,
+  files: TlsFiles | undefined,
+): TlsFiles & { host: string } {
+  // Without the brackets of an IPv6 address.
+  return { ...files, host: hostname.replace(/^\[|\]$/g, "") };
 }
 
 /** `nats://user:password@host`, or a token alone: `nats://token@host`. */
@@ -104,7 +140,7 @@ async function readFiles({
   natsTlsKeyFile,
 }: NatsOptions): Promise<{
   creds: Uint8Array | undefined;
-  tls: { ca?: string; cert?: string; key?: string } | undefined;
+  tls: TlsFiles | undefined;
 }> {
   try {
     const [creds, ca, cert, key] = await Promise.all(
