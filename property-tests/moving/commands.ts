@@ -99,8 +99,10 @@ export class Publish extends Step {
     const publisher = this.reader(model);
     const text = `${this.#topic} ${++model.published}`;
     for (const member of model.readers) {
-      const { topics, expected } = model.travellerOf(member);
-      if (member !== publisher && topics.has(this.#topic)) expected.push(text);
+      if (member === publisher) continue;
+      const traveller = model.travellerOf(member);
+      traveller.passing++;
+      if (traveller.topics.has(this.#topic)) traveller.expected.push(text);
     }
     const { client } = model.travellerOf(publisher);
     client.raw.send(`publish ${text}`);

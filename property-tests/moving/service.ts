@@ -1,6 +1,6 @@
 import { setTimeout as after } from "node:timers/promises";
 import { threadId } from "node:worker_threads";
-import { defineHandlers } from "../../src/index.ts";
+import { type Connection, defineHandlers } from "../../src/index.ts";
 
 /** What a connection carries from thread to thread. */
 interface Journey {
@@ -12,6 +12,8 @@ interface Journey {
 const here = new Set<string>();
 
 const SLOW_MS = 10;
+/** Everyone hears it behind every publication: nobody who subscribes later hears what came before. */
+const FENCE = "fence";
 const FLOOD = { count: 256, bytes: 64 * 1024 };
 
 /**
@@ -23,6 +25,7 @@ export default defineHandlers<Journey>({
   opened(connection) {
     here.add(connection.id);
     connection.data = { heard: 0 };
+    connection.subscribe(FENCE);
   },
 
   suspend(connection) {
@@ -46,10 +49,11 @@ export default defineHandlers<Journey>({
     switch (order) {
       case "subscribe":
         connection.subscribe(topic);
-        connection.send(`topics ${[...connection.topics].toSorted().join()}`);
+        connection.send(`topics ${topicsOf(connection)}`);
         return;
       case "publish":
         connection.publish(topic, `news ${topic} ${text}`);
+        connection.publish(FENCE, FENCE);
         return;
       case "where":
         connection.send(`where ${threadId}`);
@@ -73,3 +77,8 @@ export default defineHandlers<Journey>({
     }
   },
 });
+
+function topicsOf({ topics }: Connection<Journey>): string {
+  const chosen = [...topics].filter((topic) => topic !== FENCE);
+  return chosen.toSorted().join();
+}

@@ -15,7 +15,10 @@ export class Traveller {
   readonly news: string[] = [];
   /** Publications that should have come. */
   readonly expected: string[] = [];
+  /** Publications of others, to whatever topic, that have been on their way to its thread. */
+  passing = 0;
   readonly faults: string[] = [];
+  #passed = 0;
   #said = 0;
   #answered = 0;
   #rest: Buffer = NOTHING;
@@ -78,11 +81,13 @@ export class Traveller {
     if (this.faults.length > 0) throw new Error(this.faults.join("; "));
   }
 
-  /** Waits for the publications that should have come. */
+  /** Waits for the publications that should have come, and for those to others to have passed. */
   async informed(): Promise<void> {
     await until(
       `${this.expected.length} publications have come`,
-      () => this.news.length >= this.expected.length,
+      () =>
+        this.news.length >= this.expected.length &&
+        this.#passed >= this.passing,
     );
     const told = this.news.join();
     const meant = this.expected.join();
@@ -106,6 +111,7 @@ export class Traveller {
   #hear(text: string): void {
     const [kind, ...rest] = text.split(" ");
     if (kind === "news") this.news.push(rest.join(" "));
+    else if (kind === "fence") this.#passed++;
     else if (kind === "fault:") this.faults.push(text);
     else if (kind === "heard") this.#check(rest.map(Number));
     else this.#onAnswer?.(text);
