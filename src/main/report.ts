@@ -6,6 +6,7 @@ import {
   summarize,
 } from "../protocol/histogram.ts";
 import type { ShardCounters } from "../protocol/shard-counters.ts";
+import type { Fleet } from "./fleet.ts";
 
 /** How many connections ended how. The sums always hold: accepted = rejected + opened + upgrading, opened + movedIn = live + movedOut + all outcomes but `rejected`. */
 export interface Ledger {
@@ -50,8 +51,15 @@ export interface ShutdownReport {
   states: Record<string, DurationSummary>;
 }
 
+/** Why and when a server ended. */
+interface EndTimes {
+  readonly reason: string;
+  readonly durationMs: number;
+  readonly deadlineMs: number;
+}
+
 /** What the deadline may be exceeded by: forcing, ending threads, counting. */
-export const DEADLINE_GRACE_MS = 1_000;
+const DEADLINE_GRACE_MS = 1_000;
 
 /** Adds the shards' counters up, as they stand at this moment. */
 export function readLedger(
@@ -103,6 +111,35 @@ export function isBalanced({
     accepted === rejected + opened &&
     opened + movedIn === sumOf(ended) + movedOut
   );
+}
+
+/**
+ * The report of an end.
+ *
+ * @param end - Spans in milliseconds, as they were measured.
+ */
+export function describeEnd(
+  ledger: Ledger,
+  { counters, kills, crashes }: Pick<Fleet, "counters" | "kills" | "crashes">,
+  { reason, durationMs, deadlineMs }: EndTimes,
+): ShutdownReport {
+  return {
+    reason,
+    accepted: ledger.accepted,
+    rejected: ledger.outcomes.rejected,
+    opened: ledger.opened,
+    movedIn: ledger.movedIn,
+    movedOut: ledger.movedOut,
+    outcomes: ledger.outcomes,
+    closeCodes: readCloseCodes(counters),
+    durationMs: Math.round(durationMs),
+    deadlineMs: Math.round(deadlineMs),
+    deadlineHeld: durationMs <= deadlineMs + DEADLINE_GRACE_MS,
+    balanced: isBalanced(ledger),
+    shardsKilled: kills,
+    shardsCrashed: crashes,
+    states: readDurations(counters),
+  };
 }
 
 function sumOf(counts: Readonly<Record<string, number>>): number {

@@ -1,53 +1,42 @@
 import { channel } from "node:diagnostics_channel";
-import { type ActorRefFrom, createActor } from "xstate";
 import { Admin } from "../admin/admin.ts";
 import type { AdminAddress } from "../admin/listen.ts";
 import { type Config, resolveConfig, type ServerOptions } from "../config.ts";
-import { SluiceError } from "../errors.ts";
+import type { SluiceError } from "../errors.ts";
 import type {
   PresenceListener,
   PublishOptions,
   PublishStatus,
   SubscriberCount,
 } from "../handlers.ts";
-import { type ServerDelay, serverMachine } from "../machines/server.ts";
-import { stateName } from "../machines/transition-table.ts";
 import { channels } from "../protocol/channels.ts";
-import { monotonicNow } from "../protocol/clock.ts";
 import type {
   Farewell,
   ShardMessage,
   TlsMaterial,
 } from "../protocol/messages.ts";
-import type { Sendable } from "../topics/payload.ts";
-import { orAborted, shutDownWith } from "./abort.ts";
 import type { ShardCounters } from "../protocol/shard-counters.ts";
+import type { SocketHandle } from "../protocol/socket-transfer.ts";
+import type { Sendable } from "../topics/payload.ts";
+import { checkSockets } from "../transplant.ts";
+import { orAborted, shutDownWith } from "./abort.ts";
 import { Acceptor } from "./acceptor.ts";
 import { AdmissionDesk } from "./admission-desk.ts";
-import { reportDelay, timeUntil, withdrawalDelay } from "./deadlines.ts";
-import { type Drain, Drains, type DrainTarget } from "./drain.ts";
+import { Cluster } from "./cluster/cluster.ts";
+import type { InstanceEntry, LinkStats } from "./cluster/engine.ts";
+import { describeInstance, nameInstance } from "./cluster/instance.ts";
+import type { Drain, DrainTarget } from "./drain.ts";
+import { Farewells } from "./farewells.ts";
 import { Fleet } from "./fleet.ts";
+import { Lifecycle, type LifecycleHost } from "./lifecycle.ts";
 import { Listener, type ServerAddress } from "./listener.ts";
-import { Handover, SERVICE_RESTART } from "./moving/handover.ts";
+import { Handover } from "./moving/handover.ts";
 import { Predecessor } from "./moving/predecessor.ts";
-import { notifySystemd } from "./moving/systemd.ts";
-import {
-  upgrade,
-  type UpgradeHost,
-  type UpgradeReport,
-} from "./upgrade-process.ts";
-import type { SocketHandle } from "../protocol/socket-transfer.ts";
 import type { MoveReport } from "./moving/relay.ts";
-import {
-  DEADLINE_GRACE_MS,
-  isBalanced,
-  type Ledger,
-  readCloseCodes,
-  readDurations,
-  readLedger,
-  type ShutdownReport,
-} from "./report.ts";
-import { reload, type ReloadHost, type ReloadReport } from "./reload.ts";
+import { notifySystemd } from "./moving/systemd.ts";
+import { Operations, type OperationsHost } from "./operations.ts";
+import type { ReloadReport } from "./reload.ts";
+import { type Ledger, readLedger, type ShutdownReport } from "./report.ts";
 import { requireRuntime } from "./runtime.ts";
 import type {
   ServeControl,
@@ -58,12 +47,9 @@ import type {
 } from "./server-types.ts";
 import { Shard } from "./shard.ts";
 import { describeShard, sumStates } from "./stats.ts";
-import { checkSockets } from "../transplant.ts";
 import { readTlsMaterial } from "./tls-material.ts";
-import { Cluster, QUEUEING } from "./cluster/cluster.ts";
-import type { InstanceEntry, LinkStats } from "./cluster/engine.ts";
-import { describeInstance, nameInstance } from "./cluster/instance.ts";
 import { TopicRouter } from "./topics/topic-router.ts";
+import type { UpgradeReport } from "./upgrade-process.ts";
 import { watchShards } from "./watch.ts";
 
 /**
@@ -109,42 +95,27 @@ const forwardable = [
   channels.handlerError,
 ];
 
-class Server implements SluiceServer, ReloadHost, UpgradeHost {
+/** Where all parts meet: each is made here, and here they are told of each other. */
+class Server implements SluiceServer, LifecycleHost, OperationsHost {
   readonly config: Config;
   readonly forwarded = forwardable.filter(
     (name) => channel(name).hasSubscribers,
   );
   readonly fleet: Fleet;
   readonly whyNoMoves: string | undefined;
+  readonly instance = nameInstance();
+  readonly cluster: Cluster;
   tls: TlsMaterial | undefined;
   #admin: Admin | undefined;
+  readonly #lifecycle: Lifecycle;
+  readonly #operations: Operations;
   readonly #acceptor: Acceptor;
   readonly #listener: Listener;
-  readonly #actor: ActorRefFrom<typeof serverMachine>;
   readonly #desk: AdmissionDesk;
   readonly #watch: { stop(): void };
-  readonly #drains = new Drains();
-  readonly instance: string;
-  readonly cluster: Cluster;
   readonly #topics: TopicRouter;
   readonly #handover: Handover;
-  readonly #report = Promise.withResolvers<ShutdownReport>();
-  /** Of the shutdown under way. */
-  #shutdown:
-    | { promise: Promise<ShutdownReport>; reject: (error: Error) => void }
-    | undefined;
-  /** What clients are told when the server ends. */
-  #goodbyeCode: number;
-  /** What exchanges all shards, or the process, at the moment. */
-  #exchange: string | undefined;
-  #startedClosingAt = 0;
-  /** Since when load balancers can take notice. */
-  #withdrawnAt = 0;
-  #deadline = Infinity;
-  #reason = "";
-  #failure: Error | undefined;
-  /** For so long its clients are on their way to other instances, once it has drained. */
-  #returningForMs = 0;
+  readonly #farewells: Farewells;
 
   constructor(
     config: Config,
@@ -155,14 +126,14 @@ class Server implements SluiceServer, ReloadHost, UpgradeHost {
     this.tls = tls;
     this.whyNoMoves = whyNoMoves;
     this.#desk = new AdmissionDesk(config.maxConnectionsPerAddress);
-    this.#goodbyeCode = config.closeCode;
     this.fleet = new Fleet(config.workers);
     for (let count = 0; count < config.workers; count++)
       this.fleet.shards.push(new Shard(this.fleet.freeIndex(), this));
-    this.instance = nameInstance();
     this.cluster = new Cluster(config, this.instance);
+    this.#farewells = new Farewells(config, this.cluster);
     this.#topics = new TopicRouter(config, this.fleet, this.cluster.engine);
     this.#handover = new Handover(this);
+    this.#operations = new Operations(this, this.#handover);
     this.#acceptor = new Acceptor(config, this.fleet);
     this.#listener = new Listener(
       config,
@@ -170,16 +141,7 @@ class Server implements SluiceServer, ReloadHost, UpgradeHost {
       (error) => this.#publish("accept-failed", { error }),
     );
     this.#watch = watchShards(this.fleet, config.blockedAfterMs);
-    this.#actor = createActor(this.#machine());
-    let published: ServerState | undefined;
-    this.#actor.subscribe(() => {
-      if (this.state === published) return;
-      published = this.state;
-      this.#publish("state", { state: published });
-    });
-    // Whoever does not wait for the end is not asked to catch its failure.
-    this.#report.promise.catch(() => {});
-    this.#actor.start();
+    this.#lifecycle = new Lifecycle(this);
   }
 
   async start(signal: AbortSignal | undefined): Promise<void> {
@@ -205,23 +167,15 @@ class Server implements SluiceServer, ReloadHost, UpgradeHost {
       if (predecessor === undefined) await this.#listener.listen();
       else await this.#listenAfter(predecessor);
       signal?.throwIfAborted();
-      this.#actor.send({ type: "server.listening" });
+      this.#lifecycle.listening();
     } catch (error) {
-      this.#failure ??= error as Error;
-      this.#actor.send({ type: "server.failed" });
-      this.#lookForEnd();
+      this.#lifecycle.fail(error as Error);
       await this.terminated.catch(() => {});
       throw error;
     }
     if (this.whyNoMoves !== undefined)
       this.#handover.announce("off", { why: this.whyNoMoves });
     notifySystemd((error) => this.#publish("notify-failed", { error }));
-  }
-
-  #beginEnd(reason: string, deadlineMs: number): void {
-    this.#startedClosingAt = monotonicNow();
-    this.#deadline = monotonicNow() + deadlineMs;
-    this.#reason = reason;
   }
 
   async #openAdmin(): Promise<void> {
@@ -240,11 +194,11 @@ class Server implements SluiceServer, ReloadHost, UpgradeHost {
       (port === 0 || port === address.port) && host === address.host;
     if (handle === undefined || !isSame) await this.#listener.listen();
     else await this.#listener.takeOver({ ...address, handle });
-    this.#actor.send({ type: "server.listening" });
+    this.#lifecycle.listening();
     try {
       await predecessor.takeOver();
     } catch (error) {
-      this.#beginEnd("the upgrade failed", GIVE_UP_MS);
+      this.#lifecycle.beginEnd("the upgrade failed", GIVE_UP_MS);
       throw error;
     }
     void predecessor.gone
@@ -252,9 +206,26 @@ class Server implements SluiceServer, ReloadHost, UpgradeHost {
       .catch((error: unknown) => this.#publish("admin-failed", { error }));
   }
 
+  // How it is.
+
   get state(): ServerState {
-    const [state] = stateName(this.#actor.getSnapshot().value).split(".");
-    return state as ServerState;
+    return this.#lifecycle.state;
+  }
+
+  get machineState(): string {
+    return this.#lifecycle.machineState;
+  }
+
+  get ready(): boolean {
+    return this.#lifecycle.isServing && this.cluster.allowsReady;
+  }
+
+  get isReady(): boolean {
+    return this.ready || this.state === "starting";
+  }
+
+  get isStopping(): boolean {
+    return this.#lifecycle.isStopping;
   }
 
   /** All that have, or may have, a thread; after a reload their indexes are not their places. */
@@ -264,24 +235,6 @@ class Server implements SluiceServer, ReloadHost, UpgradeHost {
 
   get pastCounters(): ReadonlyMap<number, ShardCounters> {
     return this.fleet.past;
-  }
-
-  get ready(): boolean {
-    return this.#isServing && this.cluster.allowsReady;
-  }
-
-  get isReady(): boolean {
-    return this.ready || this.state === "starting";
-  }
-
-  get isStopping(): boolean {
-    const isGoing = !this.#isServing && this.state !== "starting";
-    return this.#failure !== undefined || isGoing;
-  }
-
-  /** Also while it waits for its turn to drain. */
-  get #isServing(): boolean {
-    return this.state === "listening" || this.machineState === QUEUEING;
   }
 
   get topicTable(): SharedArrayBuffer {
@@ -296,25 +249,29 @@ class Server implements SluiceServer, ReloadHost, UpgradeHost {
     return this.#admin?.address;
   }
 
-  get machineState(): string {
-    return stateName(this.#actor.getSnapshot().value);
-  }
-
   get shutdownReason(): string {
-    return this.#reason;
+    return this.#lifecycle.shutdownReason;
   }
 
   get shutdownElapsedMs(): number {
-    return monotonicNow() - this.#startedClosingAt;
+    return this.#lifecycle.shutdownElapsedMs;
   }
 
   get terminated(): Promise<ShutdownReport> {
-    return this.#report.promise;
+    return this.#lifecycle.terminated;
+  }
+
+  get ledger(): Ledger {
+    return readLedger(
+      this.fleet.counters,
+      this.#acceptor.refused,
+      this.#handover.relay,
+    );
   }
 
   stats(): ServerStats {
     const shards = this.fleet.all.map(describeShard);
-    const ledger = this.#ledger();
+    const { ledger } = this;
     return {
       state: this.state,
       ready: this.ready,
@@ -324,65 +281,28 @@ class Server implements SluiceServer, ReloadHost, UpgradeHost {
       shards,
       handover: this.#handover.stats(),
       cluster: this.#describeCluster(),
-      deadlineInMs: Number.isFinite(this.#deadline)
-        ? Math.max(0, this.#deadline - monotonicNow())
-        : undefined,
+      deadlineInMs: this.#lifecycle.deadlineInMs,
     };
   }
 
-  shutdown({
-    deadlineMs,
-    reason = "shutdown()",
-  }: ShutdownOptions = {}): Promise<ShutdownReport> {
-    if (this.state === "terminated") return this.terminated;
-    const deadline =
-      monotonicNow() + (deadlineMs ?? this.config.shutdownDeadlineMs);
-    if (this.#shutdown === undefined) {
-      this.#reason = reason;
-      this.#startedClosingAt = monotonicNow();
-      // One that failed is closing already, by a deadline of its own.
-      this.#deadline = Math.min(this.#deadline, deadline);
-      const { promise, resolve, reject } =
-        Promise.withResolvers<ShutdownReport>();
-      // Those who only await `terminated` need not catch this one.
-      promise.catch(() => {});
-      this.terminated.then(resolve, reject);
-      this.#shutdown = { promise, reject };
-      const isQueued =
-        this.cluster.engine.isClustered && this.state === "listening";
-      this.#actor.send({
-        type: isQueued ? "shutdown.queued" : "shutdown.requested",
-      });
-    } else if (deadlineMs !== undefined && deadline < this.#deadline) {
-      this.#deadline = deadline;
-      this.#actor.send({ type: "shutdown.requested" });
-    }
-    return this.#shutdown.promise;
+  #describeCluster(): LinkStats | undefined {
+    if (!this.cluster.engine.isClustered) return undefined;
+    const { undelivered } = this.#topics;
+    return { ...this.cluster.engine.link(), undelivered };
+  }
+
+  // What it can be asked for.
+
+  shutdown(options: ShutdownOptions = {}): Promise<ShutdownReport> {
+    return this.#lifecycle.shutdown(options);
   }
 
   force(): void {
-    if (this.state === "terminated") return;
-    if (this.#shutdown === undefined) void this.shutdown({ reason: "force()" });
-    this.#deadline = Math.min(this.#deadline, monotonicNow());
-    this.#actor.send({ type: "deadline.reached" });
+    this.#lifecycle.force();
   }
 
   callOff(): boolean {
-    // What has failed cannot go on.
-    if (this.state !== "closing" || this.#failure !== undefined) return false;
-    this.#actor.send({ type: "shutdown.calledOff" });
-    void this.cluster.endTurn(0);
-    this.#deadline = Infinity;
-    this.#shutdown?.reject(
-      new SluiceError(
-        "ERR_SLUICE_SHUTDOWN_CALLED_OFF",
-        "the shutdown was called off; the server listens again",
-      ),
-    );
-    this.#shutdown = undefined;
-    for (const shard of this.fleet.shards)
-      if (shard.state === "terminated") shard.startAgain();
-    return true;
+    return this.#lifecycle.callOff();
   }
 
   publish(
@@ -409,132 +329,43 @@ class Server implements SluiceServer, ReloadHost, UpgradeHost {
     return this.#topics.watch(topic, listener);
   }
 
-  drain({ shard, move, deadlineMs, ...filter }: DrainTarget = {}): Drain {
-    this.#requireListening("drain()");
-    if (move === true) {
-      this.#requireStability("drain()");
-      if (shard === undefined)
-        throw new SluiceError(
-          "ERR_SLUICE_STATE",
-          "drain(): move takes a shard, whose connections go to the others",
-        );
-      if (filter.pathPrefix !== undefined || filter.olderThanMs !== undefined)
-        throw new SluiceError(
-          "ERR_SLUICE_STATE",
-          "drain(): move takes all connections of a shard; got pathPrefix or olderThanMs",
-        );
-      return this.#handover.evacuate(
-        this.#shardAt(shard),
-        deadlineMs ?? this.config.shutdownDeadlineMs,
-      );
-    }
-    const aimed = shard === undefined ? this.fleet.all : [this.#shardAt(shard)];
-    const isWhole =
-      filter.pathPrefix === undefined && filter.olderThanMs === undefined;
-    const serving = aimed.filter(({ state }) => state.startsWith("serving"));
-    if (isWhole)
-      for (const each of aimed) each.tell({ type: "shard.suspended" });
-    this.#updateListener();
-    const deadline =
-      monotonicNow() + (deadlineMs ?? this.config.shutdownDeadlineMs);
-    return this.#drains.start(
-      serving,
-      filter,
-      (turn) => this.farewell(deadline, serving.length, turn),
-      () => {
-        if (isWhole) for (const each of aimed) this.resume(each.index);
-      },
-    );
+  drain(target: DrainTarget = {}): Drain {
+    return this.#operations.drain(target);
   }
 
   resume(shard?: number): void {
-    const resumed =
-      shard === undefined ? this.fleet.shards : [this.#shardAt(shard)];
-    for (const each of resumed) each.tell({ type: "shard.resumed" });
-    this.#updateListener();
+    this.#operations.resume(shard);
   }
 
-  async restartShard(index: number): Promise<void> {
-    this.#requireStability("restartShard()");
-    const deadline = monotonicNow() + this.config.shutdownDeadlineMs;
-    await this.#shardAt(index).restart(this.farewell(deadline, 1, 0));
-  }
-
-  async reload(): Promise<ReloadReport> {
-    this.#requireStability("reload()");
-    this.#exchange = "a reload";
-    try {
-      return await reload(this, this.#handover);
-    } finally {
-      this.#exchange = undefined;
-    }
-  }
-
-  async upgrade(): Promise<UpgradeReport> {
-    this.#requireStability("upgrade()");
-    this.#exchange = "an upgrade";
-    try {
-      const report = await upgrade(this, this.#handover);
-      this.#goodbyeCode = SERVICE_RESTART;
-      void this.shutdown({ reason: "upgrade" }).catch(() => {});
-      return report;
-    } finally {
-      this.#exchange = undefined;
-    }
-  }
-
-  get listeningHandle(): SocketHandle | undefined {
-    return this.#listener.handle;
-  }
-
-  stopAccepting(): void {
-    this.#listener.suspend();
-  }
-
-  acceptAgain(): void {
-    this.#updateListener();
-  }
-
-  takeNumber(): number {
-    return this.#acceptor.takeNumber();
+  restartShard(index: number): Promise<void> {
+    return this.#operations.restartShard(index);
   }
 
   rebalance(): Promise<MoveReport> {
-    this.#requireStability("rebalance()");
-    return this.#handover.rebalance(this.config.shutdownDeadlineMs);
+    return this.#operations.rebalance();
   }
 
-  async reloadTls(): Promise<void> {
-    try {
-      this.tls = await readTlsMaterial(this.config);
-      if (this.tls === undefined) return;
-      for (const shard of this.fleet.all)
-        shard.post({ type: "tls", tls: this.tls });
-      channel(channels.tls).publish({ event: "reloaded" });
-    } catch (error) {
-      channel(channels.tls).publish({ event: "reload-failed", error });
-      throw error;
-    }
+  reload(): Promise<ReloadReport> {
+    return this.#operations.reload();
+  }
+
+  upgrade(): Promise<UpgradeReport> {
+    return this.#operations.upgrade();
+  }
+
+  reloadTls(): Promise<void> {
+    return this.#operations.reloadTls();
   }
 
   // What the shards say.
 
   shardChanged(_shard: Shard): void {
-    if (this.isStopping) this.#lookForEnd();
-    else this.#updateListener();
-  }
-
-  #lookForEnd(): void {
-    const states = this.fleet.all.map(({ state }) => state);
-    const hasTold = (state: string): boolean =>
-      state === "draining" || state === "ending" || state === "terminated";
-    if (this.state === "terminated") return;
-    if (states.every((state) => state === "terminated"))
-      this.#actor.send({ type: "shards.terminated" });
-    else if (states.every(hasTold)) this.#actor.send({ type: "shards.told" });
+    if (this.isStopping) this.#lifecycle.lookForEnd();
+    else this.updateListener();
   }
 
   shardMessage(shard: Shard, message: ShardMessage): void {
+    const { drains } = this.#operations;
     switch (message.type) {
       case "admit":
         return shard.post({
@@ -547,9 +378,9 @@ class Server implements SluiceServer, ReloadHost, UpgradeHost {
       case "diagnostic":
         return channel(message.channel).publish(message.message);
       case "told":
-        return this.#drains.told(message.drain, message.told);
+        return drains.told(message.drain, message.told);
       case "drained":
-        return this.#drains.drained(message.drain, shard.index);
+        return drains.drained(message.drain, shard.index);
       case "tls-reloaded":
         if (message.error !== undefined)
           channel(channels.tls).publish({
@@ -577,6 +408,18 @@ class Server implements SluiceServer, ReloadHost, UpgradeHost {
     }
   }
 
+  shardLost(shard: Shard, _crashed: number): void {
+    this.#desk.forget(shard.index);
+    this.#operations.drains.forget(shard.index);
+    this.#admin?.shardLost(shard.index);
+    this.#topics.forget(shard.index);
+    this.#handover.relay.forget(shard);
+  }
+
+  shardFailed(_shard: Shard, cause: SluiceError): void {
+    this.#lifecycle.failGently(cause);
+  }
+
   transferAdmission(
     address: string,
     from: Shard | undefined,
@@ -585,218 +428,75 @@ class Server implements SluiceServer, ReloadHost, UpgradeHost {
     this.#desk.transfer(address, from?.index, to?.index);
   }
 
-  shardLost(shard: Shard, _crashed: number): void {
-    this.#desk.forget(shard.index);
-    this.#drains.forget(shard.index);
-    this.#admin?.shardLost(shard.index);
-    this.#topics.forget(shard.index);
-    this.#handover.relay.forget(shard);
+  // What its parts ask of it.
+
+  farewell(
+    deadline: number,
+    shards: number,
+    turn: number,
+    closeCode?: number,
+  ): Farewell {
+    const { live } = this.ledger;
+    return this.#farewells.compose(deadline, shards, turn, live, closeCode);
   }
 
-  shardFailed(_shard: Shard, cause: SluiceError): void {
-    this.#failure ??= cause;
-    if (this.state !== "listening") return;
-    this.#startedClosingAt = monotonicNow();
-    this.#deadline = monotonicNow() + this.config.shutdownDeadlineMs;
-    this.#reason = cause.message;
-    this.#actor.send({ type: "server.failed" });
+  leave(closeCode: number): void {
+    this.#farewells.closeCode = closeCode;
+    void this.shutdown({ reason: "upgrade" }).catch(() => {});
   }
 
-  // What the machine names.
-
-  #machine(): typeof serverMachine {
-    const delays: Record<ServerDelay, () => number> = {
-      startDeadline: () => this.config.startDeadlineMs * 2,
-      turnDeadline: () =>
-        this.cluster.waitingMs(this.#startedClosingAt, this.#deadline),
-      withdrawalDelay: () =>
-        withdrawalDelay(
-          {
-            begunAt: this.#withdrawnAt,
-            delayMs: this.config.shutdownDelayMs,
-            deadline: this.#deadline,
-          },
-          monotonicNow(),
-        ),
-      shutdownDeadline: () => timeUntil(this.#deadline, monotonicNow()),
-      reportDeadline: () => reportDelay(this.#deadline, monotonicNow()),
-    };
-    return serverMachine.provide({
-      delays,
-      actions: {
-        announceReady: () => {
-          this.#setReadiness(this.cluster.allowsReady);
-          this.#publish("listening", {
-            address: this.address,
-            workers: this.fleet.shards.length,
-          });
-        },
-        withdrawReadiness: () => {
-          this.#withdrawnAt = monotonicNow();
-          this.#setReadiness(false);
-        },
-        awaitTurn: () =>
-          void this.cluster.takeTurn().then((isTurn) => {
-            if (isTurn) this.#actor.send({ type: "turn.granted" });
-          }),
-        leaveQueue: () => this.cluster.leaveQueue(),
-        suspendListener: () => this.#listener.suspend(),
-        resumeListener: () => this.#updateListener(),
-        broadcastShutdown: () => this.#broadcast(),
-        broadcastCallOff: () => {
-          for (const shard of this.fleet.all)
-            shard.tell({ type: "shutdown.calledOff" });
-        },
-        broadcastForce: () => {
-          const now = Math.min(this.#deadline, monotonicNow());
-          const { all } = this.fleet;
-          for (const [turn, shard] of all.entries())
-            shard.force(this.farewell(now, all.length, turn));
-        },
-        killShards: () => {
-          for (const shard of this.fleet.all)
-            if (shard.state !== "terminated") shard.kill();
-        },
-        completeReport: () => this.#completeReport(),
-      },
-    });
+  get listeningHandle(): SocketHandle | undefined {
+    return this.#listener.handle;
   }
 
-  #broadcast(): void {
-    const { all } = this.fleet;
-    for (const [turn, shard] of all.entries())
-      shard.shutDown(this.farewell(this.#deadline, all.length, turn));
-    // Where no thread runs, no shard has anything to say.
-    this.#lookForEnd();
+  suspendListener(): void {
+    this.#listener.suspend();
   }
 
-  #setReadiness(isReady: boolean): void {
+  /** Sockets are accepted only while a shard takes them. */
+  updateListener(): void {
+    if (!this.ready && this.state !== "closing") return;
+    const isWanted = this.fleet.shards.some(({ isAccepting }) => isAccepting);
+    if (!isWanted) this.#listener.suspend();
+    else if (!this.#listener.isListening)
+      this.#listener
+        .listen()
+        .catch((error: SluiceError) => this.#lifecycle.fail(error));
+  }
+
+  takeNumber(): number {
+    return this.#acceptor.takeNumber();
+  }
+
+  setReadiness(isReady: boolean): void {
     for (const shard of this.fleet.all)
       shard.post({ type: "readiness", isReady });
   }
 
   /** The link to the other instances may say otherwise than the machine. */
   #updateReadiness(): void {
-    if (this.#isServing) this.#setReadiness(this.ready);
+    if (this.#lifecycle.isServing) this.setReadiness(this.ready);
   }
 
-  #completeReport(): void {
+  announceState(state: ServerState): void {
+    this.#publish("state", { state });
+  }
+
+  announceListening(): void {
+    const { address, fleet } = this;
+    this.#publish("listening", { address, workers: fleet.shards.length });
+  }
+
+  conclude(report: ShutdownReport | undefined): Promise<unknown>[] {
     this.#listener.suspend();
     this.#watch.stop();
     this.#handover.stop();
-    const failure = this.#failure;
-    const report = failure === undefined ? this.#describeEnd() : undefined;
-    const settle = (): void => {
-      if (report === undefined) this.#report.reject(failure);
-      else this.#report.resolve(report);
-    };
     // Whoever watches gets the report, and the other instances hear of the end, before the process may end.
     const goodbyes: Promise<unknown>[] = [];
     if (this.#admin !== undefined) goodbyes.push(this.#admin.end(report));
     if (this.cluster.engine.isClustered)
-      goodbyes.push(this.cluster.stop(this.#returningForMs));
-    if (goodbyes.length === 0) settle();
-    else void Promise.allSettled(goodbyes).then(settle);
-  }
-
-  #describeEnd(): ShutdownReport {
-    const ledger = this.#ledger();
-    const { counters, kills, crashes } = this.fleet;
-    const durationMs = monotonicNow() - this.#startedClosingAt;
-    const deadlineMs = Math.max(0, this.#deadline - this.#startedClosingAt);
-    return {
-      reason: this.#reason,
-      accepted: ledger.accepted,
-      rejected: ledger.outcomes.rejected,
-      opened: ledger.opened,
-      movedIn: ledger.movedIn,
-      movedOut: ledger.movedOut,
-      outcomes: ledger.outcomes,
-      closeCodes: readCloseCodes(counters),
-      durationMs: Math.round(durationMs),
-      deadlineMs: Math.round(deadlineMs),
-      deadlineHeld: durationMs <= deadlineMs + DEADLINE_GRACE_MS,
-      balanced: isBalanced(ledger),
-      shardsKilled: kills,
-      shardsCrashed: crashes,
-      states: readDurations(counters),
-    };
-  }
-
-  /** Sockets are accepted only while a shard takes them. */
-  #updateListener(): void {
-    if (!this.ready && this.state !== "closing") return;
-    const isWanted = this.fleet.shards.some(({ isAccepting }) => isAccepting);
-    if (!isWanted) this.#listener.suspend();
-    else if (!this.#listener.isListening)
-      this.#listener.listen().catch((error: SluiceError) => {
-        this.#failure = error;
-        this.#actor.send({ type: "server.failed" });
-      });
-  }
-
-  farewell(
-    deadline: number,
-    shards: number,
-    turn: number,
-    closeCode: number = this.#goodbyeCode,
-  ): Farewell {
-    const { closeRate, retryMinMs, retrySpreadMs } = this.config;
-    const clusterSpreadMs = this.cluster.spreadMs(this.#ledger().live);
-    if (clusterSpreadMs !== undefined)
-      this.#returningForMs = retryMinMs + clusterSpreadMs;
-    return {
-      deadline,
-      closeCode,
-      rate: closeRate,
-      retryMinMs,
-      retrySpreadMs:
-        retrySpreadMs === "auto" ? (clusterSpreadMs ?? "auto") : retrySpreadMs,
-      shards,
-      turn,
-    };
-  }
-
-  #describeCluster(): LinkStats | undefined {
-    if (!this.cluster.engine.isClustered) return undefined;
-    const { undelivered } = this.#topics;
-    return { ...this.cluster.engine.link(), undelivered };
-  }
-
-  #ledger(): Ledger {
-    return readLedger(
-      this.fleet.counters,
-      this.#acceptor.refused,
-      this.#handover.relay,
-    );
-  }
-
-  #shardAt(index: number): Shard {
-    const { shards } = this.fleet;
-    const shard = shards.find((each) => each.index === index);
-    if (shard === undefined)
-      throw new SluiceError(
-        "ERR_SLUICE_STATE",
-        `there is no shard ${index}; there are ${shards.map((each) => each.index).join(", ")}`,
-      );
-    return shard;
-  }
-
-  #requireStability(method: string): void {
-    this.#requireListening(method);
-    if (this.#exchange === undefined) return;
-    throw new SluiceError(
-      "ERR_SLUICE_STATE",
-      `${method}: ${this.#exchange} is under way`,
-    );
-  }
-
-  #requireListening(method: string): void {
-    if (this.ready) return;
-    throw new SluiceError(
-      "ERR_SLUICE_STATE",
-      `${method}: the server is ${this.state}, it has to be listening`,
-    );
+      goodbyes.push(this.cluster.stop(this.#farewells.returningForMs));
+    return goodbyes;
   }
 
   #publish(event: string, details: Record<string, unknown>): void {

@@ -59,9 +59,9 @@ export interface UpgradeHost extends HandoverHost {
   readonly listeningHandle: SocketHandle | undefined;
   takeNumber(): number;
   /** The new process accepts from now on. */
-  stopAccepting(): void;
+  suspendListener(): void;
   /** It does so no more. */
-  acceptAgain(): void;
+  updateListener(): void;
 }
 
 /**
@@ -158,7 +158,7 @@ class Succession {
     reports.push(...(await this.#moveAll(1)));
     // From here on nobody new comes; those who just came follow.
     this.#hasStoppedAccepting = true;
-    this.#host.stopAccepting();
+    this.#host.suspendListener();
     await this.#handshakesDone();
     reports.push(...(await this.#moveAll(1)));
     this.#over.signal.throwIfAborted();
@@ -214,7 +214,7 @@ class Succession {
   /** This process carries on, and takes back what it can. */
   async #goBack(): Promise<void> {
     for (const move of this.#moves) move.callOff();
-    if (this.#hasStoppedAccepting) this.#host.acceptAgain();
+    if (this.#hasStoppedAccepting) this.#host.updateListener();
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
       const ended = once(this.#child, "exit");
       const timer = setTimeout(

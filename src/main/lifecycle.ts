@@ -1,0 +1,284 @@
+import { type ActorRefFrom, createActor } from "xstate";
+import type { Config } from "../config.ts";
+import { SluiceError } from "../errors.ts";
+import {
+  type ServerDelay,
+  type ServerEvent,
+  serverMachine,
+} from "../machines/server.ts";
+import { stateName } from "../machines/transition-table.ts";
+import { monotonicNow } from "../protocol/clock.ts";
+import type { Farewell } from "../protocol/messages.ts";
+import { type Cluster, QUEUEING } from "./cluster/cluster.ts";
+import { reportDelay, timeUntil, withdrawalDelay } from "./deadlines.ts";
+import type { Fleet } from "./fleet.ts";
+import { describeEnd, type Ledger, type ShutdownReport } from "./report.ts";
+import type { ServerState, ShutdownOptions } from "./server-types.ts";
+
+/** What the lifecycle of a server has in its hands. */
+export interface LifecycleHost {
+  readonly config: Config;
+  readonly fleet: Fleet;
+  readonly cluster: Cluster;
+  readonly ledger: Ledger;
+  farewell(deadline: number, shards: number, turn: number): Farewell;
+  /** Another state was entered. */
+  announceState(state: ServerState): void;
+  announceListening(): void;
+  /** What every shard answers to those who ask whether to send it traffic. */
+  setReadiness(isReady: boolean): void;
+  suspendListener(): void;
+  /** Accepts, if a shard takes connections. */
+  updateListener(): void;
+  /**
+   * Nothing runs any more.
+   *
+   * @param report - Absent when the server has failed.
+   * @returns what has to be over before the process may end
+   */
+  conclude(report: ShutdownReport | undefined): Promise<unknown>[];
+}
+
+/** The server's machine, from start to report, with the shutdown under way and its deadline. */
+export class Lifecycle {
+  readonly #host: LifecycleHost;
+  readonly #actor: ActorRefFrom<typeof serverMachine>;
+  readonly #report = Promise.withResolvers<ShutdownReport>();
+  /** Of the shutdown under way. */
+  #shutdown:
+    | { promise: Promise<ShutdownReport>; reject: (error: Error) => void }
+    | undefined;
+  #startedClosingAt = 0;
+  /** Since when load balancers can take notice. */
+  #withdrawnAt = 0;
+  #deadline = Infinity;
+  #reason = "";
+  #failure: Error | undefined;
+
+  constructor(host: LifecycleHost) {
+    this.#host = host;
+    this.#actor = createActor(this.#machine());
+    let announced: ServerState | undefined;
+    this.#actor.subscribe(() => {
+      if (this.state === announced) return;
+      announced = this.state;
+      host.announceState(announced);
+    });
+    // Whoever does not wait for the end is not asked to catch its failure.
+    this.#report.promise.catch(() => {});
+    this.#actor.start();
+  }
+
+  get state(): ServerState {
+    return this.machineState.split(".")[0] as ServerState;
+  }
+
+  get machineState(): string {
+    return stateName(this.#actor.getSnapshot().value);
+  }
+
+  /** Also while it waits for its turn to drain. */
+  get isServing(): boolean {
+    return this.state === "listening" || this.machineState === QUEUEING;
+  }
+
+  get isStopping(): boolean {
+    const isGoing = !this.isServing && this.state !== "starting";
+    return this.#failure !== undefined || isGoing;
+  }
+
+  get shutdownReason(): string {
+    return this.#reason;
+  }
+
+  get shutdownElapsedMs(): number {
+    return monotonicNow() - this.#startedClosingAt;
+  }
+
+  get deadlineInMs(): number | undefined {
+    return Number.isFinite(this.#deadline)
+      ? timeUntil(this.#deadline, monotonicNow())
+      : undefined;
+  }
+
+  get terminated(): Promise<ShutdownReport> {
+    return this.#report.promise;
+  }
+
+  listening(): void {
+    this.#send("server.listening");
+  }
+
+  /** It cannot go on. The first failure is the one that `terminated` rejects with. */
+  fail(error: Error): void {
+    this.#failure ??= error;
+    this.#send("server.failed");
+    this.lookForEnd();
+  }
+
+  /** The same for one that listens: what is connected gets its time to close. */
+  failGently(error: Error): void {
+    this.#failure ??= error;
+    if (this.state !== "listening") return;
+    this.beginEnd(error.message, this.#host.config.shutdownDeadlineMs);
+    this.#send("server.failed");
+  }
+
+  /** The end that a failure is about to bring has so much time. */
+  beginEnd(reason: string, deadlineMs: number): void {
+    this.#startedClosingAt = monotonicNow();
+    this.#deadline = this.#startedClosingAt + deadlineMs;
+    this.#reason = reason;
+  }
+
+  shutdown({
+    deadlineMs,
+    reason = "shutdown()",
+  }: ShutdownOptions): Promise<ShutdownReport> {
+    const { config, cluster } = this.#host;
+    if (this.state === "terminated") return this.terminated;
+    const deadline = monotonicNow() + (deadlineMs ?? config.shutdownDeadlineMs);
+    if (this.#shutdown === undefined) {
+      this.#reason = reason;
+      this.#startedClosingAt = monotonicNow();
+      // One that failed is closing already, by a deadline of its own.
+      this.#deadline = Math.min(this.#deadline, deadline);
+      const { promise, resolve, reject } =
+        Promise.withResolvers<ShutdownReport>();
+      // Those who only await `terminated` need not catch this one.
+      promise.catch(() => {});
+      this.terminated.then(resolve, reject);
+      this.#shutdown = { promise, reject };
+      const isQueued = cluster.engine.isClustered && this.state === "listening";
+      this.#send(isQueued ? "shutdown.queued" : "shutdown.requested");
+    } else if (deadlineMs !== undefined && deadline < this.#deadline) {
+      this.#deadline = deadline;
+      this.#send("shutdown.requested");
+    }
+    return this.#shutdown.promise;
+  }
+
+  force(): void {
+    if (this.state === "terminated") return;
+    if (this.#shutdown === undefined) void this.shutdown({ reason: "force()" });
+    this.#deadline = Math.min(this.#deadline, monotonicNow());
+    this.#send("deadline.reached");
+  }
+
+  callOff(): boolean {
+    // What has failed cannot go on.
+    if (this.state !== "closing" || this.#failure !== undefined) return false;
+    this.#send("shutdown.calledOff");
+    void this.#host.cluster.endTurn(0);
+    this.#deadline = Infinity;
+    this.#shutdown?.reject(
+      new SluiceError(
+        "ERR_SLUICE_SHUTDOWN_CALLED_OFF",
+        "the shutdown was called off; the server listens again",
+      ),
+    );
+    this.#shutdown = undefined;
+    for (const shard of this.#host.fleet.shards)
+      if (shard.state === "terminated") shard.startAgain();
+    return true;
+  }
+
+  /** Asks the shards how far they are. */
+  lookForEnd(): void {
+    const states = this.#host.fleet.all.map(({ state }) => state);
+    const hasTold = (state: string): boolean =>
+      state === "draining" || state === "ending" || state === "terminated";
+    if (this.state === "terminated") return;
+    if (states.every((state) => state === "terminated"))
+      this.#send("shards.terminated");
+    else if (states.every(hasTold)) this.#send("shards.told");
+  }
+
+  #send(type: ServerEvent["type"]): void {
+    this.#actor.send({ type });
+  }
+
+  /** What the machine names. */
+  #machine(): typeof serverMachine {
+    const { config, cluster, fleet } = this.#host;
+    const delays: Record<ServerDelay, () => number> = {
+      startDeadline: () => config.startDeadlineMs * 2,
+      turnDeadline: () =>
+        cluster.waitingMs(this.#startedClosingAt, this.#deadline),
+      withdrawalDelay: () =>
+        withdrawalDelay(
+          {
+            begunAt: this.#withdrawnAt,
+            delayMs: config.shutdownDelayMs,
+            deadline: this.#deadline,
+          },
+          monotonicNow(),
+        ),
+      shutdownDeadline: () => timeUntil(this.#deadline, monotonicNow()),
+      reportDeadline: () => reportDelay(this.#deadline, monotonicNow()),
+    };
+    return serverMachine.provide({
+      delays,
+      actions: {
+        announceReady: () => {
+          this.#host.setReadiness(cluster.allowsReady);
+          this.#host.announceListening();
+        },
+        withdrawReadiness: () => {
+          this.#withdrawnAt = monotonicNow();
+          this.#host.setReadiness(false);
+        },
+        awaitTurn: () =>
+          void cluster.takeTurn().then((isTurn) => {
+            if (isTurn) this.#send("turn.granted");
+          }),
+        leaveQueue: () => cluster.leaveQueue(),
+        suspendListener: () => this.#host.suspendListener(),
+        resumeListener: () => this.#host.updateListener(),
+        broadcastShutdown: () => {
+          const { all } = fleet;
+          for (const [turn, shard] of all.entries())
+            shard.shutDown(
+              this.#host.farewell(this.#deadline, all.length, turn),
+            );
+          // Where no thread runs, no shard has anything to say.
+          this.lookForEnd();
+        },
+        broadcastCallOff: () => {
+          for (const shard of fleet.all)
+            shard.tell({ type: "shutdown.calledOff" });
+        },
+        broadcastForce: () => {
+          const now = Math.min(this.#deadline, monotonicNow());
+          const { all } = fleet;
+          for (const [turn, shard] of all.entries())
+            shard.force(this.#host.farewell(now, all.length, turn));
+        },
+        killShards: () => {
+          for (const shard of fleet.all)
+            if (shard.state !== "terminated") shard.kill();
+        },
+        completeReport: () => this.#complete(),
+      },
+    });
+  }
+
+  #complete(): void {
+    const failure = this.#failure;
+    const report =
+      failure === undefined
+        ? describeEnd(this.#host.ledger, this.#host.fleet, {
+            reason: this.#reason,
+            durationMs: this.shutdownElapsedMs,
+            deadlineMs: Math.max(0, this.#deadline - this.#startedClosingAt),
+          })
+        : undefined;
+    const settle = (): void => {
+      if (report === undefined) this.#report.reject(failure);
+      else this.#report.resolve(report);
+    };
+    const goodbyes = this.#host.conclude(report);
+    if (goodbyes.length === 0) settle();
+    else void Promise.allSettled(goodbyes).then(settle);
+  }
+}

@@ -1,0 +1,177 @@
+import { channel } from "node:diagnostics_channel";
+import type { Config } from "../config.ts";
+import { SluiceError } from "../errors.ts";
+import { channels } from "../protocol/channels.ts";
+import { monotonicNow } from "../protocol/clock.ts";
+import type { Farewell, TlsMaterial } from "../protocol/messages.ts";
+import { type Drain, Drains, type DrainTarget } from "./drain.ts";
+import type { Fleet } from "./fleet.ts";
+import { type Handover, SERVICE_RESTART } from "./moving/handover.ts";
+import type { MoveReport } from "./moving/relay.ts";
+import { reload, type ReloadHost, type ReloadReport } from "./reload.ts";
+import type { ServerState } from "./server-types.ts";
+import type { Shard } from "./shard.ts";
+import { readTlsMaterial } from "./tls-material.ts";
+import {
+  upgrade,
+  type UpgradeHost,
+  type UpgradeReport,
+} from "./upgrade-process.ts";
+
+/** What operations need of the server. */
+export interface OperationsHost extends ReloadHost, UpgradeHost {
+  readonly config: Config;
+  readonly fleet: Fleet;
+  readonly whyNoMoves: string | undefined;
+  readonly state: ServerState;
+  readonly ready: boolean;
+  tls: TlsMaterial | undefined;
+  farewell(
+    deadline: number,
+    shards: number,
+    turn: number,
+    closeCode?: number,
+  ): Farewell;
+  /** Shards take connections that did not, or the other way round. */
+  updateListener(): void;
+  /** Another process serves now: this one ends, and tells its clients to come back. */
+  leave(closeCode: number): void;
+}
+
+/** What can be asked of a server that goes on: drains, restarts, reloads, upgrades. */
+export class Operations {
+  readonly drains = new Drains();
+  readonly #host: OperationsHost;
+  readonly #handover: Handover;
+  /** What exchanges all shards, or the process, at the moment. */
+  #exchange: string | undefined;
+
+  constructor(host: OperationsHost, handover: Handover) {
+    this.#host = host;
+    this.#handover = handover;
+  }
+
+  drain({ shard, move, deadlineMs, ...filter }: DrainTarget): Drain {
+    const { fleet, config } = this.#host;
+    this.#requireListening("drain()");
+    const withinMs = deadlineMs ?? config.shutdownDeadlineMs;
+    const isWhole =
+      filter.pathPrefix === undefined && filter.olderThanMs === undefined;
+    if (move === true) {
+      this.#requireStability("drain()");
+      if (shard === undefined)
+        throw new SluiceError(
+          "ERR_SLUICE_STATE",
+          "drain(): move takes a shard, whose connections go to the others",
+        );
+      if (!isWhole)
+        throw new SluiceError(
+          "ERR_SLUICE_STATE",
+          "drain(): move takes all connections of a shard; got pathPrefix or olderThanMs",
+        );
+      return this.#handover.evacuate(this.#shardAt(shard), withinMs);
+    }
+    const aimed = shard === undefined ? fleet.all : [this.#shardAt(shard)];
+    const serving = aimed.filter(({ state }) => state.startsWith("serving"));
+    if (isWhole)
+      for (const each of aimed) each.tell({ type: "shard.suspended" });
+    this.#host.updateListener();
+    const deadline = monotonicNow() + withinMs;
+    return this.drains.start(
+      serving,
+      filter,
+      (turn) => this.#host.farewell(deadline, serving.length, turn),
+      () => {
+        if (isWhole) for (const each of aimed) this.resume(each.index);
+      },
+    );
+  }
+
+  resume(shard?: number): void {
+    const { shards } = this.#host.fleet;
+    const resumed = shard === undefined ? shards : [this.#shardAt(shard)];
+    for (const each of resumed) each.tell({ type: "shard.resumed" });
+    this.#host.updateListener();
+  }
+
+  async restartShard(index: number): Promise<void> {
+    this.#requireStability("restartShard()");
+    const deadline = monotonicNow() + this.#host.config.shutdownDeadlineMs;
+    await this.#shardAt(index).restart(this.#host.farewell(deadline, 1, 0));
+  }
+
+  rebalance(): Promise<MoveReport> {
+    this.#requireStability("rebalance()");
+    return this.#handover.rebalance(this.#host.config.shutdownDeadlineMs);
+  }
+
+  reload(): Promise<ReloadReport> {
+    return this.#exchanging("reload()", "a reload", () =>
+      reload(this.#host, this.#handover),
+    );
+  }
+
+  upgrade(): Promise<UpgradeReport> {
+    return this.#exchanging("upgrade()", "an upgrade", async () => {
+      const report = await upgrade(this.#host, this.#handover);
+      this.#host.leave(SERVICE_RESTART);
+      return report;
+    });
+  }
+
+  async reloadTls(): Promise<void> {
+    const host = this.#host;
+    try {
+      host.tls = await readTlsMaterial(host.config);
+      if (host.tls === undefined) return;
+      for (const shard of host.fleet.all)
+        shard.post({ type: "tls", tls: host.tls });
+      channel(channels.tls).publish({ event: "reloaded" });
+    } catch (error) {
+      channel(channels.tls).publish({ event: "reload-failed", error });
+      throw error;
+    }
+  }
+
+  async #exchanging<Report>(
+    method: string,
+    name: string,
+    exchange: () => Promise<Report>,
+  ): Promise<Report> {
+    this.#requireStability(method);
+    this.#exchange = name;
+    try {
+      return await exchange();
+    } finally {
+      this.#exchange = undefined;
+    }
+  }
+
+  #shardAt(index: number): Shard {
+    const { shards } = this.#host.fleet;
+    const shard = shards.find((each) => each.index === index);
+    if (shard === undefined)
+      throw new SluiceError(
+        "ERR_SLUICE_STATE",
+        `there is no shard ${index}; there are ${shards.map((each) => each.index).join(", ")}`,
+      );
+    return shard;
+  }
+
+  #requireStability(method: string): void {
+    this.#requireListening(method);
+    if (this.#exchange === undefined) return;
+    throw new SluiceError(
+      "ERR_SLUICE_STATE",
+      `${method}: ${this.#exchange} is under way`,
+    );
+  }
+
+  #requireListening(method: string): void {
+    if (this.#host.ready) return;
+    throw new SluiceError(
+      "ERR_SLUICE_STATE",
+      `${method}: the server is ${this.#host.state}, it has to be listening`,
+    );
+  }
+}
