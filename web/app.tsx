@@ -5,6 +5,7 @@ import { count, duration } from "./format.ts";
 import { type Live, type Phase, useLive } from "./live.ts";
 import { type Route, useRoute } from "./route.ts";
 import { ChartView } from "./views/chart-view.tsx";
+import { ClusterView } from "./views/cluster-view.tsx";
 import { ConnectionView } from "./views/connection-view.tsx";
 import { ConnectionsView } from "./views/connections-view.tsx";
 import { ShardsView } from "./views/shards-view.tsx";
@@ -16,6 +17,7 @@ const views = [
   { path: "shards", title: "Shards" },
   { path: "connections", title: "Connections" },
   { path: "time", title: "Over time" },
+  { path: "cluster", title: "Cluster" },
   { path: "shutdown", title: "Shutdown" },
 ] as const;
 
@@ -35,7 +37,7 @@ export function App() {
       </a>
       <Header live={live} />
       <nav aria-label="Views">
-        {views.map(({ path, title }) => (
+        {viewsOf(live.status).map(({ path, title }) => (
           <a
             key={path}
             href={`#/${path}`}
@@ -55,6 +57,12 @@ export function App() {
       </main>
     </>
   );
+}
+
+/** A server by itself has no cluster to look at. */
+function viewsOf(status: Status | undefined) {
+  const isAlone = status?.cluster === undefined;
+  return views.filter(({ path }) => path !== "cluster" || !isAlone);
 }
 
 function View({
@@ -78,6 +86,8 @@ function View({
       );
     case "time":
       return <TimeView status={status} />;
+    case "cluster":
+      return <ClusterView status={status} />;
     case "shutdown":
       return <ShutdownView live={live} status={status} />;
     default:

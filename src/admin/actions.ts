@@ -16,6 +16,7 @@ const failureStatuses: Readonly<Partial<Record<SluiceErrorCode, number>>> = {
   // What is on disk by now does not work, and the old version serves on.
   ERR_SLUICE_RELOAD: 422,
   ERR_SLUICE_UPGRADE: 422,
+  ERR_SLUICE_CLUSTER: 503,
 };
 
 /** Everything that changes something. */

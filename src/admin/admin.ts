@@ -184,6 +184,8 @@ export class Admin {
       "GET /api/status": (call) => call.json(this.#status(undefined)),
       "GET /api/events": (call) => this.#lookout.watch(call),
       "GET /api/history": (call) => call.json(this.#lookout.history.samples),
+      "GET /api/instances": async (call) =>
+        call.json(await this.#server.instances()),
       "GET /api/connections": async (call) => {
         refuseOthers(call.query.keys(), listFields);
         const fields = (name: string): unknown =>

@@ -16,6 +16,8 @@ export interface Status {
   /** Transitions taken since the start, by edge number of the connection machine. */
   readonly edges: readonly number[];
   readonly handover: HandoverStatus;
+  /** The link to the other instances; undefined without a cluster. */
+  readonly cluster: LinkStatus | undefined;
   /** The drains under way, and the last few that are done. */
   readonly drains: readonly DrainStatus[];
   /** Once the server has ended. */
@@ -101,6 +103,41 @@ export interface HandoverStatus {
     readonly p99Ms: number;
     readonly maxMs: number;
   };
+}
+
+/** The link to the other instances, as it stands. */
+export interface LinkStatus {
+  /** This instance's name among them. */
+  readonly instance: string;
+  /** State of its machine, such as `connected` or `backingOff`. */
+  readonly state: string;
+  /** Why it was lost, or could not be made, the last time. */
+  readonly lastError: string | undefined;
+  readonly reconnects: number;
+  readonly sent: number;
+  readonly received: number;
+  /** Held back until the link is there. */
+  readonly heldMessages: number;
+  readonly heldBytes: number;
+  /** Given up. */
+  readonly unsent: number;
+  /** Of other instances, and never came. */
+  readonly missed: number;
+  /** Came, and found no room. */
+  readonly undelivered: number;
+}
+
+/** One instance of the cluster, as it tells the others. */
+export interface InstanceStatus {
+  readonly id: string;
+  readonly address: string;
+  readonly version: string;
+  readonly state: string;
+  readonly workers: number;
+  readonly connections: number;
+  readonly utilization: number;
+  readonly acceptRate: number;
+  readonly startedAt: number;
 }
 
 export interface DrainStatus {

@@ -3,6 +3,7 @@ import { outcomes } from "../machines/connection.ts";
 import { connectionTable } from "../machines/connection-table.ts";
 import { serverMachine } from "../machines/server.ts";
 import type { CounterName, ShardCounters } from "../protocol/shard-counters.ts";
+import { addClusterMetrics, type AddMetric } from "./cluster-metrics.ts";
 import { readOutcomes } from "./status.ts";
 import type { InspectedServer, InspectedShard } from "./subject.ts";
 
@@ -22,12 +23,7 @@ export function createMetrics(
 ): Registry {
   const registry = new Registry();
   const registers = [registry];
-  const gauge = (
-    name: string,
-    help: string,
-    labelNames: readonly string[],
-    read: (set: (value: number, ...labels: string[]) => void) => void,
-  ): void => {
+  const gauge: AddMetric = (name, help, labelNames, read) => {
     const metric = new Gauge({
       name,
       help,
@@ -39,12 +35,7 @@ export function createMetrics(
       },
     });
   };
-  const counter = (
-    name: string,
-    help: string,
-    labelNames: readonly string[],
-    read: (set: (value: number, ...labels: string[]) => void) => void,
-  ): void => {
+  const counter: AddMetric = (name, help, labelNames, read) => {
     const metric = new Counter({
       name,
       help,
@@ -280,6 +271,7 @@ export function createMetrics(
       if (deadlineInMs !== undefined) set(deadlineInMs * SECONDS_PER_MS);
     },
   );
+  addClusterMetrics(server, gauge, counter);
   counter(
     "process_cpu_seconds_total",
     "Processor time of the whole process.",

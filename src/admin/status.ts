@@ -26,7 +26,7 @@ export function readStatus(
   report: EndReport | undefined,
 ): Status {
   const { config } = server;
-  const { ledger, deadlineInMs, ready, handover } = server.stats();
+  const { ledger, deadlineInMs, ready, handover, cluster } = server.stats();
   const at = Date.now();
   return {
     at,
@@ -53,6 +53,7 @@ export function readStatus(
     shards: server.shards.map(readShard),
     edges: sumEdges(server),
     handover: describeHandover(handover),
+    cluster: cluster && { instance: server.instance, ...cluster },
     drains,
     report,
   };

@@ -176,7 +176,7 @@ const titles: Readonly<Record<Verb, string>> = {
 };
 
 const consequences: Readonly<Record<Verb, string>> = {
-  move: "They go to the other shards without being closed; those that cannot are told to come back. Then the thread ends and a new one takes its place.",
+  move: "They go to the other shards; those that cannot are told to come back. Then a new thread takes its place.",
   drain:
     "They are told to go at the usual pace and may come back, to the other shards. This one takes no new connections until it is resumed.",
   resume: "It takes new connections again.",
