@@ -11,6 +11,7 @@ import { promisify } from "node:util";
 export const systemPrograms = {
   chromium: "/usr/bin/chromium",
   curl: "/usr/bin/curl",
+  haproxy: "/usr/sbin/haproxy",
   "nats-server": "/usr/sbin/nats-server",
   /** For `promtool`. */
   prometheus: "/usr/bin/promtool",
