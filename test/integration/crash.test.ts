@@ -1,4 +1,7 @@
-import { describe, expect, it } from "vitest";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { channels, serve } from "../../src/index.ts";
 import { serveCommand } from "../support/command.ts";
 import { live, openMany } from "../support/crowd.ts";
@@ -199,13 +202,12 @@ describe("a shard that cannot start", () => {
   });
 
   it("ends the server with the cause when it dies at its start again and again", async () => {
-    const name = `sluice-${process.pid}-${Date.now()}`;
+    const folder = await mkdtemp(join(tmpdir(), "sluice-crash-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
     // Loads the first time, and never again.
     const source = `
       import { existsSync, writeFileSync } from "node:fs";
-      import { tmpdir } from "node:os";
-      import { join } from "node:path";
-      const mark = join(tmpdir(), ${JSON.stringify(name)});
+      const mark = ${JSON.stringify(join(folder, "has-started"))};
       if (existsSync(mark)) throw new Error("it only works once");
       writeFileSync(mark, "");
       export default { message() { setTimeout(() => { throw new Error("dead"); }); } };`;
