@@ -3,7 +3,7 @@ import { SluiceError } from "../errors.ts";
 import { monotonicNow } from "../protocol/clock.ts";
 import type { Refusals } from "../protocol/moving.ts";
 import {
-  addReports,
+  addRounds,
   type Handover,
   type HandoverHost,
   leastLoaded,
@@ -103,9 +103,9 @@ class Exchange {
     this.#trial.watch(this.#entering);
     fleet.swap(this.#entering);
     for (const shard of this.#old) shard.tell({ type: "shard.suspended" });
-    let reports: readonly MoveReport[];
+    let rounds: readonly MoveReport[][];
     try {
-      reports = await Promise.race([this.#moveOver(), this.#trial.failed]);
+      rounds = await Promise.race([this.#moveOver(), this.#trial.failed]);
     } catch (error) {
       this.#over.abort();
       this.#trial.end(false);
@@ -115,7 +115,7 @@ class Exchange {
     this.#trial.end(true);
     const told = sumLive(this.#old);
     await this.#retire(this.#old, true);
-    const { moved, refused } = addReports(reports);
+    const { moved, refused } = addRounds(rounds);
     return { moved, told, refused, durationMs: this.#elapsedMs };
   }
 
@@ -145,7 +145,7 @@ class Exchange {
   }
 
   /** A few connections first; when they have fared well for a while, all. */
-  async #moveOver(): Promise<readonly MoveReport[]> {
+  async #moveOver(): Promise<readonly MoveReport[][]> {
     const first = await this.#moveAll(this.#old, ({ load }) =>
       Math.ceil(load * FIRST_SHARE),
     );
@@ -153,7 +153,7 @@ class Exchange {
     await after(this.#host.config.trialMs, undefined, { signal });
     signal.throwIfAborted();
     this.#handover.announce("trial-passed", {});
-    return [...first, ...(await this.#moveAll(this.#old, () => Infinity))];
+    return [first, await this.#moveAll(this.#old, () => Infinity)];
   }
 
   #moveAll(

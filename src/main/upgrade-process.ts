@@ -7,7 +7,7 @@ import type { Refusals } from "../protocol/moving.ts";
 import type { SocketHandle } from "../protocol/socket-transfer.ts";
 import type { ServerAddress } from "./listener.ts";
 import {
-  addReports,
+  addRounds,
   type Handover,
   type HandoverHost,
   leastLoaded,
@@ -152,18 +152,18 @@ class Succession {
       listeningHandle,
     );
     await this.#hears("ready", config.startDeadlineMs * 2);
-    const reports = await this.#moveAll(FIRST_SHARE);
+    const rounds = [await this.#moveAll(FIRST_SHARE)];
     await after(config.trialMs, undefined, { signal: this.#over.signal });
     this.#handover.announce("trial-passed", {});
-    reports.push(...(await this.#moveAll(1)));
+    rounds.push(await this.#moveAll(1));
     // From here on nobody new comes; those who just came follow.
     this.#hasStoppedAccepting = true;
     this.#host.suspendListener();
     await this.#handshakesDone();
-    reports.push(...(await this.#moveAll(1)));
+    rounds.push(await this.#moveAll(1));
     this.#over.signal.throwIfAborted();
     this.#peer.say({ type: "committed" });
-    const { moved, refused } = addReports(reports);
+    const { moved, refused } = addRounds(rounds);
     const told = this.#host.fleet.all.reduce(
       (sum, { counters }) => sum + counters.live,
       0,

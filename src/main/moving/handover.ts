@@ -246,3 +246,11 @@ export function addReports(
     refused,
   };
 }
+
+/** What rounds of moves came to, in which whoever stays behind is asked again: refused is who the last one refused. */
+export function addRounds(
+  rounds: readonly (readonly MoveReport[])[],
+): Omit<MoveReport, "durationMs"> {
+  const { refused } = addReports(rounds.at(-1) ?? []);
+  return { ...addReports(rounds.flat()), refused };
+}

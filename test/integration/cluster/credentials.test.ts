@@ -4,6 +4,7 @@ import {
   type ServerOptions,
   type SluiceServer,
 } from "../../../src/index.ts";
+import { createCertificates } from "../../support/certificates.ts";
 import { startServer } from "../../support/server.ts";
 import {
   ensureSystemPackages,
@@ -11,7 +12,7 @@ import {
 } from "../../support/system-packages.ts";
 import { until } from "../../support/within.ts";
 import { Member, TOPIC_SERVICE } from "../topics/member.ts";
-import { createCertificates, createOperator } from "./nats-credentials.ts";
+import { createOperator } from "./nats-credentials.ts";
 import { NatsServer } from "./nats-server.ts";
 
 beforeAll(() => ensureSystemPackages(["nats-server"]), INSTALL_TIMEOUT_MS);
