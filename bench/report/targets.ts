@@ -37,6 +37,11 @@ export const targets: readonly Target[] = [
     text: "echo 64 B, 1 in flight, CPU a message",
     atMost: 0.85,
     stretch: 0.8,
+    obstacle:
+      "with one message in flight there is a read and a write in the kernel for " +
+      "each, as in any server: node:net without WebSocket, the floor, is in the " +
+      "table of the case. How far above it Sluice is differs by a few percent " +
+      "from run to run.",
   },
   {
     ...ofWs,
@@ -141,6 +146,10 @@ export const targets: readonly Target[] = [
     metric: "cpuMicros",
     text: "2 shards on 2 cores, CPU a message, against 1 shard",
     atMost: 1.1,
+    obstacle:
+      "two shards and the load are three busy threads for two cores, which take " +
+      "each other's turns and caches; `ws` under node:cluster loses more by it, " +
+      "in the table of the case.",
   },
   {
     ...ofWs,
