@@ -87,8 +87,9 @@ export class Inbox {
   /** Hears the peer's close frame now, if it has come. */
   hearClose(): void {
     const hear = this.#hearClose;
+    if (hear === null) return;
     this.#forgetClose();
-    hear?.();
+    hear();
   }
 
   #forgetClose(): void {
