@@ -23,7 +23,7 @@ interface Request {
 
 export default defineHandlers<Account>({
   async authorize({ url, headers }, signal) {
-    const { searchParams } = new URL(url, "ws://localhost");
+    const { searchParams } = new URL(`ws://localhost${url}`);
     const [, bearer] =
       /^Bearer (.+)$/.exec(headers["authorization"] ?? "") ?? [];
     const token = bearer ?? searchParams.get("token");

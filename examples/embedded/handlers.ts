@@ -1,13 +1,19 @@
 /** Tells the time, once a second, until the connection begins to close. */
-import { defineHandlers } from "sluice";
+import { type Connection, defineHandlers } from "sluice";
 
 export default defineHandlers({
-  opened(connection) {
-    const tell = (): void => {
-      connection.send(new Date().toISOString());
-    };
-    tell();
-    const timer = setInterval(tell, 1000);
-    connection.signal.addEventListener("abort", () => clearInterval(timer));
-  },
+  opened: tellTime,
+
+  // A timer stays behind where it was set, so it is set again after a move.
+  resume: tellTime,
 });
+
+function tellTime(connection: Connection): void {
+  const tell = (): void => {
+    connection.send(new Date().toISOString());
+  };
+  tell();
+  const timer = setInterval(tell, 1000);
+  // Fires also when the connection moves away.
+  connection.signal.addEventListener("abort", () => clearInterval(timer));
+}

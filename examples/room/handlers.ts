@@ -11,7 +11,7 @@ export default defineHandlers<{ name: string }>({
 
   // Before the upgrade. May be async: ask your session store here.
   authorize({ url }) {
-    const name = new URL(url, "ws://localhost").searchParams.get("name");
+    const name = new URL(`ws://localhost${url}`).searchParams.get("name");
     if (name === null) return { accept: false, status: 401 };
     return { accept: true, data: { name } };
   },
@@ -19,6 +19,9 @@ export default defineHandlers<{ name: string }>({
   opened(connection) {
     connection.subscribe("room");
   },
+
+  // It has moved here, from another core or process: `data` and topics came along.
+  resume() {},
 
   // Reaches everyone in the room, on whatever core they are.
   message(connection, data) {

@@ -20,6 +20,9 @@ export default defineHandlers({
     if (isChat(path)) connection.subscribe(path);
   },
 
+  // After a move: the subscription has come along, and there is nothing else.
+  resume() {},
+
   message(connection, data, isBinary) {
     const { path } = connection.request;
     if (isChat(path))
