@@ -3,8 +3,11 @@ import { dirname, extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
 import { describeUnknown } from "../config.ts";
+import { defaultExportOf } from "../config/default-export.ts";
 import type { OptionRow } from "../config/rows.ts";
 import { SluiceError } from "../errors.ts";
+
+const BYTE_ORDER_MARK = /^\uFEFF/;
 
 /**
  * Reads a config file: a JSON object, or a module whose default export is one.
@@ -45,10 +48,12 @@ export async function readConfigFile(
 async function load(path: string, name: string): Promise<unknown> {
   try {
     if (extname(path) === ".json") {
-      return JSON.parse(await readFile(path, "utf8"));
+      const text = await readFile(path, "utf8");
+      // Editors on Windows begin with a byte order mark; RFC 8259, 8.1: it may be ignored.
+      return JSON.parse(text.replace(BYTE_ORDER_MARK, ""));
     }
-    const module: unknown = await import(pathToFileURL(path).href);
-    return isRecord(module) ? module["default"] : undefined;
+    const module: object = await import(pathToFileURL(path).href);
+    return "default" in module ? defaultExportOf(module) : undefined;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new SluiceError(

@@ -1,8 +1,11 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { defaultExportOf } from "../config/default-export.ts";
+import { suggest } from "../config/suggest.ts";
 import { SluiceError } from "../errors.ts";
 import type { Handlers } from "../handlers.ts";
 import demoHandlers from "./demo-handlers.ts";
+import { syntaxPlaceOf } from "./syntax-place.ts";
 
 const HOOKS: readonly (keyof Handlers)[] = [
   "started",
@@ -20,8 +23,8 @@ const HOOKS: readonly (keyof Handlers)[] = [
  * Imports the handlers module of a shard.
  *
  * @param module - A path or URL; without one, the echo and chat of the demo.
- * @throws SluiceError `ERR_SLUICE_HANDLERS` when it cannot be imported or is
- *   not an object of hooks.
+ * @throws SluiceError `ERR_SLUICE_HANDLERS` when it cannot be imported, is not
+ *   an object of hooks, or has one whose name is mistyped.
  */
 export async function loadHandlers(
   module: string | undefined,
@@ -35,35 +38,66 @@ export async function loadHandlers(
       "ERR_SLUICE_HANDLERS",
       `handlers: there is no file ${fileURLToPath(url)}`,
     );
-  let imported: { default?: unknown };
+  let imported: object;
   try {
-    imported = await import(url);
+    imported = (await import(url)) as object;
   } catch (cause) {
+    const place = await syntaxPlaceOf(url, cause);
+    const what = cause instanceof Error ? cause.message : String(cause);
     throw new SluiceError(
       "ERR_SLUICE_HANDLERS",
-      `handlers: ${module} cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`,
+      `handlers: ${module} cannot be loaded: ${what}${place === undefined ? "" : ` (${place})`}`,
       { cause },
     );
   }
-  return checkHandlers(module, imported.default ?? imported);
+  return checkHandlers(module, defaultExportOf(imported));
 }
 
 function checkHandlers(module: string, value: unknown): Handlers {
+  const refuse = (what: string): never => {
+    throw new SluiceError("ERR_SLUICE_HANDLERS", `handlers: ${what}`);
+  };
   if (typeof value !== "object" || value === null)
-    throw new SluiceError(
-      "ERR_SLUICE_HANDLERS",
-      `handlers: ${module} exports ${typeof value} by default, takes an object with some of ${HOOKS.join(", ")}`,
+    return refuse(
+      `${module} exports ${typeof value} by default, takes an object with some of ${HOOKS.join(", ")}`,
     );
   const hooks = HOOKS.filter((hook) => hook in value);
   const wrong = hooks.find(
     (hook) => typeof (value as Record<string, unknown>)[hook] !== "function",
   );
-  if (wrong !== undefined || hooks.length === 0)
-    throw new SluiceError(
-      "ERR_SLUICE_HANDLERS",
-      wrong === undefined
-        ? `handlers: ${module} has no hook, takes some of ${HOOKS.join(", ")}`
-        : `handlers: ${wrong} in ${module} is not a function`,
-    );
+  if (wrong !== undefined)
+    return refuse(`${wrong} in ${module} is not a function`);
+  for (const name of functionsOf(value)) {
+    const meant = suggest(name, HOOKS);
+    if (meant !== undefined)
+      return refuse(
+        `${name} in ${module} is no hook; did you mean ${meant}? A helper goes by another name, or outside of what is exported`,
+      );
+  }
+  if (hooks.length === 0)
+    return refuse(`${module} has no hook, takes some of ${HOOKS.join(", ")}`);
   return value;
+}
+
+/** What is no hook and looks as if it were meant to be one: its functions, those of its class included. */
+function functionsOf(value: object): readonly string[] {
+  const names: string[] = [];
+  for (
+    let holder: object | null = value;
+    holder !== null && holder !== Object.prototype;
+    holder = Object.getPrototypeOf(holder) as object | null
+  )
+    for (const [name, { enumerable, value: own }] of Object.entries(
+      Object.getOwnPropertyDescriptors(holder),
+    )) {
+      // Bundlers export through getters.
+      const held: unknown =
+        enumerable === true
+          ? (value as Record<string, unknown>)[name]
+          : (own as unknown);
+      const isKnown =
+        name === "constructor" || (HOOKS as readonly string[]).includes(name);
+      if (!isKnown && typeof held === "function") names.push(name);
+    }
+  return names;
 }

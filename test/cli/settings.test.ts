@@ -62,8 +62,15 @@ describe("the sources of options", () => {
     ["a.mjs", "export default { port: 4001, log: 'json' };"],
     ["a.js", "export default { port: 4001 };"],
     ["a.ts", "const port: number = 4001;\nexport default { port };"],
+    ["a.cjs", "exports.__esModule = true;\nexports.default = { port: 4001 };"],
+    ["b.cjs", "module.exports = { port: 4001 };"],
   ])("takes the default export of %s", async (name, content) => {
     const config = await configFile(name, content);
+    expect((await read({ config })).config.port).toBe(4001);
+  });
+
+  it("takes JSON with a byte order mark", async () => {
+    const config = await configFile("windows.json", '\uFEFF{ "port": 4001 }');
     expect((await read({ config })).config.port).toBe(4001);
   });
 

@@ -57,7 +57,27 @@ describe("loading handlers", () => {
     ["is not JavaScript", "this is not it", /cannot be loaded/],
     ["exports a function", "export default () => {};", /exports function/],
     ["exports null", "export default null;", /exports/],
-    ["has no hook", "export default { mesage() {} };", /no hook.*message/],
+    ["has no hook", "export default { greet() {} };", /no hook.*message/],
+    [
+      "has a mistyped hook alone",
+      "export default { mesage() {} };",
+      /mesage.*is no hook; did you mean message\?/,
+    ],
+    [
+      "has a mistyped hook beside a valid one",
+      "export default { message() {}, close() {} };",
+      /close.*is no hook; did you mean closed\?/,
+    ],
+    [
+      "exports a mistyped hook by name",
+      "export function message() {}\nexport function openend() {}",
+      /openend.*is no hook; did you mean opened\?/,
+    ],
+    [
+      "has a mistyped hook in a class",
+      "class Service { message() {} reusme() {} }\nexport default new Service();",
+      /reusme.*is no hook; did you mean resume\?/,
+    ],
     [
       "has a hook that is none",
       "export default { message: 'echo' };",
@@ -71,6 +91,14 @@ describe("loading handlers", () => {
       message: expect.stringMatching(text),
     });
     await expect(loadHandlers(file)).rejects.toThrow(file);
+  });
+
+  it("lets a module have things beside its hooks that are like none", async () => {
+    const file = await module(
+      "helpers.mjs",
+      "export const mesage = 'a text';\nexport function greet() {}\nexport function message() {}",
+    );
+    expect(await loadHandlers(file)).toHaveProperty("greet");
   });
 
   it("refuses a module that is not there in one sentence", async () => {
