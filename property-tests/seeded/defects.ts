@@ -1,5 +1,6 @@
 import { machineDefects } from "./machine-defects.ts";
 import { serverDefects } from "./server-defects.ts";
+import { upgradeDefects } from "./sound-upgrade.ts";
 
 /** A small mistake, made on purpose, and where it is expected to be noticed. */
 export interface Defect {
@@ -17,4 +18,8 @@ export interface Defect {
   readonly law?: string;
 }
 
-export const defects: readonly Defect[] = [...serverDefects, ...machineDefects];
+export const defects: readonly Defect[] = [
+  ...serverDefects,
+  ...machineDefects,
+  ...upgradeDefects,
+];

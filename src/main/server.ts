@@ -107,6 +107,8 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
   readonly cluster: Cluster;
   tls: TlsMaterial | undefined;
   #admin: Admin | undefined;
+  /** Where the connections of the processes before were accepted. */
+  #inheritedPorts: readonly number[] = [];
   readonly #lifecycle: Lifecycle;
   readonly #operations: Operations;
   readonly #acceptor: Acceptor;
@@ -184,7 +186,8 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
 
   /** Listens with the socket of the process before, and takes its connections over. */
   async #listenAfter(predecessor: Predecessor): Promise<void> {
-    const { firstNumber, handle, ...address } = predecessor.inheritance;
+    const { firstNumber, handle, ports, ...address } = predecessor.inheritance;
+    this.#inheritedPorts = ports;
     this.#acceptor.numberFrom(firstNumber);
     await predecessor.prove(this.fleet.shards, this.tls !== undefined, () =>
       this.takeNumber(),
@@ -243,6 +246,10 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
 
   get address(): ServerAddress {
     return this.#listener.address;
+  }
+
+  get ports(): readonly number[] {
+    return [...new Set([...this.#inheritedPorts, this.address.port])];
   }
 
   get adminAddress(): AdminAddress | undefined {

@@ -31,14 +31,6 @@ const LOOK_MS = 10;
 /** How long a process that has failed may take to give connections back. */
 const GIVE_BACK_MS = 5_000;
 
-/** Next to this file's build or source. */
-const closeInheritedUrl = new URL(
-  import.meta.url.endsWith(".ts")
-    ? "./moving/close-inherited.ts"
-    : "./moving/close-inherited.js",
-  import.meta.url,
-).href;
-
 /** What an upgrade came to. */
 export interface UpgradeReport {
   /** The process that serves now. */
@@ -55,6 +47,8 @@ export interface UpgradeReport {
 /** What an upgrade needs of the server. */
 export interface UpgradeHost extends HandoverHost {
   readonly address: ServerAddress;
+  /** Where its connections were accepted, those that came from other processes too. */
+  readonly ports: readonly number[];
   /** The listening socket, to be shared; `undefined` while it does not listen. */
   readonly listeningHandle: SocketHandle | undefined;
   takeNumber(): number;
@@ -144,11 +138,11 @@ class Succession {
   }
 
   async #handOver(): Promise<UpgradeReport> {
-    const { config, address, listeningHandle } = this.#host;
+    const { config, address, ports, listeningHandle } = this.#host;
     await this.#hears("hello", config.startDeadlineMs);
     const firstNumber = this.#host.takeNumber() + NUMBER_GAP;
     this.#peer.say(
-      { type: "take-over", firstNumber, ...address },
+      { type: "take-over", firstNumber, ...address, ports },
       listeningHandle,
     );
     await this.#hears("ready", config.startDeadlineMs * 2);
@@ -260,15 +254,10 @@ class Succession {
   }
 }
 
-/** This process's own arguments, behind those that close what it would inherit. */
+/** This process's own. */
 function commandLine(): string[] {
-  const [, script = "", ...rest] = process.argv;
-  const own = process.execArgv.filter(
-    (argument, index, all) =>
-      argument !== closeInheritedUrl &&
-      !(argument === "--import" && all[index + 1] === closeInheritedUrl),
-  );
-  return ["--import", closeInheritedUrl, ...own, script, ...rest];
+  const [, ...rest] = process.argv;
+  return [...process.execArgv, ...rest];
 }
 
 function channelTo(child: ChildProcess): PeerChannel {

@@ -57,7 +57,8 @@ export interface Deployment {
 
 /**
  * Writes handlers that echo numbers, answer `who` with their version, process
- * and what they know of the connection, and `note` with `data.note()`.
+ * and what they know of the connection, and `note` with `data.note()`; at `die`
+ * their thread ends.
  */
 export async function deployment(): Promise<Deployment> {
   const folder = await mkdtemp(join(tmpdir(), "sluice-versions-"));
@@ -86,6 +87,7 @@ export async function deployment(): Promise<Deployment> {
             connection.send(JSON.stringify(facts));
             return;
           }
+          if (text === "die") return void process.exit(3);
           if (text === "note") return void connection.send(connection.data.note());
           if (text.startsWith("keep ")) {
             connection.data = { kept: text.slice(5) };

@@ -1,26 +1,48 @@
+import { closeSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+
+/** The state of a listening socket in /proc/net/tcp. */
+const LISTEN = "0A";
+/** Standard input, output and error are whatever they were started with. */
+const LAST_STANDARD_STREAM = 2;
+
 /**
- * Runs in a new process before anything else (`node --import`), and closes the
- * connections that it has inherited from the process that started it.
+ * Closes the connections that this process was born with.
  *
  * Node opens sockets so that processes it starts do not inherit them, but a
  * socket that was transferred to another thread is a duplicate without that
  * mark. Such a copy in the new process would keep a connection open that both
  * processes have long closed. The connections that it is meant to have come
- * over the channel between the two, later. Linux tells which is which; where
- * there is no /proc, nothing is closed.
+ * over the channel between the two, later.
+ *
+ * A descriptor that libuv has opened must not be closed behind its back: it
+ * would go on with the number, whoever has it next. So the caller says which
+ * ports the processes before have accepted on, and calls this before it accepts
+ * there itself or is given anything. Whatever was accepted on one of them by
+ * then was inherited, and nothing here knows its number. Linux tells which is
+ * which; where there is no /proc, nothing is closed.
+ *
+ * @param ports - Of connections that the processes before may hold.
+ * @returns how many were closed
  */
-import { closeSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+export function closeInherited(ports: readonly number[]): number {
+  const inherited = acceptedOn(new Set(ports));
+  const descriptors = listDescriptors().filter(
+    (descriptor) =>
+      descriptor > LAST_STANDARD_STREAM && inherited.has(inodeOf(descriptor)),
+  );
+  for (const descriptor of descriptors) closeSync(descriptor);
+  return descriptors.length;
+}
 
-/** The state of a listening socket in /proc/net/tcp; one may be the debugger's. */
-const LISTEN = "0A";
-
-/** Inodes of TCP connections in this network namespace. */
-function connections(): Set<string> {
+/** Inodes of the TCP connections in this network namespace that were accepted on one of these ports. */
+function acceptedOn(ports: ReadonlySet<number>): Set<string> {
   const inodes = new Set<string>();
   for (const table of ["/proc/self/net/tcp", "/proc/self/net/tcp6"])
     for (const line of linesOf(table).slice(1)) {
-      const [, , , state, , , , , , inode] = line.trim().split(/\s+/);
-      if (state !== LISTEN && inode !== undefined) inodes.add(inode);
+      const [, local = "", , state, , , , , , inode] = line.trim().split(/\s+/);
+      const port = Number.parseInt(local.split(":")[1] ?? "", 16);
+      if (state !== LISTEN && inode !== undefined && ports.has(port))
+        inodes.add(inode);
     }
   return inodes;
 }
@@ -33,26 +55,21 @@ function linesOf(file: string): string[] {
   }
 }
 
-function targetOf(descriptor: string): string {
+function listDescriptors(): number[] {
   try {
-    return readlinkSync(`/proc/self/fd/${descriptor}`);
-  } catch {
-    // The one that the directory was read with.
-    return "";
-  }
-}
-
-function descriptors(): string[] {
-  try {
-    return readdirSync("/proc/self/fd");
+    return readdirSync("/proc/self/fd").map(Number);
   } catch {
     return [];
   }
 }
 
-const inherited = connections();
-for (const descriptor of descriptors()) {
-  const inode = /^socket:\[(\d+)\]$/.exec(targetOf(descriptor))?.[1];
-  if (inode !== undefined && inherited.has(inode))
-    closeSync(Number(descriptor));
+/** Empty for what is no socket. */
+function inodeOf(descriptor: number): string {
+  try {
+    const target = readlinkSync(`/proc/self/fd/${descriptor}`);
+    return /^socket:\[(\d+)\]$/.exec(target)?.[1] ?? "";
+  } catch {
+    // The one that the directory was read with.
+    return "";
+  }
 }

@@ -12,7 +12,14 @@ export type PeerMessage =
   /** New to old: it is there. */
   | { type: "hello" }
   /** Old to new, with the listening socket: connections are numbered from here on. */
-  | { type: "take-over"; firstNumber: number; host: string; port: number }
+  | {
+      type: "take-over";
+      firstNumber: number;
+      host: string;
+      port: number;
+      /** Where the connections of this process and of those before were accepted. */
+      ports: readonly number[];
+    }
   /** New to old: its shards serve, it accepts. */
   | { type: "ready" }
   /** New to old: it has failed in its trial, and gives back what it can. */

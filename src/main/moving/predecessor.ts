@@ -4,6 +4,7 @@ import { SluiceError } from "../../errors.ts";
 import { monotonicNow } from "../../protocol/clock.ts";
 import type { SocketHandle } from "../../protocol/socket-transfer.ts";
 import type { Shard } from "../shard.ts";
+import { closeInherited } from "./close-inherited.ts";
 import { type Handover, type HandoverHost, leastLoaded } from "./handover.ts";
 import { Peer, type PeerMessage, readPeerMessage } from "./peer.ts";
 import { probe } from "./probe.ts";
@@ -22,6 +23,8 @@ export interface Inheritance {
   firstNumber: number;
   host: string;
   port: number;
+  /** Where connections that may still come were accepted. */
+  ports: readonly number[];
   /** The listening socket. */
   handle: SocketHandle | undefined;
 }
@@ -80,8 +83,10 @@ export class Predecessor {
     const messages = new Channel();
     process.send?.({ sluice: { type: "hello" } satisfies PeerMessage });
     const { message, handle } = await messages.next("take-over");
-    const { firstNumber, host: name, port } = message;
-    const inheritance = { firstNumber, host: name, port, handle };
+    const { firstNumber, host: name, port, ports } = message;
+    // Before this process accepts there, or is given the first one.
+    closeInherited(ports);
+    const inheritance = { firstNumber, host: name, port, ports, handle };
     return new Predecessor(inheritance, messages, host, handover);
   }
 
