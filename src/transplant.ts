@@ -7,6 +7,7 @@ import {
   handleOf as transferableOf,
   type SocketHandle,
 } from "./protocol/socket-transfer.ts";
+import { sayForeign } from "./foreign-value.ts";
 
 /**
  * Everything that moving a live connection asks of Node and of `ws` beyond what
@@ -146,7 +147,7 @@ export async function checkSockets(
     await moveOnLoopback(late.signal);
     return undefined;
   } catch (error) {
-    return `Node ${process.versions.node} did not move a connection as expected: ${late.signal.aborted ? `not done after ${deadlineMs} ms` : describe(error)}`;
+    return `Node ${process.versions.node} did not move a connection as expected: ${late.signal.aborted ? `not done after ${deadlineMs} ms` : sayForeign(error)}`;
   } finally {
     clearTimeout(timer);
   }
@@ -259,14 +260,10 @@ export function checkReceiver(
     expect(isBetween(), "after the last fragment it is still in a message");
     return undefined;
   } catch (error) {
-    return `the receiver of this ws is not as expected: ${describe(error)}`;
+    return `the receiver of this ws is not as expected: ${sayForeign(error)}`;
   }
 }
 
 function expect(holds: boolean, complaint: string): void {
   if (!holds) throw new Error(complaint);
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

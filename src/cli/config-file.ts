@@ -6,6 +6,7 @@ import { describeUnknown } from "../config.ts";
 import { defaultExportOf } from "../config/default-export.ts";
 import type { OptionRow } from "../config/rows.ts";
 import { SluiceError } from "../errors.ts";
+import { sayForeign } from "../foreign-value.ts";
 
 const BYTE_ORDER_MARK = /^\uFEFF/;
 
@@ -55,7 +56,7 @@ async function load(path: string, name: string): Promise<unknown> {
     const module: object = await import(pathToFileURL(path).href);
     return "default" in module ? defaultExportOf(module) : undefined;
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = sayForeign(error);
     throw new SluiceError(
       "ERR_SLUICE_OPTION",
       `${name}: cannot be read as a config file: ${reason}`,

@@ -1,10 +1,11 @@
 import type { SluiceServer } from "./server-types.ts";
+import { sayForeign } from "../foreign-value.ts";
 
 /** Shuts the server down when the signal aborts; the signal's reason is the report's. */
 export function shutDownWith(server: SluiceServer, signal: AbortSignal): void {
   const shutDown = (): void => {
     const cause: unknown = signal.reason;
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = sayForeign(cause);
     // Who wants to know how it went awaits `terminated`.
     void server.shutdown({ reason }).catch(() => {});
   };

@@ -1,5 +1,6 @@
 import { setTimeout as after } from "node:timers/promises";
 import { SluiceError } from "../errors.ts";
+import { sayForeign } from "../foreign-value.ts";
 import { monotonicNow } from "../protocol/clock.ts";
 import type { Refusals } from "../protocol/moving.ts";
 import {
@@ -61,7 +62,7 @@ export async function reload(
     handover.announce("reloaded", { ...report });
     return report;
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = sayForeign(cause);
     handover.announce("rolled-back", { why });
     throw new SluiceError(
       "ERR_SLUICE_RELOAD",

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { Piscina } from "piscina";
 import { SluiceError } from "../errors.ts";
+import { reviveForeign } from "../foreign-value.ts";
 import {
   type MainMessage,
   type ShardFailure,
@@ -89,7 +90,8 @@ export class ShardThread {
       const { failure } = await run;
       if (failure !== undefined) error = toError(failure);
     } catch (cause) {
-      error = cause;
+      // Whoever throws nothing has ended the thread as well.
+      error = cause ?? new Error(`thrown: ${String(cause)}`);
     }
     await pool.destroy();
     // Ended before it took its task, the thread never had the port.
@@ -99,9 +101,8 @@ export class ShardThread {
   }
 }
 
-function toError({ code, message, causeStack }: ShardFailure): SluiceError {
-  if (causeStack === undefined) return new SluiceError(code, message);
-  const cause = new Error(message);
-  cause.stack = causeStack;
-  return new SluiceError(code, message, { cause });
+function toError({ code, message, cause }: ShardFailure): SluiceError {
+  return cause === undefined
+    ? new SluiceError(code, message)
+    : new SluiceError(code, message, { cause: reviveForeign(cause) });
 }

@@ -3,6 +3,7 @@ import type { MessagePort } from "node:worker_threads";
 import { createActor, type ActorRefFrom } from "xstate";
 import type { Config } from "../config.ts";
 import { SluiceError } from "../errors.ts";
+import { sayForeign } from "../foreign-value.ts";
 import {
   type ShardDelay,
   type ShardEvent,
@@ -362,9 +363,9 @@ export class Shard {
 function startFailure(shard: number, cause: unknown): SluiceError {
   if (cause instanceof SluiceError) return cause;
   const what =
-    cause instanceof Error
-      ? cause.message
-      : "it did not become ready in time (startDeadlineMs)";
+    cause === undefined
+      ? "it did not become ready in time (startDeadlineMs)"
+      : sayForeign(cause);
   return new SluiceError(
     "ERR_SLUICE_SHARD_START",
     `shard ${shard} cannot be started: ${what}`,

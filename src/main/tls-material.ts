@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { createSecureContext } from "node:tls";
 import type { Config } from "../config.ts";
 import { SluiceError } from "../errors.ts";
+import { sayForeign } from "../foreign-value.ts";
 import type { TlsMaterial } from "../protocol/messages.ts";
 
 /**
@@ -25,7 +26,7 @@ export async function readTlsMaterial({
   } catch (cause) {
     throw new SluiceError(
       "ERR_SLUICE_TLS",
-      `TLS: ${tlsKeyFile} and ${tlsCertFile} cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`,
+      `TLS: ${tlsKeyFile} and ${tlsCertFile} cannot be used: ${sayForeign(cause)}`,
       { cause },
     );
   }

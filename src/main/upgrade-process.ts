@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as after } from "node:timers/promises";
 import { SluiceError } from "../errors.ts";
+import { sayForeign } from "../foreign-value.ts";
 import { monotonicNow } from "../protocol/clock.ts";
 import type { Refusals } from "../protocol/moving.ts";
 import type { SocketHandle } from "../protocol/socket-transfer.ts";
@@ -77,7 +78,7 @@ export async function upgrade(
     handover.announce("upgraded", { ...report });
     return report;
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = sayForeign(cause);
     handover.announce("rolled-back", { why });
     throw new SluiceError(
       "ERR_SLUICE_UPGRADE",

@@ -1,6 +1,7 @@
 import type { MessagePort } from "node:worker_threads";
 import type { Config } from "../config.ts";
 import type { SluiceErrorCode } from "../errors.ts";
+import type { ForeignValue } from "../foreign-value.ts";
 import type { SocketHandle } from "./socket-transfer.ts";
 import type { Findings, FollowedTransition, Inquiry } from "./inspection.ts";
 import type { SubscriberCount } from "../handlers.ts";
@@ -106,12 +107,12 @@ export interface ShardTask {
   whyNoMoves: string | undefined;
 }
 
-/** A fault that was foreseen, as plain data. */
+/** Why a shard could not begin, as plain data. */
 export interface ShardFailure {
   code: SluiceErrorCode;
   message: string;
-  /** Where the cause was thrown. */
-  causeStack: string | undefined;
+  /** What was thrown. */
+  cause?: ForeignValue;
 }
 
 /** What a shard's task resolves with: the totals at its end. */

@@ -75,16 +75,19 @@ export class Hooks {
     data: Buffer,
     isBinary: boolean,
   ): Promise<void> | undefined {
-    let result: unknown;
     try {
-      result = this.#handlers.message?.(connection, data, isBinary);
+      const result: unknown = this.#handlers.message?.(
+        connection,
+        data,
+        isBinary,
+      );
+      return result === undefined
+        ? undefined
+        : this.#follow(connection, "message", result);
     } catch (error) {
       this.#onFailure(connection, "message", error);
       return undefined;
     }
-    return result === undefined
-      ? undefined
-      : this.#follow(connection, "message", result);
   }
 
   /**
@@ -121,7 +124,11 @@ export class Hooks {
   }
 }
 
-/** Whether a value is a promise of any make. */
+/**
+ * Whether a value is a promise of any make.
+ *
+ * @throws what the value's own traps throw: it is foreign.
+ */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return (
     typeof value === "object" &&

@@ -3,6 +3,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { defaultExportOf } from "../config/default-export.ts";
 import { suggest } from "../config/suggest.ts";
 import { SluiceError } from "../errors.ts";
+import { sayForeign } from "../foreign-value.ts";
 import type { Handlers } from "../handlers.ts";
 import demoHandlers from "./demo-handlers.ts";
 import { syntaxPlaceOf } from "./syntax-place.ts";
@@ -43,10 +44,9 @@ export async function loadHandlers(
     imported = (await import(url)) as object;
   } catch (cause) {
     const place = await syntaxPlaceOf(url, cause);
-    const what = cause instanceof Error ? cause.message : String(cause);
     throw new SluiceError(
       "ERR_SLUICE_HANDLERS",
-      `handlers: ${module} cannot be loaded: ${what}${place === undefined ? "" : ` (${place})`}`,
+      `handlers: ${module} cannot be loaded: ${sayForeign(cause)}${place === undefined ? "" : ` (${place})`}`,
       { cause },
     );
   }

@@ -1,6 +1,7 @@
 import { channel } from "node:diagnostics_channel";
 import { createSecureContext, type SecureContext, TLSSocket } from "node:tls";
 import type { Config } from "../config.ts";
+import { describeForeign } from "../foreign-value.ts";
 import type { Connection, ConnectionEnd, Handlers } from "../handlers.ts";
 import { connectionTable } from "../machines/connection-table.ts";
 import type { ConnectionEventType } from "../machines/connection.ts";
@@ -223,7 +224,7 @@ export class ShardContext {
     this.#publish(channels.handlerError, () => ({
       connection: connection.id,
       hook,
-      error: describeError(error),
+      error: describeForeign(error),
     }));
   }
 
@@ -244,11 +245,4 @@ export class ShardContext {
     local.publish(message);
     if (isForwarded) this.#post({ type: "diagnostic", channel: name, message });
   }
-}
-
-/** An error as plain data, since what handlers throw need not survive a thread's border. */
-function describeError(error: unknown): Record<string, string | undefined> {
-  return error instanceof Error
-    ? { name: error.name, message: error.message, stack: error.stack }
-    : { name: typeof error, message: String(error), stack: undefined };
 }

@@ -1,4 +1,5 @@
 import { SluiceError } from "../errors.ts";
+import { describeForeign, sayForeign } from "../foreign-value.ts";
 import type { Handlers } from "../handlers.ts";
 import { monotonicNow } from "../protocol/clock.ts";
 import type {
@@ -6,6 +7,7 @@ import type {
   DrainFilter,
   Farewell,
   MainMessage,
+  ShardFailure,
   ShardMessage,
   ShardTask,
   ShardTotals,
@@ -38,13 +40,24 @@ export default async function runShard(task: ShardTask): Promise<ShardTotals> {
   try {
     return await serveShard(task, await loadHandlers(task.config.handlers));
   } catch (error) {
-    if (!(error instanceof SluiceError)) throw error;
-    const { code, message, cause } = error;
-    const causeStack = cause instanceof Error ? cause.stack : undefined;
     task.port.close();
-    const failure = { code, message, causeStack };
+    const failure = describeFailure(task.shard, error);
     return { shard: task.shard, opened: 0, rejected: 0, failure };
   }
+}
+
+/** As plain data: what a module or a hook of the user's throws need not survive a thread's border. */
+function describeFailure(shard: number, error: unknown): ShardFailure {
+  if (!(error instanceof SluiceError))
+    return {
+      code: "ERR_SLUICE_SHARD_START",
+      message: `shard ${shard} cannot be started: ${sayForeign(error)}`,
+      cause: describeForeign(error),
+    };
+  const { code, message, cause } = error;
+  return cause === undefined
+    ? { code, message }
+    : { code, message, cause: describeForeign(cause) };
 }
 
 async function serveShard(
@@ -256,7 +269,7 @@ class Shard {
       this.#context.useTls(tls);
       this.#post({ type: "tls-reloaded", error: undefined });
     } catch (error) {
-      this.#post({ type: "tls-reloaded", error: String(error) });
+      this.#post({ type: "tls-reloaded", error: sayForeign(error) });
     }
   }
 }

@@ -1,6 +1,7 @@
 import type { LiveConnection } from "./connection.ts";
 import type { Authorization } from "../handlers.ts";
 import { SluiceError } from "../errors.ts";
+import { sayForeign } from "../foreign-value.ts";
 import { acceptResponse } from "./handshake/accept.ts";
 import { HeadReader } from "./handshake/head-reader.ts";
 import type { HandshakeRequest } from "./handshake/handshake-fields.ts";
@@ -97,7 +98,8 @@ export class Upgrade {
       );
       if (!isThenable(decision)) return this.#decide(asked, decision);
       this.#holdFrames();
-      decision.then(
+      // Settled once, whatever its `then` does.
+      void Promise.resolve(decision).then(
         (decided) => this.#decide(asked, decided),
         (error: unknown) => this.#fail(error),
       );
@@ -208,6 +210,6 @@ function checkAuthorization(
     return decision as Authorization<unknown>;
   throw new SluiceError(
     "ERR_SLUICE_HANDLERS",
-    `authorize returned ${JSON.stringify(decision) ?? typeof decision}; it takes { accept: true, data?, subprotocol? } or { accept: false, status }`,
+    `authorize returned ${sayForeign(decision)}; it takes { accept: true, data?, subprotocol? } or { accept: false, status }`,
   );
 }

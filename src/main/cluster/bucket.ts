@@ -1,4 +1,5 @@
 import { SluiceError } from "../../errors.ts";
+import { sayForeign } from "../../foreign-value.ts";
 import type { KV, NatsClient, NatsConnection } from "./nats-client.ts";
 
 /** Entries that are not renewed for so many heartbeats expire. */
@@ -47,7 +48,7 @@ export class Bucket {
       if (this.#opening === opening) this.#opening = undefined;
       throw new SluiceError(
         "ERR_SLUICE_CLUSTER",
-        `the registry cannot be used: ${cause instanceof Error ? cause.message : String(cause)}; it needs NATS with JetStream (nats-server -js)`,
+        `the registry cannot be used: ${sayForeign(cause)}; it needs NATS with JetStream (nats-server -js)`,
         { cause },
       );
     }

@@ -6,6 +6,7 @@ import {
 } from "../../machines/link.ts";
 import { stateName } from "../../machines/transition-table.ts";
 import type { NatsConnection } from "./nats-client.ts";
+import { sayForeign } from "../../foreign-value.ts";
 
 const BACK_OFF_MS = { first: 100, longest: 5_000 } as const;
 /** Waits differ by so much, so that instances do not come back all at once. */
@@ -89,7 +90,7 @@ export class Link {
     } catch (error) {
       if (attempt !== this.#attempt) return;
       this.#failures++;
-      this.lastError = describe(error);
+      this.lastError = sayForeign(error);
       this.#actor.send({ type: "link.failed" });
       return;
     }
@@ -102,7 +103,7 @@ export class Link {
     void connection.closed().then((error) => {
       if (this.connection !== connection) return;
       this.connection = undefined;
-      this.lastError = error === undefined ? "closed" : describe(error);
+      this.lastError = error === undefined ? "closed" : sayForeign(error);
       this.#actor.send({ type: "link.lost" });
     });
     if (this.#hasBeenOpen) this.reconnects++;
@@ -138,8 +139,4 @@ export class Link {
     );
     return wait * (1 - JITTER * this.#random());
   }
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

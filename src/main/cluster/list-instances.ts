@@ -1,5 +1,6 @@
 import type { Config } from "../../config.ts";
 import { SluiceError } from "../../errors.ts";
+import { sayForeign } from "../../foreign-value.ts";
 import { Bucket } from "./bucket.ts";
 import type { InstanceEntry } from "./engine.ts";
 import { loadNatsClient } from "./nats-client.ts";
@@ -20,7 +21,7 @@ export async function listInstances(
   const connection = await client.connect().catch((cause: unknown) => {
     throw new SluiceError(
       "ERR_SLUICE_CLUSTER",
-      `nats: ${config.nats.map(withoutSecrets).join(", ")} cannot be reached: ${cause instanceof Error ? cause.message : String(cause)}`,
+      `nats: ${config.nats.map(withoutSecrets).join(", ")} cannot be reached: ${sayForeign(cause)}`,
       { cause },
     );
   });

@@ -3,6 +3,7 @@ import type { Kvm as KvmClass } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/transport-node";
 import type { Config } from "../../config.ts";
 import { SluiceError } from "../../errors.ts";
+import { sayForeign } from "../../foreign-value.ts";
 
 /** A server that does not answer is noticed after two of these. */
 const PING_INTERVAL_MS = 5_000;
@@ -159,10 +160,8 @@ async function readFiles({
       tls: Object.keys(tls).length === 0 ? undefined : tls,
     };
   } catch (cause) {
-    throw new SluiceError(
-      "ERR_SLUICE_CLUSTER",
-      `nats: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    );
+    throw new SluiceError("ERR_SLUICE_CLUSTER", `nats: ${sayForeign(cause)}`, {
+      cause,
+    });
   }
 }

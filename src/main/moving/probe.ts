@@ -5,6 +5,7 @@ import {
   acceptHandles,
   type SocketHandle,
 } from "../../protocol/socket-transfer.ts";
+import { sayForeign } from "../../foreign-value.ts";
 
 /** RFC 6455, 5.2: a ping and a close frame with code 1000, masked with zeros. */
 const PING = Buffer.from([0x89, 0x80, 0, 0, 0, 0]);
@@ -56,7 +57,7 @@ export async function probe(
   } catch (error) {
     return late.signal.aborted
       ? `its probe connection had no answer after ${deadlineMs} ms`
-      : `its probe connection failed: ${error instanceof Error ? error.message : String(error)}`;
+      : `its probe connection failed: ${sayForeign(error)}`;
   } finally {
     clearTimeout(timer);
     for (const socket of sockets) socket.destroy();

@@ -16,6 +16,7 @@ import type { ShardContext } from "../shard-context.ts";
 import { pack, unpack } from "./luggage.ts";
 import { Move } from "./move.ts";
 import { departed, movingState } from "./states.ts";
+import { describeForeign } from "../../foreign-value.ts";
 
 /** So many may stand still at the same time, unread, until they can leave. */
 const WINDOW = 64;
@@ -231,7 +232,7 @@ export class Mover {
       );
     } catch (error) {
       counters.add("movedOut", -1);
-      return (error as Error).name === "DataCloneError" ? "data" : "runtime";
+      return whyNotPosted(error, luggage.state);
     }
     (counters.states[movingState.index] as number) -= 1;
     connection.move = null;
@@ -283,5 +284,16 @@ export class Mover {
       this.#timer = undefined;
       this.#pump();
     }, waitMs);
+  }
+}
+
+/** Cloning runs getters of the user's data, which may throw anything. */
+function whyNotPosted(error: unknown, state: unknown): RefusalCause {
+  if (describeForeign(error).name === "DataCloneError") return "data";
+  try {
+    structuredClone(state);
+    return "runtime";
+  } catch {
+    return "data";
   }
 }
