@@ -181,16 +181,25 @@ export interface ConnectionEnd {
   readonly reason: string;
 }
 
-/** The verdict of `authorize` on an upgrade. */
+/**
+ * The verdict of `authorize` on an upgrade. It is taken at its word: a value of
+ * another type, or a field that is none of these, is a failure of the hook, and
+ * the client gets a 500.
+ */
 export type Authorization<Data> =
   | {
       readonly accept: true;
       readonly data?: Data;
-      readonly subprotocol?: string;
+      /**
+       * One of `request.subprotocols`, or `null` for none. Left out, it is the
+       * first that the client offers of the option `subprotocols`, or none
+       * (RFC 6455, 4.2.2).
+       */
+      readonly subprotocol?: string | null | undefined;
     }
   | {
       readonly accept: false;
-      /** HTTP status, 400 to 599. */
+      /** HTTP status, 300 to 599. */
       readonly status: number;
       /** Plain text for the client. */
       readonly body?: string;

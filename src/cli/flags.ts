@@ -19,13 +19,14 @@ const placeholders: Readonly<Record<OptionKind, string>> = {
   servers: "LIST",
   name: "NAME",
   addresses: "LIST",
+  tokens: "LIST",
   hosts: "LIST",
   secret: "TOKEN",
   url: "URL",
 };
 
 /** Kinds whose flag may be repeated. */
-const lists = new Set<OptionKind>(["origins", "addresses", "hosts"]);
+const lists = new Set<OptionKind>(["origins", "addresses", "tokens", "hosts"]);
 
 /** Longer lists of choices go into the description. */
 const MAX_PLACEHOLDER_LENGTH = 16;

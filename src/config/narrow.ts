@@ -15,6 +15,8 @@ import {
 const HOST_NAME = /^[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9])?\.?$/i;
 /** Long enough that nobody guesses it, and fit for a header as it is. */
 const SECRET = /^[\x21-\x7e]{16,256}$/;
+/** RFC 9110, 5.6.2. */
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const BOOLEANS: Readonly<Record<string, boolean>> = {
   true: true,
   yes: true,
@@ -94,6 +96,7 @@ const descriptions: Readonly<
     "a list of NATS servers such as nats://127.0.0.1:4222 or tls://nats.example.com",
   name: "a word of at most 64 letters, digits, - and _",
   addresses: 'a list of IP addresses and CIDR blocks, "loopback" and "private"',
+  tokens: "a list of names of subprotocols such as mqtt or v12.stomp",
   hosts: "a list of host names, without scheme or port",
   secret: "16 to 256 printable ASCII characters without spaces",
   url: "a WebSocket URL such as ws://127.0.0.1:5000",
@@ -139,6 +142,8 @@ const narrowers: Readonly<Record<OptionKind, (value: unknown) => Narrowed>> = {
     typeof value === "string" && /^[\w-]{1,64}$/.test(value) ? value : REFUSED,
   origins: (value) => toList(value, (entry) => wrap(normalizeOrigin(entry))),
   addresses: (value) => toList(value, expandAddress),
+  tokens: (value) =>
+    toList(value, (entry) => (TOKEN.test(entry) ? [entry] : undefined)),
   hosts: (value) =>
     toList(value, (entry) =>
       HOST_NAME.test(entry) ? [entry.toLowerCase()] : undefined,

@@ -23,6 +23,8 @@ export interface KindTypes {
   name: string;
   /** Addresses and CIDR blocks; the words are already spelled out. */
   addresses: readonly string[];
+  /** Names of subprotocols (RFC 6455, 11.3.4). */
+  tokens: readonly string[];
   /** Host names without a port, in lower case. */
   hosts: readonly string[];
   /** Never shown in a message. */
@@ -218,6 +220,12 @@ export const optionSpecs = {
     default: "same",
     words: ["same", "any"],
     common: true,
+  },
+  subprotocols: {
+    kind: "tokens",
+    group: "Handshake and origin",
+    description: "spoken here; others that clients offer are not agreed to",
+    default: [],
   },
   trustedProxies: {
     kind: "addresses",

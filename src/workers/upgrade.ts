@@ -1,16 +1,14 @@
 import type { LiveConnection } from "./connection.ts";
-import type { Authorization } from "../handlers.ts";
-import { SluiceError } from "../errors.ts";
-import { sayForeign } from "../foreign-value.ts";
 import { acceptResponse } from "./handshake/accept.ts";
+import { narrowAuthorization } from "./handshake/authorization.ts";
 import { HeadReader } from "./handshake/head-reader.ts";
 import type { HandshakeRequest } from "./handshake/handshake-fields.ts";
 import {
   type HttpAnswer,
   refusal,
-  refusalResponse,
   type RefusalReason,
 } from "./handshake/refusal.ts";
+import { chooseSubprotocol } from "./handshake/subprotocols.ts";
 import { examineUpgrade, type Verdict } from "./handshake/upgrade.ts";
 import { isThenable } from "./hooks.ts";
 import { type Extensions, negotiateCompression } from "./ws-engine.ts";
@@ -89,7 +87,7 @@ export class Upgrade {
   #authorize(asked: Asked): void {
     const connection = this.#connection;
     const { shard } = connection;
-    if (!shard.hooks.authorizes) return this.#accept(asked, undefined);
+    if (!shard.hooks.authorizes) return this.#accept(asked, {});
     this.#abort = new AbortController();
     try {
       const decision = shard.hooks.authorize(
@@ -117,19 +115,11 @@ export class Upgrade {
   #decide(asked: Asked, decision: unknown): void {
     if (this.#connection.lifecycle.name !== "upgrading.handshaking") return;
     try {
-      const authorization = checkAuthorization(decision);
-      if (authorization === undefined || authorization.accept)
-        this.#accept(asked, authorization);
+      const authorization = narrowAuthorization(decision, asked.protocols);
+      if (authorization.accept) this.#accept(asked, authorization);
       else {
-        const { status, body, headers } = authorization;
-        const answer = refusal(reasonOf(status), {
-          status,
-          ...(body !== undefined && { body }),
-          ...(headers !== undefined && { headers }),
-        });
-        // Throws for one that cannot be written: the hook has failed then.
-        refusalResponse(answer);
-        this.#refuse(answer);
+        const { accept: _, ...details } = authorization;
+        this.#refuse(refusal(reasonOf(details.status), details));
       }
     } catch (error) {
       this.#fail(error);
@@ -138,16 +128,15 @@ export class Upgrade {
 
   #accept(
     asked: Asked,
-    authorization: (Authorization<unknown> & { accept: true }) | undefined,
+    authorized: { data?: unknown; subprotocol?: string | null | undefined },
   ): void {
     const connection = this.#connection;
     const { config } = connection.shard;
-    const subprotocol = authorization?.subprotocol ?? asked.protocols[0];
-    if (subprotocol !== undefined && !asked.protocols.includes(subprotocol))
-      throw new SluiceError(
-        "ERR_SLUICE_HANDLERS",
-        `authorize chose the subprotocol ${JSON.stringify(subprotocol)}; the client offered ${JSON.stringify(asked.protocols)}`,
-      );
+    const subprotocol = chooseSubprotocol(
+      authorized.subprotocol,
+      asked.protocols,
+      config.subprotocols,
+    );
     let extensions: string | undefined;
     if (config.compression && asked.extensions !== "") {
       try {
@@ -164,7 +153,7 @@ export class Upgrade {
         );
       }
     }
-    connection.data = authorization?.data;
+    connection.data = authorized.data;
     connection.subprotocol = subprotocol ?? "";
     this.acceptance = Buffer.from(
       acceptResponse({ key: asked.key, protocol: subprotocol, extensions }),
@@ -200,16 +189,4 @@ export class Upgrade {
 function reasonOf(status: number): RefusalReason {
   if (status === 401) return "unauthorized";
   return status === 404 ? "not-found" : "forbidden";
-}
-
-function checkAuthorization(
-  decision: unknown,
-): Authorization<unknown> | undefined {
-  if (decision === undefined) return undefined;
-  if (typeof decision === "object" && decision !== null && "accept" in decision)
-    return decision as Authorization<unknown>;
-  throw new SluiceError(
-    "ERR_SLUICE_HANDLERS",
-    `authorize returned ${sayForeign(decision)}; it takes { accept: true, data?, subprotocol? } or { accept: false, status }`,
-  );
 }

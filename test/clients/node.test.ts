@@ -26,7 +26,7 @@ describe("Node's own WebSocket", () => {
   };
 
   it("connects with its subprotocol, echoes text and bytes, and closes", async () => {
-    const server = await startServer();
+    const server = await startServer({ subprotocols: "chat" });
     const client = await open(server.port);
     expect(client.protocol).toBe("chat");
     client.send(TEXT);
@@ -45,7 +45,7 @@ describe("Node's own WebSocket", () => {
   });
 
   it("is told the shutdown's code and its own time to come back", async () => {
-    const server = await startServer();
+    const server = await startServer({ subprotocols: "chat" });
     const client = await open(server.port);
     const told = farewell(client);
     const { outcomes } = await server.shutdown();

@@ -332,7 +332,7 @@ describe("handlers", () => {
     client.send("?");
     expect(JSON.parse(await client.message())).toMatchObject({
       data: { user: "ann" },
-      subprotocol: "chat",
+      subprotocol: "",
       state: "open.healthy",
       isAborted: false,
       bufferedBytes: 0,

@@ -15,3 +15,22 @@ export function parseSubprotocols(
   if (!names.every(isToken)) return undefined;
   return new Set(names).size === names.length ? names : undefined;
 }
+
+/**
+ * Chooses a subprotocol (RFC 6455 section 4.2.2): what is agreed on is spoken, so
+ * only one that this server is known to speak, and none rather than another.
+ *
+ * @param chosen what `authorize` says: one of the offered, `null` for none,
+ *   `undefined` where it leaves it to the option.
+ * @param spoken the option `subprotocols`.
+ * @returns the first of the client's that is spoken, where it was left open.
+ */
+export function chooseSubprotocol(
+  chosen: string | null | undefined,
+  offered: readonly string[],
+  spoken: readonly string[],
+): string | undefined {
+  if (chosen === undefined)
+    return offered.find((name) => spoken.includes(name));
+  return chosen ?? undefined;
+}
