@@ -103,7 +103,7 @@ export class Stage {
           return;
         }
         this.counters.add("handed");
-        this.#handoff.add({ handle, id, isOverLimit: false });
+        this.#handoff.add({ handle, id });
       },
     };
   }

@@ -208,7 +208,7 @@ export const optionSpecs = {
   maxHeaderBytes: {
     kind: "bytes",
     group: "Handshake and origin",
-    description: "request line and headers of an upgrade",
+    description: "request line and headers of an upgrade; half for its URL",
     default: 16 * KIB,
     min: 512,
     max: MIB,
@@ -312,10 +312,18 @@ export const optionSpecs = {
   maxConnectionsPerAddress: {
     kind: "integer",
     group: "Limits",
-    description: "connections per remote address; 0 is no limit",
+    description: "connections of one client, silent too; 0 is no limit",
     default: 0,
     min: 0,
     max: 10_000_000,
+  },
+  ipv6PrefixBits: {
+    kind: "integer",
+    group: "Limits",
+    description: "IPv6 addresses with so many bits alike are one client",
+    default: 64,
+    min: 1,
+    max: 128,
   },
   maxTopicLengthBytes: {
     kind: "bytes",

@@ -1,5 +1,6 @@
 import type { Config } from "../config.ts";
-import type { SocketHandle } from "../protocol/socket-transfer.ts";
+import { peerOf, type SocketHandle } from "../protocol/socket-transfer.ts";
+import type { AdmissionDesk } from "./admission-desk.ts";
 import { chooseShard } from "./balancer.ts";
 import type { Fleet } from "./fleet.ts";
 
@@ -10,14 +11,16 @@ const REFUSED_PROPERLY = 0.1;
 export class Acceptor {
   readonly #config: Config;
   readonly #fleet: Fleet;
+  readonly #desk: AdmissionDesk;
   #previous = -1;
   #accepted = 0;
   /** Sockets that no shard could take. */
   refused = 0;
 
-  constructor(config: Config, fleet: Fleet) {
+  constructor(config: Config, fleet: Fleet, desk: AdmissionDesk) {
     this.#config = config;
     this.#fleet = fleet;
+    this.#desk = desk;
   }
 
   /** Numbers below this one belong to another process. */
@@ -43,14 +46,32 @@ export class Acceptor {
       0,
     );
     const chosen = chooseShard(balance, candidates, this.#previous);
+    const shard = chosen === undefined ? undefined : shards[chosen];
     const isFlood = total >= maxConnections * (1 + REFUSED_PROPERLY) + 1;
-    if (chosen === undefined || isFlood) {
-      this.refused++;
-      void socket.close();
-      return;
-    }
+    if (chosen === undefined || shard === undefined || isFlood)
+      return this.#destroy(socket);
+    const address = this.#desk.clientOf(() => peerOf(socket)?.address);
+    const standing =
+      address === undefined
+        ? "admitted"
+        : this.#desk.arrive(shard.index, address);
+    if (standing === "flood") return this.#destroy(socket);
     this.#previous = chosen;
-    const isOverLimit = total >= maxConnections;
-    shards[chosen]?.give(socket, this.takeNumber(), isOverLimit);
+    shard.give({
+      handle: socket,
+      id: this.takeNumber(),
+      refusal:
+        total >= maxConnections
+          ? "too-many-connections"
+          : standing === "over"
+            ? "too-many-from-address"
+            : undefined,
+      address,
+    });
+  }
+
+  #destroy(socket: SocketHandle): void {
+    this.refused++;
+    void socket.close();
   }
 }

@@ -1,6 +1,9 @@
 import type { MessagePort } from "node:worker_threads";
 import type { Arrival, MainMessage } from "../protocol/messages.ts";
 
+/** Told of a socket that could not be moved, and with which code. */
+export type HandoffFailure = (code: string, arrival: Arrival) => void;
+
 /**
  * Moves fresh sockets to a shard's thread: all that one turn of the event loop
  * has accepted in one message, since a message costs more than a socket in it.
@@ -8,11 +11,11 @@ import type { Arrival, MainMessage } from "../protocol/messages.ts";
  */
 export class Handoff {
   readonly #port: MessagePort;
-  readonly #onFailure: (code: string) => void;
+  readonly #onFailure: HandoffFailure;
   #waiting: Arrival[] = [];
 
   /** @param onFailure - Told of each socket that could not be moved, because its peer had gone already; it is closed. */
-  constructor(port: MessagePort, onFailure: (code: string) => void) {
+  constructor(port: MessagePort, onFailure: HandoffFailure) {
     this.#port = port;
     this.#onFailure = onFailure;
   }
@@ -34,7 +37,7 @@ export class Handoff {
       const failure = this.#post([arrival]);
       if (failure === undefined) continue;
       void arrival.handle.close();
-      this.#onFailure(failure);
+      this.#onFailure(failure, arrival);
     }
   }
 

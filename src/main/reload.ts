@@ -137,7 +137,8 @@ class Exchange {
     await Promise.all(serving);
     for (const shard of this.#entering) {
       const complaint = await probe(
-        (socket) => shard.give(socket, this.#host.takeNumber(), false),
+        (handle) =>
+          shard.give({ handle, id: this.#host.takeNumber(), isProbe: true }),
         { isSecure: tls !== undefined, deadlineMs: PROBE_DEADLINE_MS },
       );
       if (complaint !== undefined)

@@ -127,7 +127,7 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
     this.config = config;
     this.tls = tls;
     this.whyNoMoves = whyNoMoves;
-    this.#desk = new AdmissionDesk(config.maxConnectionsPerAddress);
+    this.#desk = new AdmissionDesk(config);
     this.fleet = new Fleet(config.workers);
     for (let count = 0; count < config.workers; count++)
       this.fleet.shards.push(new Shard(this.fleet.freeIndex(), this));
@@ -136,7 +136,7 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
     this.#topics = new TopicRouter(config, this.fleet, this.cluster.engine);
     this.#handover = new Handover(this);
     this.#operations = new Operations(this, this.#handover);
-    this.#acceptor = new Acceptor(config, this.fleet);
+    this.#acceptor = new Acceptor(config, this.fleet, this.#desk);
     this.#listener = new Listener(
       config,
       (socket) => this.#acceptor.accept(socket),

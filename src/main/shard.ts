@@ -15,6 +15,7 @@ import { channels } from "../protocol/channels.ts";
 import { monotonicNow } from "../protocol/clock.ts";
 import type { Parcel } from "./moving/relay.ts";
 import type {
+  Arrival,
   Farewell,
   MainMessage,
   ShardMessage,
@@ -22,7 +23,6 @@ import type {
   TlsMaterial,
 } from "../protocol/messages.ts";
 import { ShardCounters } from "../protocol/shard-counters.ts";
-import type { SocketHandle } from "../protocol/socket-transfer.ts";
 import { killDelay, timeUntil } from "./deadlines.ts";
 import { Handoff } from "./handoff.ts";
 import { ShardThread, type ThreadEnd } from "./shard-thread.ts";
@@ -132,7 +132,9 @@ export class Shard {
     const thread = new ShardThread(task, (message) => this.#take(message));
     const actor = createActor(this.#machineFor(thread));
     this.#thread = thread;
-    this.#handoff = new Handoff(thread.port, (code) => this.#countLost(code));
+    this.#handoff = new Handoff(thread.port, (code, { address }) =>
+      this.#countLost(code, address),
+    );
     this.#actor = actor;
     actor.subscribe(({ value }) => {
       // Kept as text: the acceptor asks for every socket.
@@ -210,9 +212,9 @@ export class Shard {
   }
 
   /** Hands a fresh socket to its thread. */
-  give(handle: SocketHandle, id: number, isOverLimit: boolean): void {
+  give(arrival: Arrival): void {
     this.counters.add("handed");
-    this.#handoff?.add({ handle, id, isOverLimit });
+    this.#handoff?.add(arrival);
   }
 
   /** Hands a live connection to its thread. */
@@ -229,8 +231,10 @@ export class Shard {
     }
   }
 
-  #countLost(code: string): void {
+  #countLost(code: string, address: string | undefined): void {
     this.counters.add("abandoned");
+    if (address !== undefined)
+      this.#owner.shardMessage(this, { type: "released", address });
     channel(channels.handoffFailed).publish({ shard: this.index, code });
   }
 

@@ -35,8 +35,12 @@ export interface Arrival {
   handle: SocketHandle;
   /** Unique in the process. */
   id: number;
-  /** Over the limit of connections: to be refused, properly. */
-  isOverLimit: boolean;
+  /** Over a limit: to be refused, properly. */
+  refusal?: "too-many-connections" | "too-many-from-address" | undefined;
+  /** Its peer's, when it has been counted already. */
+  address?: string | undefined;
+  /** The server's own, to try the shard. */
+  isProbe?: true;
 }
 
 /** Main to shard. */

@@ -14,6 +14,7 @@ export type SocketHandle = Transferable & {
   readonly brand: unique symbol;
   close(): void;
   setNoDelay(enable: boolean): number;
+  getpeername?(out: { address?: string; port?: number }): number;
 };
 
 interface WithHandle {
@@ -52,6 +53,24 @@ export function acceptHandles(
       else onconnection.call(listening, error, handle);
     };
   });
+}
+
+/**
+ * Who is at the other end of a handle, which has no `Socket` around it to ask;
+ * `undefined` when it has gone, or cannot be asked.
+ */
+export function peerOf(
+  handle: SocketHandle,
+): { readonly address: string; readonly port: number } | undefined {
+  const { address, port } = askPeer(handle);
+  return address === undefined || port === undefined
+    ? undefined
+    : { address, port };
+}
+
+function askPeer(handle: SocketHandle): { address?: string; port?: number } {
+  const out = {};
+  return handle.getpeername?.(out) === 0 ? out : {};
 }
 
 /** The handle of a socket that has read nothing yet; `undefined` once it is closed. */

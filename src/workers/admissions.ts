@@ -2,8 +2,10 @@ import type { ShardMessage } from "../protocol/messages.ts";
 import type { LiveConnection } from "./connection.ts";
 
 /**
- * Asks main whether an address may have one more connection: only main knows
- * how many it has on the other shards. Used when that limit is on.
+ * Knows which connections count against the limit by address, when that is on.
+ * Most were counted by main as they were accepted. Of those that come through a
+ * trusted proxy, whose address is only known from their request, main is asked
+ * then: only it knows how many there are on the other shards.
  */
 export class Admissions {
   readonly #post: (message: ShardMessage) => void;
@@ -12,6 +14,12 @@ export class Admissions {
 
   constructor(post: (message: ShardMessage) => void) {
     this.#post = post;
+  }
+
+  /** Main has counted the connection as it accepted it: its peer is the client. */
+  count(connection: LiveConnection, address: string): void {
+    connection.remoteAddress = address;
+    this.#admitted.set(connection.number, address);
   }
 
   ask(

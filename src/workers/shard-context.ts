@@ -124,7 +124,8 @@ export class ShardContext {
   }
 
   /** Takes a socket that main has handed over: the life of a connection begins. */
-  adopt({ handle, id, isOverLimit }: Arrival): LiveConnection {
+  adopt(arrival: Arrival): LiveConnection {
+    const { handle, id, address } = arrival;
     this.counters.add("received");
     const secureContext = this.#secureContext;
     const isSecure = secureContext !== undefined;
@@ -136,7 +137,8 @@ export class ShardContext {
         })
       : openSocket(handle);
     const connection = new LiveConnection(this, id, stream, isSecure);
-    connection.upgrade = new Upgrade(connection, isOverLimit);
+    connection.upgrade = new Upgrade(connection, arrival);
+    if (address !== undefined) this.admissions?.count(connection, address);
     this.registry.add(connection);
     this.runner.start(connection);
     attachSocket(connection);

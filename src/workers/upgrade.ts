@@ -1,4 +1,5 @@
 import type { LiveConnection } from "./connection.ts";
+import type { Arrival } from "../protocol/messages.ts";
 import { acceptResponse } from "./handshake/accept.ts";
 import { narrowAuthorization } from "./handshake/authorization.ts";
 import { HeadReader } from "./handshake/head-reader.ts";
@@ -29,7 +30,7 @@ export interface Answer extends HttpAnswer {
  */
 export class Upgrade {
   readonly #connection: LiveConnection;
-  readonly #isOverLimit: boolean;
+  readonly #arrival: Arrival;
   #reader: HeadReader | null;
   #abort: AbortController | null = null;
   /** The refusal, once there is one. */
@@ -40,9 +41,9 @@ export class Upgrade {
   /** What came behind the request: the first frames. */
   rest: Buffer | undefined;
 
-  constructor(connection: LiveConnection, isOverLimit: boolean) {
+  constructor(connection: LiveConnection, arrival: Arrival) {
     this.#connection = connection;
-    this.#isOverLimit = isOverLimit;
+    this.#arrival = arrival;
     this.#reader = new HeadReader(connection.shard.config);
   }
 
@@ -69,15 +70,18 @@ export class Upgrade {
   #judge(request: HandshakeRequest): void {
     const connection = this.#connection;
     const { shard } = connection;
-    const verdict = examineUpgrade(request, shard.upgradePolicy);
+    const { isProbe, refusal: refused } = this.#arrival;
+    const verdict = examineUpgrade(request, shard.upgradePolicy, isProbe);
     if (verdict.kind !== "upgrade") return this.#refuse(verdict);
-    if (this.#isOverLimit) return this.#refuseFor("too-many-connections");
+    if (refused !== undefined) return this.#refuseFor(refused);
     connection.head = request.head;
     // Once the socket has closed, the system does not know its peer any more.
     if (shard.hooks.hearsClosed) void connection.remoteAddress;
-    if (shard.admissions === null) return this.#authorize(verdict);
+    const { admissions } = shard;
+    if (admissions === null || isProbe === true || admissions.has(connection))
+      return this.#authorize(verdict);
     this.#holdFrames();
-    shard.admissions.ask(connection, (isAdmitted) => {
+    admissions.ask(connection, (isAdmitted) => {
       if (connection.lifecycle.name !== "upgrading.handshaking") return;
       if (isAdmitted) this.#authorize(verdict);
       else this.#refuseFor("too-many-from-address");
@@ -117,10 +121,7 @@ export class Upgrade {
     try {
       const authorization = narrowAuthorization(decision, asked.protocols);
       if (authorization.accept) this.#accept(asked, authorization);
-      else {
-        const { accept: _, ...details } = authorization;
-        this.#refuse(refusal(reasonOf(details.status), details));
-      }
+      else this.#refuse(refusal(reasonOf(authorization.status), authorization));
     } catch (error) {
       this.#fail(error);
     }

@@ -119,7 +119,7 @@ const badRequests: BadRequest[] = [
   },
   {
     what: "a target that is too long",
-    bytes: upgradeRequest(`/${"x".repeat(8_000)}`),
+    bytes: upgradeRequest(`/${"x".repeat(8_192)}`),
     answer: refusalBytes(
       "414 URI Too Long",
       "The request target is too long.\n",
@@ -153,6 +153,26 @@ const badRequests: BadRequest[] = [
       "X-Refused-By: authorize\r\n",
     ),
     reason: "unauthorized",
+  },
+  ...["//x/room", "/\\x/room", "/a/../room", "/./room", "/a/%2E%2e"].map(
+    (target) => ({
+      what: `a path with two meanings (${target})`,
+      bytes: upgradeRequest(target),
+      answer: refusalBytes(
+        "400 Bad Request",
+        "The path must have one meaning: no // at its start, no backslash, no segments . and .. in it.\n",
+      ),
+      reason: "bad-request",
+    }),
+  ),
+  {
+    what: "the header of the server's own connection",
+    bytes: upgradeRequest("/", { "sluice-probe": "1" }),
+    answer: refusalBytes(
+      "400 Bad Request",
+      "The header Sluice-Probe is the server's own.\n",
+    ),
+    reason: "bad-request",
   },
   {
     what: "a path that is not there",
@@ -367,6 +387,61 @@ describe("limits of connections", () => {
     const next = await RawClient.open(server.port);
     next.send("in");
     expect(await next.message()).toBe("in");
+  });
+
+  it("counts those that say nothing: an address with too many is refused, and cut", async () => {
+    const server = await startServer({
+      maxConnections: 14,
+      maxConnectionsPerAddress: 4,
+    });
+    const silent = await Promise.all(
+      Array.from({ length: 4 }, () => RawClient.connect(server.port)),
+    );
+    const refused = await RawClient.connect(server.port);
+    expect((await refused.upgrade()).body).toContain("This address has");
+    await within("the end of TCP", refused.ended);
+    const more = await Promise.all(
+      Array.from({ length: 20 }, () => RawClient.connect(server.port)),
+    );
+    // Eight are left to be told, the others are cut at once.
+    let cut = 0;
+    for (const client of more) void client.ended.then(() => cut++);
+    await until("the flood is cut", () => cut >= 12);
+    const other = await RawClient.open(server.port, "/echo", undefined, {
+      localAddress: "127.0.0.2",
+    });
+    other.send("undisturbed");
+    expect(await other.message()).toBe("undisturbed");
+    for (const client of [...silent, ...more]) client.destroy();
+    await until("there is room", async () => {
+      const client = await RawClient.connect(server.port).catch(
+        () => undefined,
+      );
+      const answer = await client?.upgrade().catch(() => undefined);
+      return answer?.status === 101;
+    });
+  });
+
+  it("counts a connection once, for as long as it is there, on every shard", async () => {
+    const server = await startServer({
+      workers: 2,
+      maxConnectionsPerAddress: 1,
+    });
+    for (let round = 0; round < 20; round++) {
+      const client = await RawClient.connect(server.port);
+      if (round % 2 === 0) client.reset();
+      else client.destroy();
+      await until("all are counted", () => server.stats().connections === 0);
+    }
+    const last = await until("there is room", async () => {
+      const client = await RawClient.connect(server.port).catch(
+        () => undefined,
+      );
+      const answer = await client?.upgrade().catch(() => undefined);
+      return answer?.status === 101 && client;
+    });
+    last?.send("in");
+    expect(await last?.message()).toBe("in");
   });
 
   it("limits each address over all shards, and makes room when one ends", async () => {

@@ -33,6 +33,8 @@ export interface SocketEnd {
 
 export interface ClientOptions {
   host?: string;
+  /** The client's own. */
+  localAddress?: string;
   /** Stays until the test is over, unless the test ends it; `false` where thousands are made. */
   isCleanedUp?: boolean;
   allowHalfOpen?: boolean;
@@ -103,11 +105,18 @@ export class RawClient {
     port: number,
     {
       host = "127.0.0.1",
+      localAddress,
       isCleanedUp = true,
       allowHalfOpen = false,
     }: ClientOptions = {},
   ): Promise<RawClient> {
-    const socket = connectTcp({ port, host, allowHalfOpen, noDelay: true });
+    const socket = connectTcp({
+      port,
+      host,
+      allowHalfOpen,
+      noDelay: true,
+      ...(localAddress !== undefined && { localAddress }),
+    });
     if (isCleanedUp) onTestFinished(() => void socket.destroy());
     const client = new RawClient(socket);
     await within("the connection", once(socket, "connect"));

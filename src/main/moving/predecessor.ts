@@ -107,7 +107,7 @@ export class Predecessor {
   ): Promise<void> {
     for (const shard of shards) {
       const complaint = await probe(
-        (socket) => shard.give(socket, takeNumber(), false),
+        (handle) => shard.give({ handle, id: takeNumber(), isProbe: true }),
         { isSecure, deadlineMs: PROBE_DEADLINE_MS },
       );
       if (complaint !== undefined)

@@ -3,6 +3,7 @@ import { connect, createServer, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import {
   acceptHandles,
+  peerOf,
   type SocketHandle,
 } from "../../protocol/socket-transfer.ts";
 import { sayForeign } from "../../foreign-value.ts";
@@ -28,7 +29,8 @@ const request = [
 /**
  * Tries a shard with a connection of the server's own: handshake, ping, pong and
  * both close frames. Handlers see it as a request for `/` with the header
- * `Sluice-Probe`, and may refuse it: that they could is proof enough.
+ * `Sluice-Probe`, which is refused to everyone else, and may refuse it: that they
+ * could is proof enough.
  *
  * @param give - Hands the server's side of it to the shard.
  * @returns what was wrong, in one sentence; `undefined` when nothing was
@@ -41,18 +43,23 @@ export async function probe(
   const timer = setTimeout(() => late.abort(), deadlineMs);
   const server = createServer({ pauseOnConnect: true });
   const sockets: Socket[] = [];
+  const accepted = new Accepted(give);
   try {
-    acceptHandles(server, give);
+    acceptHandles(server, (handle) => accepted.take(handle));
     server.listen(0, "127.0.0.1");
     await once(server, "listening", { signal: late.signal });
     const { port } = server.address() as { port: number };
+    const tcp = connect(port, "127.0.0.1");
+    sockets.push(tcp);
+    await once(tcp, "connect", { signal: late.signal });
+    accepted.expect(tcp.localPort);
     const client = isSecure
-      ? connectTls({ port, host: "127.0.0.1", rejectUnauthorized: false })
-      : connect(port, "127.0.0.1");
-    sockets.push(client);
-    await once(client, isSecure ? "secureConnect" : "connect", {
-      signal: late.signal,
-    });
+      ? connectTls({ socket: tcp, rejectUnauthorized: false })
+      : tcp;
+    if (client !== tcp) {
+      sockets.push(client);
+      await once(client, "secureConnect", { signal: late.signal });
+    }
     return await talk(client, late.signal);
   } catch (error) {
     return late.signal.aborted
@@ -61,7 +68,40 @@ export async function probe(
   } finally {
     clearTimeout(timer);
     for (const socket of sockets) socket.destroy();
+    accepted.end();
     server.close();
+  }
+}
+
+/**
+ * What has come to the probe's listener. Handlers may trust the probe with more
+ * than others, and any process of this machine could come before it: only the
+ * connection from the client's own port is given to the shard.
+ */
+class Accepted {
+  readonly #give: (handle: SocketHandle) => void;
+  readonly #waiting: SocketHandle[] = [];
+  #port: number | undefined;
+
+  constructor(give: (handle: SocketHandle) => void) {
+    this.#give = give;
+  }
+
+  take(handle: SocketHandle): void {
+    if (this.#port === undefined) this.#waiting.push(handle);
+    else if (peerOf(handle)?.port === this.#port) this.#give(handle);
+    else void handle.close();
+  }
+
+  /** From here on it is known who is expected. */
+  expect(port: number | undefined): void {
+    this.#port = port;
+    for (const handle of this.#waiting.splice(0)) this.take(handle);
+  }
+
+  /** Nobody is expected any more. */
+  end(): void {
+    for (const handle of this.#waiting.splice(0)) void handle.close();
   }
 }
 

@@ -14,6 +14,7 @@ export interface HandshakeFields {
   readonly version: string | undefined;
   readonly protocols: string | undefined;
   readonly extensions: string | undefined;
+  readonly probe: string | undefined;
 }
 
 /** A request whose head is complete and well-formed. Keep `head`; let `fields` go. */
@@ -34,6 +35,7 @@ export const HANDSHAKE_FIELD = {
   extensions: 7,
   contentLength: 8,
   transferEncoding: 9,
+  probe: 10,
 } as const;
 
 /** The lower-case names, by index. */
@@ -48,6 +50,7 @@ export const FIELD_NAMES: readonly string[] = [
   "sec-websocket-extensions",
   "content-length",
   "transfer-encoding",
+  "sluice-probe",
 ];
 
 export const FIELD_COUNT = FIELD_NAMES.length;

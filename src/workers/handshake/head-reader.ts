@@ -28,9 +28,9 @@ import { RequestHead } from "./request-head.ts";
 export interface HeadLimits {
   /** Bytes of the whole head, with its final empty line. */
   readonly maxHeaderBytes: number;
-  /** Header lines; 100 by default. */
+  /** Header lines; by default one for every 164 bytes of the head, at least 100. */
   readonly maxHeaderCount?: number;
-  /** Bytes of the request target; 8,000 by default (RFC 9112 section 3). */
+  /** Bytes of the request target; by default half the head, at least 8,000 (RFC 9112 section 3). */
   readonly maxTargetBytes?: number;
 }
 
@@ -47,8 +47,11 @@ export type HeadProgress =
 const NEED_MORE: HeadProgress = { kind: "need-more" };
 const NOTHING = Buffer.alloc(0);
 const INITIAL_CAPACITY_BYTES = 1024;
-const DEFAULT_MAX_HEADER_COUNT = 100;
-const DEFAULT_MAX_TARGET_BYTES = 8000;
+/** Shares of the head, so that one option lifts all three. */
+const BYTES_PER_LINE = 164;
+const FEWEST_LINES = 100;
+const TARGET_SHARE = 0.5;
+const SHORTEST_TARGET_BYTES = 8000;
 
 const NO_SPANS: readonly number[] = Array.from(
   { length: 2 * FIELD_COUNT },
@@ -185,7 +188,13 @@ export class HeadReader {
     }
     this.#isHttp10 = version === "HTTP/1.0";
     this.#isHead = methodEnd === 4 && bytes.toString("latin1", 0, 4) === "HEAD";
-    const { maxTargetBytes = DEFAULT_MAX_TARGET_BYTES } = this.#limits;
+    const {
+      maxHeaderBytes,
+      maxTargetBytes = Math.max(
+        SHORTEST_TARGET_BYTES,
+        maxHeaderBytes * TARGET_SHARE,
+      ),
+    } = this.#limits;
     return targetEnd - methodEnd - 1 > maxTargetBytes
       ? this.#refuse("target-too-long")
       : undefined;
@@ -197,7 +206,10 @@ export class HeadReader {
     start: number,
     end: number,
   ): HeadProgress | undefined {
-    const { maxHeaderCount = DEFAULT_MAX_HEADER_COUNT } = this.#limits;
+    const {
+      maxHeaderBytes,
+      maxHeaderCount = Math.max(FEWEST_LINES, maxHeaderBytes / BYTES_PER_LINE),
+    } = this.#limits;
     if (++this.#lines > maxHeaderCount) return this.#refuse("header-too-large");
     let colon = start;
     while (colon < end && isOf(bytes[colon]!, TOKEN)) colon++;
@@ -257,6 +269,7 @@ export class HeadReader {
       version: this.#value(head, HANDSHAKE_FIELD.version),
       protocols: this.#value(head, HANDSHAKE_FIELD.protocols),
       extensions: this.#value(head, HANDSHAKE_FIELD.extensions),
+      probe: this.#value(head, HANDSHAKE_FIELD.probe),
     };
     this.#finish();
     const used = end - before;

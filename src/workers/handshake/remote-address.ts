@@ -1,5 +1,5 @@
-import { BlockList, isIPv4, isIPv6, SocketAddress } from "node:net";
-import { SluiceError } from "../../errors.ts";
+import { isIPv6 } from "node:net";
+import { normalized, trustIn, unmapped } from "../../config/networks.ts";
 
 /**
  * Gives the address of the client behind a connection.
@@ -33,13 +33,13 @@ export function clientAddressBehind(
     // The kernel's spelling is the short one already.
     return (socketAddress) => unmapped(socketAddress) ?? socketAddress;
   }
-  const trusted = trustedRanges(trustedProxies);
+  const isTrusted = trustIn(trustedProxies);
   return (socketAddress, forwardedFor) => {
     let client = normalized(socketAddress);
     if (client === undefined) return socketAddress;
     if (forwardedFor === undefined) return client;
     const hops = forwardedFor.split(",");
-    while (isTrusted(trusted, client)) {
+    while (isTrusted(client)) {
       const hop = hops.pop();
       const address = hop === undefined ? undefined : addressIn(hop);
       if (address === undefined) break;
@@ -47,47 +47,6 @@ export function clientAddressBehind(
     }
     return client;
   };
-}
-
-function isTrusted(trusted: BlockList, address: string): boolean {
-  return trusted.check(address, isIPv4(address) ? "ipv4" : "ipv6");
-}
-
-function trustedRanges(trustedProxies: readonly string[]): BlockList {
-  const ranges = new BlockList();
-  for (const entry of trustedProxies) {
-    const [network = "", prefix, ...more] = entry.trim().split("/");
-    const address = normalized(network);
-    const given = prefix === undefined ? undefined : prefixLength(prefix);
-    if (
-      address === undefined ||
-      more.length > 0 ||
-      (prefix !== undefined && given === undefined)
-    ) {
-      throw invalidProxy(entry);
-    }
-    const isV4 = isIPv4(address);
-    const bits = isV4 ? 32 : 128;
-    // ::ffff:10.0.0.0/104 is 10.0.0.0/8 in the other notation.
-    const length =
-      given === undefined || isV4 === isIPv4(network) ? given : given - 96;
-    if (length !== undefined && (length < 0 || length > bits)) {
-      throw invalidProxy(entry);
-    }
-    ranges.addSubnet(address, length ?? bits, isV4 ? "ipv4" : "ipv6");
-  }
-  return ranges;
-}
-
-function prefixLength(text: string): number | undefined {
-  return /^\d{1,3}$/u.test(text) ? Number(text) : undefined;
-}
-
-function invalidProxy(entry: string): SluiceError {
-  return new SluiceError(
-    "ERR_SLUICE_OPTION",
-    `trustedProxies: ${JSON.stringify(entry)} is not an address; give addresses or ranges such as 10.0.0.0/8, 127.0.0.1 or fd00::/8`,
-  );
 }
 
 /** The address in one entry: bare, quoted, with a port, bracketed, or several of these. */
@@ -98,20 +57,4 @@ function addressIn(entry: string): string | undefined {
     return isIPv6(bracketed) ? normalized(bracketed) : undefined;
   }
   return normalized(text.replace(/^([\d.]+):\d{1,5}$/u, "$1"));
-}
-
-/** One spelling for each address, or `undefined` for what is none. */
-function normalized(text: string): string | undefined {
-  if (isIPv4(text)) return text;
-  // A zone (fe80::1%eth0) names an interface of one machine, not a client.
-  const address = text.replace(/%.*$/u, "");
-  if (!isIPv6(address)) return undefined;
-  const short = new SocketAddress({ address, family: "ipv6" }).address;
-  return unmapped(short) ?? short;
-}
-
-/** The IPv4 address in an IPv4-mapped one in its short form, `undefined` for others. */
-function unmapped(address: string): string | undefined {
-  const mapped = address.startsWith("::ffff:") ? address.slice(7) : "";
-  return isIPv4(mapped) ? mapped : undefined;
 }

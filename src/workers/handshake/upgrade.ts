@@ -41,6 +41,13 @@ export type Verdict =
 const KEY = /^[A-Za-z0-9+/]{22}==$/u;
 /** What may be repeated to the client in a hint: nothing that needs escaping anywhere. */
 const PLAIN_PATH = /^\/[A-Za-z0-9\-._~/]{0,200}$/u;
+/**
+ * A path that the URL parser of browsers and Node takes for another one: behind
+ * `//` it expects a host (RFC 3986 section 4.2), a backslash is a slash to it,
+ * and dot segments are gone (section 5.2.4). Who decides by `path`, by `new URL`,
+ * or in a proxy in front would each decide about something else.
+ */
+const AMBIGUOUS_PATH = /^\/\/|\\|\/(?:\.|%2e){1,2}(?:\/|$)/iu;
 const ALLOW_PLAIN = "GET, HEAD";
 
 /**
@@ -50,10 +57,13 @@ const ALLOW_PLAIN = "GET, HEAD";
  * `/healthz` is always 200, for as long as someone is there to say so, and
  * `/readyz` is 200 or 503: a server that drains is alive, and restarting it would
  * cut what it drains.
+ *
+ * @param isProbe - It is the server's own connection, with which it tries a shard.
  */
 export function examineUpgrade(
   request: HandshakeRequest,
   policy: UpgradePolicy,
+  isProbe = false,
 ): Verdict {
   const { head, fields } = request;
   const { method } = head;
@@ -71,6 +81,10 @@ export function examineUpgrade(
   if (method !== "GET") return refuse("method");
   if (fields.hasBody) return refuse("bad-request", BODY);
   if (!hasUsableTarget(head, fields)) return refuse("bad-request", TARGET);
+  // Handlers know the server's own connection by it, and may trust it with more.
+  if (fields.probe !== undefined && !isProbe)
+    return refuse("bad-request", PROBE);
+  if (AMBIGUOUS_PATH.test(head.path)) return refuse("bad-request", PATH);
   if (!listHas(fields.connection ?? "", "upgrade")) {
     return refuse("bad-request", CONNECTION);
   }
@@ -93,6 +107,9 @@ export function examineUpgrade(
 const BODY = "An upgrade must not have a body.\n";
 const TARGET =
   "The request target must be a path, or a URL of the host that the Host header names.\n";
+const PATH =
+  "The path must have one meaning: no // at its start, no backslash, no segments . and .. in it.\n";
+const PROBE = "The header Sluice-Probe is the server's own.\n";
 const CONNECTION =
   "The header Connection must have Upgrade. If a proxy stands in between, let it pass on the headers Connection and Upgrade.\n";
 const PROTOCOLS =
@@ -136,9 +153,14 @@ function hint(host: string, path: string, policy: UpgradePolicy): string {
   return `This is a WebSocket endpoint. Connect to it with a WebSocket client:\n\n  new WebSocket("${scheme}://${host}${shown}")\n`;
 }
 
-/** A path, or an absolute URL that agrees with Host (RFC 9112 section 3.2.2). */
+/**
+ * A path, or an absolute URL that agrees with Host and is one to `new URL` too
+ * (RFC 9112 sections 3.2.1 and 3.2.2).
+ */
 function hasUsableTarget(head: RequestHead, fields: HandshakeFields): boolean {
   const { target } = head;
   if (target.startsWith("/")) return true;
-  return authorityOf(target)?.toLowerCase() === fields.host.toLowerCase();
+  const authority = authorityOf(target)?.toLowerCase();
+  if (authority === "" || authority !== fields.host.toLowerCase()) return false;
+  return URL.canParse(target);
 }

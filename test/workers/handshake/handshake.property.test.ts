@@ -156,6 +156,48 @@ describe("the laws of the handshake", () => {
     );
   });
 
+  it("whoever is upgraded asks for one path, however it is read", () => {
+    const target = fc
+      .array(
+        fc.constantFrom(
+          ...["/", "//", "\\", ".", "..", "%2e", "%2E", "%2f", "%5c", "%", "?"],
+          ...[
+            "a",
+            "room",
+            ":",
+            "@",
+            "x.test",
+            "http://a",
+            ":80",
+            "ws://a/",
+            "*",
+          ],
+          ...['"', "[", "]", "|", "^", "{", "~", ";", "&", "=", "+", "'"],
+        ),
+        { minLength: 1, maxLength: 6 },
+      )
+      .map((parts) => parts.join(""));
+    const hosts = fc.constantFrom("a", "a:80", "a:99999", "a%zz", "", "[::1]");
+    fc.assert(
+      fc.property(target, hosts, (text, Host) => {
+        const progress = read(upgrade({ Host }, `GET ${text} HTTP/1.1`));
+        fc.pre(progress.kind === "head");
+        if (examineUpgrade(progress, POLICY).kind !== "upgrade") return;
+        const { head } = progress;
+        const base = "ws://localhost";
+        // Escapes mean what they stand for.
+        const plain = (path: string): string =>
+          path.replaceAll(/%([0-9a-f]{2})/giu, (_, hex: string) =>
+            String.fromCharCode(Number.parseInt(hex, 16)),
+          );
+        const path = plain(head.path);
+        expect(plain(new URL(head.target, base).pathname)).toBe(path);
+        expect(plain(new URL(head.path, base).pathname)).toBe(path);
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
   it("no header of a user writes another line", () => {
     fc.assert(
       fc.property(

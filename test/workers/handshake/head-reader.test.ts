@@ -306,6 +306,18 @@ describe("reading a request head", () => {
     expect(read(header(more(100)))).toMatchObject({ status: 431 });
   });
 
+  it("takes more headers and longer targets where the head may be larger", () => {
+    const large = { maxHeaderBytes: 65_536 };
+    expect(read(header(more(398)), large)).toMatchObject({ kind: "head" });
+    expect(read(header(more(400)), large)).toMatchObject({ status: 431 });
+    const long = (length: number): string =>
+      line(`GET /${"a".repeat(length)} HTTP/1.1`);
+    expect(read(long(32_767), large)).toMatchObject({ kind: "head" });
+    expect(read(long(32_768), large)).toMatchObject({ status: 414 });
+    const small = { maxHeaderBytes: 512 };
+    expect(read(header(more(60)), small)).toMatchObject({ kind: "head" });
+  });
+
   it("remembers a HEAD in a refusal, which then has no body to send", () => {
     expect(read("HEAD / HTTP/1.1\r\n\r\n")).toMatchObject({ isHead: true });
   });
