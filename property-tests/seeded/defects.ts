@@ -1,5 +1,6 @@
 import { machineDefects } from "./machine-defects.ts";
 import { serverDefects } from "./server-defects.ts";
+import { bordersDefects } from "./sound-borders.ts";
 import { upgradeDefects } from "./sound-upgrade.ts";
 
 /** A small mistake, made on purpose, and where it is expected to be noticed. */
@@ -19,7 +20,8 @@ export interface Defect {
 }
 
 export const defects: readonly Defect[] = [
-  ...serverDefects,
   ...machineDefects,
+  ...serverDefects,
+  ...bordersDefects,
   ...upgradeDefects,
 ];

@@ -8,11 +8,7 @@ import {
   type ServerResponse,
 } from "node:http";
 import { channels } from "../protocol/channels.ts";
-import type {
-  Findings,
-  FollowedTransition,
-  Inquiry,
-} from "../protocol/inspection.ts";
+import type { InspectionShardMessage } from "../protocol/messages.ts";
 import {
   actionRoutes,
   connectionOf,
@@ -138,12 +134,13 @@ export class Admin {
 
   // What the shards say.
 
-  answered(id: number, findings: Findings[Inquiry["type"]]): void {
-    this.#inquiries.answered(id, findings);
-  }
-
-  followed(transition: FollowedTransition, shard: number): void {
-    this.#following.transition(transition, shard);
+  take(shard: number, message: InspectionShardMessage): void {
+    switch (message.type) {
+      case "inspected":
+        return this.#inquiries.answered(message.id, message.findings);
+      case "followed":
+        return this.#following.transition(message.transition, shard);
+    }
   }
 
   shardLost(shard: number): void {

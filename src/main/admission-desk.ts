@@ -1,5 +1,7 @@
 import type { Config } from "../config.ts";
 import { networkOf, trustIn, unmapped } from "../config/networks.ts";
+import type { AdmissionShardMessage } from "../protocol/messages.ts";
+import type { Shard } from "./shard.ts";
 
 /** Over the limit, so many more are refused properly; beyond, sockets are destroyed at once. */
 const REFUSED_PROPERLY = 0.1;
@@ -59,6 +61,23 @@ export class AdmissionDesk {
     if (has >= this.#flood) return "flood";
     this.#count(shard, address);
     return has >= this.#limit ? "over" : "admitted";
+  }
+
+  /** Takes what a shard asks and says of its connections. */
+  take(
+    shard: Pick<Shard, "index" | "post">,
+    message: AdmissionShardMessage,
+  ): void {
+    switch (message.type) {
+      case "admit":
+        return shard.post({
+          type: "admission",
+          id: message.id,
+          isAdmitted: this.admit(shard.index, message.address),
+        });
+      case "released":
+        return this.release(shard.index, message.address);
+    }
   }
 
   /** Whether the address may have one more; if so, it is counted. */

@@ -1,4 +1,8 @@
-import type { DrainFilter, Farewell } from "../protocol/messages.ts";
+import type {
+  DrainFilter,
+  DrainShardMessage,
+  Farewell,
+} from "../protocol/messages.ts";
 import type { Refusals } from "../protocol/moving.ts";
 import type { Shard } from "./shard.ts";
 
@@ -122,12 +126,16 @@ export class Drains {
     };
   }
 
-  told(drain: number | "shutdown", count: number): void {
-    if (drain !== "shutdown") this.#underWay.get(drain)?.told(count);
-  }
-
-  drained(drain: number, shard: number): void {
-    this.#underWay.get(drain)?.drained(shard);
+  /** Takes what a shard says of a drain; of a shutdown, its shard has heard. */
+  take(shard: number, message: DrainShardMessage): void {
+    if (message.drain === "shutdown") return undefined;
+    const progress = this.#underWay.get(message.drain);
+    switch (message.type) {
+      case "told":
+        return progress?.told(message.told);
+      case "drained":
+        return progress?.drained(shard);
+    }
   }
 
   /** The shard's thread is gone, and with it everyone it had told. */

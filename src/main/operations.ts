@@ -3,7 +3,11 @@ import type { Config } from "../config.ts";
 import { SluiceError } from "../errors.ts";
 import { channels } from "../protocol/channels.ts";
 import { monotonicNow } from "../protocol/clock.ts";
-import type { Farewell, TlsMaterial } from "../protocol/messages.ts";
+import type {
+  Farewell,
+  ShardMessage,
+  TlsMaterial,
+} from "../protocol/messages.ts";
 import { type Drain, Drains, type DrainTarget } from "./drain.ts";
 import type { Fleet } from "./fleet.ts";
 import { type Handover, SERVICE_RESTART } from "./moving/handover.ts";
@@ -131,6 +135,14 @@ export class Operations {
       channel(channels.tls).publish({ event: "reload-failed", error });
       throw error;
     }
+  }
+
+  /** A shard has taken the certificate, or could not. */
+  tlsReloaded({
+    error,
+  }: Extract<ShardMessage, { type: "tls-reloaded" }>): void {
+    if (error !== undefined)
+      channel(channels.tls).publish({ event: "reload-failed", error });
   }
 
   async #exchanging<Report>(

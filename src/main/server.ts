@@ -372,40 +372,30 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
   }
 
   shardMessage(shard: Shard, message: ShardMessage): void {
-    const { drains } = this.#operations;
+    // Each part takes the messages of its own type: one that is put to another
+    // part's does not compile.
     switch (message.type) {
       case "admit":
-        return shard.post({
-          type: "admission",
-          id: message.id,
-          isAdmitted: this.#desk.admit(shard.index, message.address),
-        });
       case "released":
-        return this.#desk.release(shard.index, message.address);
+        return this.#desk.take(shard, message);
       case "diagnostic":
         return channel(message.channel).publish(message.message);
       case "told":
-        return drains.told(message.drain, message.told);
       case "drained":
-        return drains.drained(message.drain, shard.index);
+        return this.#operations.drains.take(shard.index, message);
       case "tls-reloaded":
-        if (message.error !== undefined)
-          channel(channels.tls).publish({
-            event: "reload-failed",
-            error: message.error,
-          });
-        return undefined;
+        return this.#operations.tlsReloaded(message);
       case "inspected":
-        return this.#admin?.answered(message.id, message.findings);
       case "followed":
-        return this.#admin?.followed(message.transition, shard.index);
+        return this.#admin?.take(shard.index, message);
       case "departure":
       case "arrived":
       case "moved":
         return this.#handover.relay.take(shard, message);
-      case "ready":
       case "emptied":
-        return this.#topics.connect(shard);
+        // Its shard has let the thread end; nobody else is told before it has.
+        return undefined;
+      case "ready":
       case "interest":
       case "count-subscribers":
       case "subscribers":
@@ -444,6 +434,8 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
     closeCode?: number,
   ): Farewell {
     const { live } = this.ledger;
+    // What was published before the words of parting reaches those whom they send away.
+    this.#topics.flush();
     return this.#farewells.compose(deadline, shards, turn, live, closeCode);
   }
 

@@ -63,29 +63,45 @@ export type MainMessage =
   | TopicMessage
   | MovingMainMessage;
 
-/** Shard to main. */
-export type ShardMessage =
-  /** With why connections cannot move, where they cannot. */
-  | { type: "ready"; whyNoMoves: string | undefined }
+/** Shard to main, of what counts against the limit by address. */
+export type AdmissionShardMessage =
+  | { type: "admit"; id: number; address: string }
+  | { type: "released"; address: string };
+
+/** Shard to main, of drains under way. */
+export type DrainShardMessage =
   /** Everyone that the drain is aimed at has been told. */
   | { type: "told"; drain: number | "shutdown"; told: number }
-  /** The shutdown has nothing left to wait for: the thread asks to end. */
-  | { type: "emptied" }
   /** Everyone told by the drain has ended. */
-  | { type: "drained"; drain: number }
-  | { type: "admit"; id: number; address: string }
-  | { type: "released"; address: string }
-  | { type: "tls-reloaded"; error: string | undefined }
+  | { type: "drained"; drain: number };
+
+/** Shard to main, for whoever looks at it. */
+export type InspectionShardMessage =
   /** The answer to the inquiry with that id. */
   | { type: "inspected"; id: number; findings: Findings[Inquiry["type"]] }
-  | { type: "followed"; transition: FollowedTransition }
-  | { type: "diagnostic"; channel: string; message: Record<string, unknown> }
+  | { type: "followed"; transition: FollowedTransition };
+
+/** Shard to main, of topics. */
+export type TopicShardMessage =
   /** The shard has its first subscriber to a topic, or no more; told where there is a cluster. */
   | { type: "interest"; topic: string; isWanted: boolean }
   | { type: "count-subscribers"; request: number; topic: string }
   /** So many on this shard. */
   | { type: "subscribers"; request: number; count: number }
-  | TopicMessage
+  | TopicMessage;
+
+/** Shard to main. */
+export type ShardMessage =
+  /** With why connections cannot move, where they cannot. */
+  | { type: "ready"; whyNoMoves: string | undefined }
+  /** The shutdown has nothing left to wait for: the thread asks to end. */
+  | { type: "emptied" }
+  | { type: "tls-reloaded"; error: string | undefined }
+  | { type: "diagnostic"; channel: string; message: Record<string, unknown> }
+  | AdmissionShardMessage
+  | DrainShardMessage
+  | InspectionShardMessage
+  | TopicShardMessage
   | MovingShardMessage;
 
 export interface TlsMaterial {

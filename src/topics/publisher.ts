@@ -108,13 +108,18 @@ export class Publisher {
     return targets;
   }
 
+  /** Posts what this turn has published so far, before something else that must not overtake it. */
+  flush(): void {
+    for (const outbox of this.#outboxes) outbox?.flush();
+  }
+
   /** After the sockets of this turn have been read, so that all of them share one message. */
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     setImmediate(() => {
       this.#isScheduled = false;
-      for (const outbox of this.#outboxes) outbox?.flush();
+      this.flush();
       this.#turnBytes = 0;
       this.relieve();
     });

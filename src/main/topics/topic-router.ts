@@ -8,8 +8,11 @@ import type {
   PublishStatus,
   SubscriberCount,
 } from "../../handlers.ts";
-import type { ShardMessage } from "../../protocol/messages.ts";
-import type { FrameBatch, TopicMessage } from "../../protocol/topics.ts";
+import type {
+  ShardMessage,
+  TopicShardMessage,
+} from "../../protocol/messages.ts";
+import type { FrameBatch } from "../../protocol/topics.ts";
 import { Outbox } from "../../topics/outbox.ts";
 import { toPayload } from "../../topics/payload.ts";
 import { readPresence } from "../../topics/presence.ts";
@@ -28,14 +31,6 @@ import type { Fleet } from "../fleet.ts";
 import type { Shard } from "../shard.ts";
 import { Census, type Tally } from "./census.ts";
 import { Interests } from "./interests.ts";
-
-/** What shards tell main about topics. */
-type TopicShardMessage =
-  | TopicMessage
-  | Extract<
-      ShardMessage,
-      { type: "interest" | "count-subscribers" | "subscribers" }
-    >;
 
 /**
  * Main's part in topics: it introduces the shards to each other, after which
@@ -84,20 +79,6 @@ export class TopicRouter {
     this.#census = new Census(fleet, this.table);
   }
 
-  /** A shard's thread is ready: gives it a port to every other, before its first socket. */
-  connect(shard: Shard): void {
-    for (const other of this.#introduced.values()) {
-      const { port1, port2 } = new MessageChannel();
-      shard.post({ type: "peer", peer: { shard: other.index, port: port1 } }, [
-        port1,
-      ]);
-      other.post({ type: "peer", peer: { shard: shard.index, port: port2 } }, [
-        port2,
-      ]);
-    }
-    this.#introduced.set(shard.index, shard);
-  }
-
   /** A shard's thread is gone, for certain. */
   forget(index: number): void {
     this.#introduced.delete(index);
@@ -110,9 +91,15 @@ export class TopicRouter {
     this.#publisher.relieve();
   }
 
-  take(shard: Shard, message: TopicShardMessage): void {
+  /** Takes what a shard says of topics, and that it is ready for them. */
+  take(
+    shard: Shard,
+    message: TopicShardMessage | Extract<ShardMessage, { type: "ready" }>,
+  ): void {
     const { index } = shard;
     switch (message.type) {
+      case "ready":
+        return this.#introduce(shard);
       case "taken":
         this.#outboxes[index]?.taken(message.bytes);
         return this.#publisher.relieve();
@@ -159,6 +146,11 @@ export class TopicRouter {
     return published.status;
   }
 
+  /** Posts what main has published so far, before something that must not overtake it. */
+  flush(): void {
+    this.#publisher.flush();
+  }
+
   published(): Promise<void> {
     return this.#publisher.drained();
   }
@@ -198,6 +190,20 @@ export class TopicRouter {
   watch(topic: string, listener: PresenceListener): () => void {
     checkTopic(topic, "watch()", this.#config);
     return this.#watchers.add(topic, listener);
+  }
+
+  /** A shard's thread is ready: gives it a port to every other, before its first socket. Once in its life. */
+  #introduce(shard: Shard): void {
+    for (const other of this.#introduced.values()) {
+      const { port1, port2 } = new MessageChannel();
+      shard.post({ type: "peer", peer: { shard: other.index, port: port1 } }, [
+        port1,
+      ]);
+      other.post({ type: "peer", peer: { shard: shard.index, port: port2 } }, [
+        port2,
+      ]);
+    }
+    this.#introduced.set(shard.index, shard);
   }
 
   #arrived(batches: readonly FrameBatch[]): void {

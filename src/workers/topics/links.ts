@@ -32,9 +32,15 @@ export class Links {
     const outbox = this.#outboxes[shard];
     if (outbox === undefined) return port.close();
     const post = (message: TopicMessage): void => port.postMessage(message);
-    this.#ports.get(shard)?.close();
+    const previous = this.#ports.get(shard);
     this.#ports.set(shard, port);
-    port.on("message", this.receiver(outbox, post));
+    const listen = (): void => {
+      port.on("message", this.receiver(outbox, post));
+    };
+    // The thread before has ended, but its last words may not have been read
+    // yet: its end of the port closes behind them.
+    if (previous === undefined) listen();
+    else previous.once("close", listen);
     port.on("close", () => {
       // The shard's next thread may have a port already.
       if (this.#ports.get(shard) !== port) return;

@@ -249,7 +249,9 @@ export class ShardTopics implements HandlerShard, LinksOwner {
     this.#publisher.relieve();
   }
 
+  /** The thread is about to end: what its last turn has published goes out first. */
   close(): void {
+    this.#publisher.flush();
     this.#links.close();
   }
 

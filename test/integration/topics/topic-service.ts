@@ -97,6 +97,8 @@ async function publishMany(
   isPatient: boolean,
 ): Promise<Record<string, number>> {
   const statuses: Record<string, number> = {};
+  // What was published before may not have been passed on yet.
+  if (isPatient) await connection.published();
   for (let i = 0; i < count; i++) {
     const status = connection.publish(topic, `${i} `.padEnd(bytes, "."));
     statuses[status] = (statuses[status] ?? 0) + 1;
