@@ -1,5 +1,5 @@
 import { channel } from "node:diagnostics_channel";
-import { createSecureContext, type SecureContext, TLSSocket } from "node:tls";
+import type { SecureContext } from "node:tls";
 import type { Config } from "../config.ts";
 import { describeForeign } from "../foreign-value.ts";
 import type { Connection, ConnectionEnd, Handlers } from "../handlers.ts";
@@ -14,7 +14,6 @@ import type {
   TlsMaterial,
 } from "../protocol/messages.ts";
 import { ShardCounters } from "../protocol/shard-counters.ts";
-import { adoptHandle } from "../protocol/socket-transfer.ts";
 import { Admissions } from "./admissions.ts";
 import { connectionActions, connectionDelays } from "./connection-actions.ts";
 import { LiveConnection } from "./connection.ts";
@@ -32,6 +31,7 @@ import { Mover, type PostHandle } from "./moving/mover.ts";
 import { WriteJoiner } from "./outgoing.ts";
 import { attachSocket, openSocket } from "./reception.ts";
 import { Registry } from "./registry.ts";
+import { openSecureSocket, secureContextOf } from "./secure-socket.ts";
 import type { Clock } from "./timer-wheel.ts";
 import { ShardTopics } from "./topics/shard-topics.ts";
 import { Upgrade } from "./upgrade.ts";
@@ -130,11 +130,7 @@ export class ShardContext {
     const secureContext = this.#secureContext;
     const isSecure = secureContext !== undefined;
     const stream = isSecure
-      ? new TLSSocket(adoptHandle(handle), {
-          isServer: true,
-          secureContext,
-          ALPNProtocols: ["http/1.1"],
-        })
+      ? openSecureSocket(handle, secureContext)
       : openSocket(handle);
     const connection = new LiveConnection(this, id, stream, isSecure);
     connection.upgrade = new Upgrade(connection, arrival);
@@ -147,7 +143,7 @@ export class ShardContext {
 
   /** From now on new connections are encrypted with this; open ones go on as they are. */
   useTls(tls: TlsMaterial): void {
-    this.#secureContext = createSecureContext(tls);
+    this.#secureContext = secureContextOf(tls);
   }
 
   setReadiness(isReady: boolean): void {

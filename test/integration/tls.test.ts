@@ -3,7 +3,12 @@ import { once } from "node:events";
 import { mkdtemp, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { connect as connectTls, type TLSSocket } from "node:tls";
+import { connect as connectTcp, createServer, type Socket } from "node:net";
+import {
+  connect as connectTls,
+  type ConnectionOptions,
+  type TLSSocket,
+} from "node:tls";
 import { promisify } from "node:util";
 import {
   afterAll,
@@ -28,12 +33,12 @@ interface Certificate {
 async function makeCertificate(
   folder: string,
   name: string,
+  algorithm = ["ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"],
 ): Promise<Certificate> {
   const key = join(folder, `${name}.key.pem`);
   const cert = join(folder, `${name}.cert.pem`);
   await run("openssl", [
-    ...["req", "-x509", "-newkey", "ec", "-pkeyopt"],
-    ...["ec_paramgen_curve:prime256v1", "-nodes", "-days", "1"],
+    ...["req", "-x509", "-newkey", ...algorithm, "-nodes", "-days", "1"],
     ...["-subj", `/CN=${name}`, "-keyout", key, "-out", cert],
   ]);
   return { key, cert };
@@ -41,11 +46,13 @@ async function makeCertificate(
 
 async function openTls(
   port: number,
+  options: ConnectionOptions = {},
 ): Promise<{ client: RawClient; socket: TLSSocket }> {
   const socket = connectTls({
     port,
     host: "127.0.0.1",
     rejectUnauthorized: false,
+    ...options,
   });
   onTestFinished(() => void socket.destroy());
   const client = new RawClient(socket);
@@ -53,6 +60,28 @@ async function openTls(
   const { status } = await client.upgrade();
   expect(status).toBe(101);
   return { client, socket };
+}
+
+/** Stands between a client and the server, and can say something to the server. */
+async function relayTo(
+  port: number,
+): Promise<{ port: number; say(bytes: Buffer): void }> {
+  let upstream: Socket | undefined;
+  const relay = createServer((client) => {
+    upstream = connectTcp(port, "127.0.0.1");
+    for (const socket of [client, upstream]) socket.on("error", () => {});
+    client.pipe(upstream).pipe(client);
+  });
+  relay.listen(0, "127.0.0.1");
+  await once(relay, "listening");
+  onTestFinished(() => {
+    upstream?.destroy();
+    relay.close();
+  });
+  return {
+    port: (relay.address() as { port: number }).port,
+    say: (bytes) => void upstream?.write(bytes),
+  };
 }
 
 async function echo(client: RawClient, text: string): Promise<string> {
@@ -144,9 +173,85 @@ describe("TLS", () => {
     expect(await echo(client, "undisturbed")).toBe("undisturbed");
   });
 
+  it.each(["TLSv1.2", "TLSv1.3"] as const)(
+    "ends a connection with a record that cannot be decrypted, in %s",
+    async (version) => {
+      const server = await startServer({
+        tlsKeyFile: first.key,
+        tlsCertFile: first.cert,
+      });
+      const relay = await relayTo(server.port);
+      const { client } = await openTls(relay.port, { maxVersion: version });
+      expect(await echo(client, "whole")).toBe("whole");
+      // RFC 8446, 5.1: application data, TLS 1.2, 32 bytes.
+      const head = Buffer.from([23, 3, 3, 0, 32]);
+      relay.say(Buffer.concat([head, Buffer.alloc(32, 1)]));
+      await within("the end of TCP", client.ended);
+      await until("it is counted", () => server.stats().connections === 0);
+      expect(server.stats().ledger.outcomes).toMatchObject({ lost: 1 });
+    },
+  );
+
+  it("shakes hands once with each client", async () => {
+    const server = await startServer({
+      tlsKeyFile: first.key,
+      tlsCertFile: first.cert,
+    });
+    const { client, socket } = await openTls(server.port, {
+      maxVersion: "TLSv1.2",
+    });
+    expect(await echo(client, "before")).toBe("before");
+    const refused = new Promise<Error | null>((resolve) => {
+      socket.once("error", resolve);
+      socket.renegotiate({}, resolve);
+    });
+    const error = await within("the answer", refused);
+    expect(error).toMatchObject({ message: expect.stringMatching(/renegot/i) });
+    const other = await openTls(server.port);
+    expect(await echo(other.client, "undisturbed")).toBe("undisturbed");
+  });
+
   it("rejects a key that does not fit its certificate, before it listens", async () => {
-    await expect(
-      startServer({ tlsKeyFile: first.key, tlsCertFile: join(folder, "none") }),
-    ).rejects.toMatchObject({ code: "ERR_SLUICE_TLS" });
+    const other = await makeCertificate(folder, "other");
+    const rsa = await makeCertificate(folder, "rsa", ["rsa:2048"]);
+    const odd = await makeCertificate(folder, "odd", [
+      ...["ec", "-pkeyopt", "ec_paramgen_curve:secp256k1"],
+    ]);
+    for (const [key, cert, why] of [
+      [first.key, join(folder, "none"), "ENOENT"],
+      [first.key, other.cert, "not that of the certificate"],
+      // Each in a place of its own for OpenSSL, which has nothing to say to them.
+      [rsa.key, first.cert, "not that of the certificate"],
+      [first.key, rsa.cert, "not that of the certificate"],
+      // They belong together, and no client takes them.
+      [odd.key, odd.cert, "signature algorithm"],
+    ] as const)
+      await expect(
+        startServer({ tlsKeyFile: key, tlsCertFile: cert }),
+      ).rejects.toMatchObject({
+        code: "ERR_SLUICE_TLS",
+        message: expect.stringContaining(why),
+      });
+  });
+
+  it("keeps the certificate that it has when the new one does not fit its key", async () => {
+    const [key, cert] = [join(folder, "k.pem"), join(folder, "c.pem")];
+    await run("cp", [first.key, key]);
+    await run("cp", [first.cert, cert]);
+    const server = await startServer({ tlsKeyFile: key, tlsCertFile: cert });
+    const rsa = await makeCertificate(folder, "newer", ["rsa:2048"]);
+    await run("cp", [rsa.key, key]);
+    await expect(server.reloadTls()).rejects.toMatchObject({
+      code: "ERR_SLUICE_TLS",
+    });
+    const { client } = await openTls(server.port);
+    expect(await echo(client, "as before")).toBe("as before");
+    await run("cp", [rsa.cert, cert]);
+    await server.reloadTls();
+    const next = await until("the new certificate is served", async () => {
+      const { socket } = await openTls(server.port);
+      return socket.getPeerCertificate().subject.CN === "newer" && socket;
+    });
+    expect(next.authorized).toBe(false);
   });
 });
