@@ -2,6 +2,7 @@ import { machineDefects } from "./machine-defects.ts";
 import { serverDefects } from "./server-defects.ts";
 import { bordersDefects } from "./sound-borders.ts";
 import { upgradeDefects } from "./sound-upgrade.ts";
+import { operatorDefects } from "./sound-operators.ts";
 
 /** A small mistake, made on purpose, and where it is expected to be noticed. */
 export interface Defect {
@@ -24,4 +25,5 @@ export const defects: readonly Defect[] = [
   ...serverDefects,
   ...bordersDefects,
   ...upgradeDefects,
+  ...operatorDefects,
 ];

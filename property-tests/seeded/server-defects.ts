@@ -249,15 +249,15 @@ export const serverDefects: readonly Defect[] = [
   {
     rule: "a version whose event loop stands still fails its trial",
     file: "src/main/moving/trial.ts",
-    original: `if (isStill(shard)) return \`the event loop of shard \${index} stands still\`;`,
-    defective: "",
+    original: "return isStill(shard)\n",
+    defective: "return index === -1\n",
     suites: [moves],
   },
   {
     rule: "a version that fails in its messages fails its trial",
-    file: "src/main/moving/trial.ts",
-    original: `if (failures > counters.get("messagesIn") * FAILING_SHARE)`,
-    defective: `if (failures > counters.get("messagesIn"))`,
+    file: "src/main/moving/canary.ts",
+    original: "if (failed <= bearable) return undefined;",
+    defective: "if (failed <= bearable + came) return undefined;",
     suites: [moves],
   },
   {

@@ -12,6 +12,7 @@ import {
 } from "./moving/handover.ts";
 import { probe } from "./moving/probe.ts";
 import type { MoveReport, MoveUnderWay } from "./moving/relay.ts";
+import { type Tally, takeTally } from "./moving/canary.ts";
 import { isStill, Trial } from "./moving/trial.ts";
 import { Shard, type ShardOwner } from "./shard.ts";
 
@@ -79,6 +80,8 @@ class Exchange {
   readonly #trial: Trial;
   readonly #startedAt = monotonicNow();
   readonly #old: readonly Shard[];
+  /** How the old version fared when this began. */
+  readonly #began: Tally;
   readonly #entering: Shard[] = [];
   readonly #moves: MoveUnderWay[] = [];
   readonly #over = new AbortController();
@@ -89,6 +92,7 @@ class Exchange {
     this.#handover = handover;
     this.#trial = new Trial(host);
     this.#old = [...host.fleet.shards];
+    this.#began = takeTally(this.#old);
   }
 
   async run(): Promise<ReloadReport> {
@@ -101,7 +105,10 @@ class Exchange {
       if (!this.#host.isStopping) await this.#endAll();
       throw error;
     }
-    this.#trial.watch(this.#entering);
+    this.#trial.watch(this.#entering, {
+      began: this.#began,
+      now: () => takeTally(this.#old),
+    });
     fleet.swap(this.#entering);
     for (const shard of this.#old) shard.tell({ type: "shard.suspended" });
     let rounds: readonly MoveReport[][];

@@ -385,6 +385,9 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
         return this.#operations.drains.take(shard.index, message);
       case "tls-reloaded":
         return this.#operations.tlsReloaded(message);
+      case "hook-failed":
+        // The shard keeps it, for whoever judges its version.
+        return undefined;
       case "inspected":
       case "followed":
         return this.#admin?.take(shard.index, message);

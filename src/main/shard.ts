@@ -68,6 +68,8 @@ export class Shard {
   kills = 0;
   /** Why its connections cannot move, as its thread has found at its start. */
   whyNoMoves: string | undefined;
+  /** What was thrown first, by cohort and hook. */
+  readonly hookErrors = new Map<string, string>();
   readonly #owner: ShardOwner;
   #thread: ShardThread | undefined;
   #handoff: Handoff | undefined;
@@ -280,6 +282,8 @@ export class Shard {
     } else if (message.type === "told" && message.drain === "shutdown")
       this.tell({ type: "shard.told" });
     else if (message.type === "emptied") this.#letEnd();
+    else if (message.type === "hook-failed")
+      this.hookErrors.set(`${message.cohort} ${message.hook}`, message.said);
     this.#owner.shardMessage(this, message);
   }
 

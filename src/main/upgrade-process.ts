@@ -7,6 +7,7 @@ import { monotonicNow } from "../protocol/clock.ts";
 import type { Refusals } from "../protocol/moving.ts";
 import type { SocketHandle } from "../protocol/socket-transfer.ts";
 import type { ServerAddress } from "./listener.ts";
+import { takeTally } from "./moving/canary.ts";
 import {
   addRounds,
   type Handover,
@@ -29,6 +30,8 @@ const MOVING_SHARE = 0.5;
 /** Numbers that this process may still give to connections while the new one numbers its own. */
 const NUMBER_GAP = 1_000_000;
 const LOOK_MS = 10;
+/** How often the new process is told how those fare that have stayed. */
+const TALLY_EVERY_MS = 50;
 /** How long a process that has failed may take to give connections back. */
 const GIVE_BACK_MS = 5_000;
 
@@ -100,6 +103,7 @@ class Succession {
   readonly #over = new AbortController();
   readonly #said = new Map<PeerMessage["type"], PromiseWithResolvers<void>>();
   #hasStoppedAccepting = false;
+  #tallies: NodeJS.Timeout | undefined;
 
   constructor(host: UpgradeHost, handover: Handover) {
     this.#host = host;
@@ -135,6 +139,8 @@ class Succession {
       this.#over.abort();
       await this.#goBack();
       throw error;
+    } finally {
+      clearInterval(this.#tallies);
     }
   }
 
@@ -146,6 +152,8 @@ class Succession {
       { type: "take-over", firstNumber, ...address, ports },
       listeningHandle,
     );
+    this.#tellTally();
+    this.#tallies = setInterval(() => this.#tellTally(), TALLY_EVERY_MS);
     await this.#hears("ready", config.startDeadlineMs * 2);
     const rounds = [await this.#moveAll(FIRST_SHARE)];
     await after(config.trialMs, undefined, { signal: this.#over.signal });
@@ -174,6 +182,10 @@ class Succession {
       refused,
       durationMs: monotonicNow() - this.#startedAt,
     };
+  }
+
+  #tellTally(): void {
+    this.#peer.say({ type: "tally", tally: takeTally(this.#host.fleet.all) });
   }
 
   async #moveAll(share: number): Promise<MoveReport[]> {

@@ -3,6 +3,7 @@ import type { Config } from "../config.ts";
 import type { SluiceErrorCode } from "../errors.ts";
 import type { ForeignValue } from "../foreign-value.ts";
 import type { SocketHandle } from "./socket-transfer.ts";
+import type { Cohort, HookName } from "./hooks.ts";
 import type { Findings, FollowedTransition, Inquiry } from "./inspection.ts";
 import type { SubscriberCount } from "../handlers.ts";
 import type { PeerPort, TopicMessage } from "./topics.ts";
@@ -97,6 +98,8 @@ export type ShardMessage =
   /** The shutdown has nothing left to wait for: the thread asks to end. */
   | { type: "emptied" }
   | { type: "tls-reloaded"; error: string | undefined }
+  /** The first failure of a hook for such a connection, and what was thrown. */
+  | { type: "hook-failed"; cohort: Cohort; hook: HookName; said: string }
   | { type: "diagnostic"; channel: string; message: Record<string, unknown> }
   | AdmissionShardMessage
   | DrainShardMessage

@@ -1,5 +1,6 @@
 import { connectionTable } from "../machines/connection-table.ts";
 import { HISTOGRAM_SLOTS } from "./histogram.ts";
+import { type Cohort, cohorts, type HookName, hookNames } from "./hooks.ts";
 import { type RefusalCause, refusalCauses } from "./moving.ts";
 
 /**
@@ -27,8 +28,6 @@ const names = [
   "movedIn",
   /** Live connections with permessage-deflate: they cannot move. */
   "compressed",
-  /** Hooks that threw or rejected. */
-  "hookFailures",
   "received",
   "opened",
   "rejected",
@@ -64,7 +63,8 @@ const closeCodesAt = edgesAt + edgeCount;
 const histogramsAt = closeCodesAt + CLOSE_CODES;
 const moveDurationsAt = histogramsAt + stateCount * HISTOGRAM_SLOTS;
 const moveRefusalsAt = moveDurationsAt + HISTOGRAM_SLOTS;
-const slotCount = moveRefusalsAt + refusalCauses.length;
+const hookFailuresAt = moveRefusalsAt + refusalCauses.length;
+const slotCount = hookFailuresAt + cohorts.length * hookNames.length;
 
 const indexOf = Object.fromEntries(
   names.map((name, index) => [name, index]),
@@ -106,7 +106,7 @@ export class ShardCounters {
     this.closeCodes = this.#slots.subarray(closeCodesAt, histogramsAt);
     this.#histograms = this.#slots.subarray(histogramsAt, moveDurationsAt);
     this.moveDurations = this.#slots.subarray(moveDurationsAt, moveRefusalsAt);
-    this.#moveRefusals = this.#slots.subarray(moveRefusalsAt);
+    this.#moveRefusals = this.#slots.subarray(moveRefusalsAt, hookFailuresAt);
   }
 
   get(name: CounterName): number {
@@ -165,6 +165,15 @@ export class ShardCounters {
     return Object.fromEntries(
       refusalCauses.map((cause, index) => [cause, this.#moveRefusals[index]]),
     ) as Record<RefusalCause, number>;
+  }
+
+  /** Connections of a cohort whose first hook to fail was this one. */
+  hookFailures(cohort: Cohort, hook: HookName): number {
+    return this.#slots[failuresAt(cohort, hook)] as number;
+  }
+
+  addHookFailure(cohort: Cohort, hook: HookName): void {
+    (this.#slots[failuresAt(cohort, hook)] as number) += 1;
   }
 
   addMoveRefusal(cause: RefusalCause): void {
@@ -226,4 +235,9 @@ export class ShardCounters {
       this.get("lost")
     );
   }
+}
+
+function failuresAt(cohort: Cohort, hook: HookName): number {
+  const row = cohorts.indexOf(cohort) * hookNames.length;
+  return hookFailuresAt + row + hookNames.indexOf(hook);
 }

@@ -71,6 +71,10 @@ export class LiveConnection
   subscriptions: Map<string, WhenCongested> | null = null;
   droppedMessages = 0;
   openedAt = 0;
+  /** It has come from another thread or process. */
+  hasMoved = false;
+  /** A hook of it has failed. */
+  hasFailed = false;
 
   /** Open, and the peer has neither closed nor broken the protocol: what it sends counts. */
   isReading = false;

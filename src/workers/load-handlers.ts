@@ -5,20 +5,9 @@ import { suggest } from "../config/suggest.ts";
 import { SluiceError } from "../errors.ts";
 import { sayForeign } from "../foreign-value.ts";
 import type { Handlers } from "../handlers.ts";
+import { hookNames as HOOKS } from "../protocol/hooks.ts";
 import demoHandlers from "./demo-handlers.ts";
 import { syntaxPlaceOf } from "./syntax-place.ts";
-
-const HOOKS: readonly (keyof Handlers)[] = [
-  "started",
-  "authorize",
-  "opened",
-  "message",
-  "dropped",
-  "draining",
-  "suspend",
-  "resume",
-  "closed",
-];
 
 /**
  * Imports the handlers module of a shard.

@@ -7,6 +7,7 @@ import { connectionTable } from "../machines/connection-table.ts";
 import type { ConnectionEventType } from "../machines/connection.ts";
 import { channels, type ChannelName } from "../protocol/channels.ts";
 import { bucketOf } from "../protocol/histogram.ts";
+import type { HookName } from "../protocol/hooks.ts";
 import type {
   Arrival,
   ShardMessage,
@@ -215,15 +216,32 @@ export class ShardContext {
 
   reportHookFailure(
     connection: Connection,
-    hook: string,
+    hook: HookName,
     error: unknown,
   ): void {
-    this.counters.add("hookFailures");
+    this.#countHookFailure(connection, hook, error);
     this.#publish(channels.handlerError, () => ({
       connection: connection.id,
       hook,
       error: describeForeign(error),
     }));
+  }
+
+  /** Once for each connection: one that says much makes no more of it. Main is told of the first error of a kind. */
+  #countHookFailure(
+    connection: Connection,
+    hook: HookName,
+    error: unknown,
+  ): void {
+    if (!(connection instanceof LiveConnection) || connection.hasFailed) return;
+    connection.hasFailed = true;
+    const cohort = connection.hasMoved ? "moved" : "new";
+    if (this.counters.hookFailures(cohort, hook) === 0) {
+      const { name, message } = describeForeign(error);
+      const said = `${name}: ${message}`;
+      this.#post({ type: "hook-failed", cohort, hook, said });
+    }
+    this.counters.addHookFailure(cohort, hook);
   }
 
   #checkQuiet(): void {

@@ -6,6 +6,7 @@ import type {
 } from "../../src/index.ts";
 import { startServer } from "../support/server.ts";
 import { until } from "../support/within.ts";
+import { Strangers } from "./strangers.ts";
 import { judgeTalkers, openTalkers, Talker } from "./talkers.ts";
 import { type Behaviour, type Deployment, deployment } from "./versions.ts";
 
@@ -217,6 +218,51 @@ describe("a reload", () => {
     // Whoever was lost is in the ledger too: with its thread, or closed for its handler's failure.
     expect(closeCodes["1001"]).toBe(40 - verdict.closed);
     expect(outcomes.crashed + (closeCodes["1011"] ?? 0)).toBe(verdict.closed);
+  });
+
+  it("says which hook has failed, with what, and how the old version fared", async () => {
+    const { server, versions } = await serveVersion({ trialMs: 1_000 });
+    await openTalkers(server.port, 40);
+    await versions.deploy("bad", "throws on a message");
+    await expect(server.reload()).rejects.toThrow(
+      /: message failed for 2 of 2 connections that had moved, and meanwhile for 0 of \d+ with the old version: Error: no message$/,
+    );
+  });
+
+  it("is not up to strangers, whatever they ask for and say", async () => {
+    const { server, versions } = await serveVersion({}, "trusts its clients");
+    const talkers = await openTalkers(server.port, 40);
+    // One says it many times over as soon as it has moved, or not at all.
+    const [rude] = await openTalkers(server.port, 1, { inFlight: 0 });
+    await versions.deploy("v2", "trusts its clients");
+    const strangers = new Strangers(server.port);
+    const reload = server.reload();
+    await strangers.during(reload);
+    expect(await reload).toMatchObject({ moved: 41, told: 0 });
+    expect(strangers.refused).toBeGreaterThan(10);
+    expect(strangers.closed).toBeGreaterThan(10);
+    expect(rude?.closeCode).toBeUndefined();
+    expect(await judgeTalkers(talkers)).toEqual(CONTENT);
+    await expectBalance(server);
+  });
+
+  it("is not up to one client, however much it says at once", async () => {
+    const { server, versions } = await serveVersion(
+      { trialMs: 500 },
+      "trusts its clients",
+    );
+    // The oldest of its shard: the first to move.
+    const [rude] = await openTalkers(server.port, 1, { inFlight: 0 });
+    const talkers = await openTalkers(server.port, 40);
+    await versions.deploy("v2", "trusts its clients");
+    const reload = server.reload();
+    const moved = async (): Promise<boolean> =>
+      JSON.parse((await rude?.ask("who")) as string).version === "v2";
+    while (!(await moved()));
+    rude?.socket.write(Buffer.concat(Array(16).fill(frameOf("{"))));
+    expect(await reload).toMatchObject({ told: 0 });
+    expect(rude?.closeCode).toBe(1011);
+    expect(await judgeTalkers(talkers)).toEqual(CONTENT);
   });
 
   it("is refused while another is under way", async () => {

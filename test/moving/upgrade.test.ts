@@ -94,6 +94,15 @@ describe("an upgrade", () => {
     }
   });
 
+  it("goes back with the hook that failed, with what, and how this process fared", async () => {
+    const { command, versions } = await serveVersion();
+    await openTalkers(command.port, 60);
+    await versions.deploy("bad", "throws on a message");
+    expect(await upgrade(command)).toMatch(
+      /message failed for 2 of 2 connections that had moved, and meanwhile for 0 of (?:58|60) with the old version: Error: no message/,
+    );
+  });
+
   it.each<[Behaviour, number]>([
     ["throws at load", 0],
     ["throws on a message", 2],

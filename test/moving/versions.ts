@@ -12,6 +12,7 @@ export type Behaviour =
   | "throws on a message"
   | "hangs on a message"
   | "dies on a message"
+  | "trusts its clients"
   | "is killed while it takes over"
   | "has opened without resume"
   | "cannot be cloned"
@@ -30,6 +31,11 @@ const bodies: Record<Behaviour, { top?: string; hooks: string }> = {
   "hangs on a message": { hooks: `before() { for (;;); },` },
   "dies on a message": {
     hooks: `before() { process.exit(3); },`,
+  },
+  // As handlers do that were not written with harm in mind.
+  "trusts its clients": {
+    hooks: `authorize({ url }) { new URL(url, "ws://localhost"); },
+      async before(connection, text) { if (text.startsWith("{")) JSON.parse(text); },`,
   },
   "is killed while it takes over": {
     top: `let taken = 0;`,
@@ -99,8 +105,9 @@ export async function deployment(): Promise<Deployment> {
             connection.publish("news", text.slice(5));
             return;
           }
-          before?.(connection);
+          const work = before?.(connection, text);
           connection.send(data, isBinary);
+          return work;
         },
       };\n`,
     );

@@ -1,6 +1,7 @@
 import type { Luggage } from "../../protocol/moving.ts";
 import type { SocketHandle } from "../../protocol/socket-transfer.ts";
 import type { Shard } from "../shard.ts";
+import type { Tally } from "./canary.ts";
 import type { Forwarder, Parcel, Relay } from "./relay.ts";
 
 /**
@@ -24,6 +25,8 @@ export type PeerMessage =
   | { type: "ready" }
   /** New to old: it has failed in its trial, and gives back what it can. */
   | { type: "failed"; why: string }
+  /** Old to new, again and again: how the connections fare that have stayed. */
+  | { type: "tally"; tally: Tally }
   /** Old to new: all that could come has come. */
   | { type: "committed" }
   /** Either way, with a connection's socket. The sender keeps it until it is received. */
@@ -107,6 +110,7 @@ export class Peer {
       case "take-over":
       case "ready":
       case "failed":
+      case "tally":
       case "committed":
         return undefined;
     }

@@ -6,14 +6,14 @@ import type { SocketHandle } from "../../protocol/socket-transfer.ts";
 import type { Shard } from "../shard.ts";
 import { closeInherited } from "./close-inherited.ts";
 import { type Handover, type HandoverHost, leastLoaded } from "./handover.ts";
+import { type Tally, takeTally } from "./canary.ts";
 import { Peer, type PeerMessage, readPeerMessage } from "./peer.ts";
 import { probe } from "./probe.ts";
-import { isStill, judge } from "./trial.ts";
+import { isStill, type OldVersion, watchVersion } from "./trial.ts";
 
 /** Set in the environment of a process that is started to take over, to the number of the one before. */
 export const TAKE_OVER_VARIABLE = "NODE_SLUICE_PREDECESSOR";
 
-const LOOK_MS = 25;
 const PROBE_DEADLINE_MS = 5_000;
 const GIVE_BACK_MS = 3_000;
 
@@ -36,7 +36,9 @@ export class Predecessor {
   readonly #handover: Handover;
   readonly #host: HandoverHost;
   readonly #peer: Peer;
-  #timer: NodeJS.Timeout | undefined;
+  /** How the process before fares, as it says: at first, and by now. */
+  readonly #tallies: Tally[] = [];
+  #watch: { stop(): void } | undefined;
   #isCommitted = false;
   readonly #gone = Promise.withResolvers<void>();
 
@@ -128,7 +130,7 @@ export class Predecessor {
   async takeOver(): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const over = (): void => {
-      clearInterval(this.#timer);
+      this.#watch?.stop();
       this.#isCommitted = true;
       this.#handover.announce("taken-over", {
         connections: this.#handover.relay.movedIn,
@@ -137,6 +139,7 @@ export class Predecessor {
     };
     this.#messages.listen((message, handle) => {
       if (message.type === "committed") over();
+      else if (message.type === "tally") this.#hear(message.tally);
       else this.#peer.take(message, handle);
     });
     const onGone = (): void => {
@@ -147,18 +150,31 @@ export class Predecessor {
     };
     if (process.connected) process.once("disconnect", onGone);
     else onGone();
-    this.#timer = setInterval(() => {
-      const complaint = this.#host.fleet.shards
-        .map(judge)
-        .find((said) => said !== undefined);
-      if (complaint === undefined) return;
-      clearInterval(this.#timer);
-      void this.#giveBack(complaint).then(() =>
-        reject(new SluiceError("ERR_SLUICE_UPGRADE", complaint)),
+    if (!this.#isCommitted)
+      this.#watch = watchVersion(
+        this.#host.fleet.shards,
+        this.#oldVersion,
+        (complaint) =>
+          void this.#giveBack(complaint).then(() =>
+            reject(new SluiceError("ERR_SLUICE_UPGRADE", complaint)),
+          ),
       );
-    }, LOOK_MS);
     this.#peer.say({ type: "ready" });
     await promise;
+  }
+
+  #hear(tally: Tally): void {
+    if (this.#tallies.length > 1) this.#tallies.pop();
+    this.#tallies.push(tally);
+  }
+
+  /** One that says nothing, as older ones do, has had nobody fail. */
+  get #oldVersion(): OldVersion {
+    const unknown = takeTally([]);
+    return {
+      began: this.#tallies[0] ?? unknown,
+      now: () => this.#tallies.at(-1) ?? unknown,
+    };
   }
 
   async #giveBack(why: string): Promise<void> {

@@ -2,12 +2,53 @@ import type { SluiceError } from "../../errors.ts";
 import { monotonicNow } from "../../protocol/clock.ts";
 import type { ShardMessage, TlsMaterial } from "../../protocol/messages.ts";
 import type { Shard, ShardOwner } from "../shard.ts";
+import { Canary, type Complaint, type Tally, takeTally } from "./canary.ts";
 
 const LOOK_MS = 25;
 /** A thread on trial whose event loop has not turned for so long hangs. */
 const SILENCE_MS = 750;
-/** Of what a new version's hooks were called for, so much may fail: a client's nonsense fails in every version. */
-const FAILING_SHARE = 0.01;
+
+/** The old version as it is judged against: before the trial, and at any moment of it. */
+export interface OldVersion {
+  readonly began: Tally;
+  now(): Tally;
+}
+
+/**
+ * Watches shards of a new version, in this process, while it has the first of
+ * the old one's connections: whether they serve, turn, and fail no more often.
+ *
+ * @param onComplaint - Called once, with what is wrong in one sentence.
+ */
+export function watchVersion(
+  shards: readonly Shard[],
+  old: OldVersion,
+  onComplaint: (said: string) => void,
+): { stop(): void } {
+  const canary = new Canary(old.began, old.now(), takeTally(shards));
+  const look = (): void => {
+    const standing = shards.map(judge).find((said) => said !== undefined);
+    const complaint = canary.judge(old.now(), takeTally(shards));
+    if (standing === undefined && complaint === undefined) return;
+    clearInterval(timer);
+    // What was thrown may still be on its way from the thread.
+    setImmediate(() =>
+      onComplaint(standing ?? describe(complaint as Complaint, shards)),
+    );
+  };
+  const timer = setInterval(look, LOOK_MS);
+  return { stop: () => clearInterval(timer) };
+}
+
+function describe(
+  { hook, cohort, said }: Complaint,
+  shards: readonly Shard[],
+): string {
+  const error = shards
+    .map(({ hookErrors }) => hookErrors.get(`${cohort} ${hook}`))
+    .find((thrown) => thrown !== undefined);
+  return error === undefined ? said : `${said}: ${error}`;
+}
 
 /**
  * Owns shards that run a new version until they have proved themselves: a death
@@ -18,7 +59,7 @@ export class Trial implements ShardOwner {
   readonly #server: ShardOwner;
   readonly #failed = Promise.withResolvers<never>();
   #phase: "starting" | "watched" | "passed" | "failed" = "starting";
-  #timer: NodeJS.Timeout | undefined;
+  #watch: { stop(): void } | undefined;
 
   constructor(server: ShardOwner) {
     this.#server = server;
@@ -31,18 +72,15 @@ export class Trial implements ShardOwner {
   }
 
   /** From now on every sign of failure counts. */
-  watch(shards: readonly Shard[]): void {
+  watch(shards: readonly Shard[], old: OldVersion): void {
     this.#phase = "watched";
-    this.#timer = setInterval(() => {
-      const complaint = shards.map(judge).find((said) => said !== undefined);
-      if (complaint !== undefined) this.#fail(complaint);
-    }, LOOK_MS);
+    this.#watch = watchVersion(shards, old, (said) => this.#fail(said));
   }
 
   /** From now on its shards are like any other, or on their way out. */
   end(hasPassed: boolean): void {
     this.#phase = hasPassed ? "passed" : "failed";
-    clearInterval(this.#timer);
+    this.#watch?.stop();
   }
 
   get config(): ShardOwner["config"] {
@@ -111,14 +149,12 @@ export function isStill({ counters }: Shard): boolean {
   return monotonicNow() - counters.get("beatAt") > SILENCE_MS;
 }
 
-/** What speaks against a shard on trial, or nothing. */
-export function judge(shard: Shard): string | undefined {
-  const { index, counters, state } = shard;
+/** What speaks against a shard on trial by itself, or nothing. */
+function judge(shard: Shard): string | undefined {
+  const { index, state } = shard;
   if (!state.startsWith("serving"))
     return `shard ${index} is ${state} in its trial`;
-  if (isStill(shard)) return `the event loop of shard ${index} stands still`;
-  const failures = counters.get("hookFailures");
-  if (failures > counters.get("messagesIn") * FAILING_SHARE)
-    return `${failures} hooks failed on shard ${index}, with ${counters.get("messagesIn")} messages`;
-  return undefined;
+  return isStill(shard)
+    ? `the event loop of shard ${index} stands still`
+    : undefined;
 }

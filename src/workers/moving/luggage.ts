@@ -34,6 +34,7 @@ export function unpack(connection: LiveConnection, luggage: Luggage): void {
   connection.subprotocol = luggage.subprotocol;
   connection.data = luggage.state;
   connection.openedAt = luggage.openedAt;
+  connection.hasMoved = true;
   connection.isSilent = luggage.isSilent;
   connection.messagesIn = luggage.messagesIn;
   connection.messagesOut = luggage.messagesOut;
