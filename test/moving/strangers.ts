@@ -22,7 +22,7 @@ export class Strangers {
     void work.then(end, end);
     const ask = async (): Promise<void> => {
       while (!over.signal.aborted)
-        if ((await this.#visit("//")) === 500) this.refused++;
+        if ((await this.#visit("/%")) === 500) this.refused++;
     };
     const talk = async (): Promise<void> => {
       while (!over.signal.aborted)

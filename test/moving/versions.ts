@@ -34,7 +34,7 @@ const bodies: Record<Behaviour, { top?: string; hooks: string }> = {
   },
   // As handlers do that were not written with harm in mind.
   "trusts its clients": {
-    hooks: `authorize({ url }) { new URL(url, "ws://localhost"); },
+    hooks: `authorize({ url }) { decodeURIComponent(url); },
       async before(connection, text) { if (text.startsWith("{")) JSON.parse(text); },`,
   },
   "is killed while it takes over": {
