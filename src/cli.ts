@@ -6,9 +6,10 @@ import { describeOldRuntime } from "./runtime.ts";
 const problem = describeOldRuntime(process.versions.node);
 if (problem === undefined) {
   const { main } = await import("./cli/main.ts");
-  // The report is out and every thread has ended. Leave, rather than wait for
-  // a handle that the user's config file may have left open.
-  process.exit(await main(process));
+  const { leave } = await import("./cli/leave.ts");
+  // The report is out. Leave, rather than wait for a handle that the user's
+  // config file may have left open.
+  await leave(await main(process));
 } else {
   process.stderr.write(`${problem}\n`);
   process.exitCode = 2;

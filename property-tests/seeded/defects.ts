@@ -1,6 +1,7 @@
 import { machineDefects } from "./machine-defects.ts";
 import { serverDefects } from "./server-defects.ts";
 import { bordersDefects } from "./sound-borders.ts";
+import { endingDefects } from "./sound-endings.ts";
 import { upgradeDefects } from "./sound-upgrade.ts";
 import { operatorDefects } from "./sound-operators.ts";
 
@@ -26,4 +27,5 @@ export const defects: readonly Defect[] = [
   ...bordersDefects,
   ...upgradeDefects,
   ...operatorDefects,
+  ...endingDefects,
 ];

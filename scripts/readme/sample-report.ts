@@ -22,6 +22,7 @@ export const sampleReport: ShutdownReport = {
   deadlineHeld: true,
   balanced: true,
   shardsKilled: 0,
+  shardsStuck: 0,
   shardsCrashed: 0,
   states: {
     "upgrading.handshaking": { count: 5012, p50Ms: 2, p99Ms: 8, maxMs: 19 },

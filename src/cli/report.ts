@@ -5,15 +5,21 @@ import type { ShutdownReport } from "../index.ts";
  * deadline with every connection accounted for.
  */
 export function describeProblems(report: ShutdownReport): readonly string[] {
-  const { shardsKilled, shardsCrashed, deadlineMs, durationMs } = report;
+  const { shardsKilled, shardsStuck, shardsCrashed, deadlineMs, durationMs } =
+    report;
   const problems: string[] = [];
   if (shardsKilled > 0) {
     problems.push(`${plural(shardsKilled, "thread")} had to be ended by force`);
   }
+  if (shardsStuck > 0) {
+    problems.push(
+      `${plural(shardsStuck, "thread")} could not be ended: a handler is inside a native call`,
+    );
+  }
   if (shardsCrashed > 0) {
     problems.push(`${plural(shardsCrashed, "thread")} crashed`);
   }
-  if (!report.deadlineHeld) {
+  if (!report.deadlineHeld && shardsStuck === 0) {
     problems.push(
       `it took ${seconds(durationMs)}, past the deadline of ${seconds(deadlineMs)}`,
     );

@@ -7,7 +7,7 @@ import { SluiceError } from "../errors.ts";
 import { channels } from "../protocol/channels.ts";
 import type { ShutdownReport } from "../index.ts";
 import { describeListenFailure, EXIT, statusOf } from "./failure.ts";
-import { writeLine } from "./io.ts";
+import { flush } from "./io.ts";
 import type { Io } from "./io.ts";
 import { logEvents } from "./log-events.ts";
 import { createLogger } from "./logger.ts";
@@ -18,6 +18,9 @@ import type { ServedServer } from "./server-types.ts";
 import type { Settings, TalkSettings } from "./settings.ts";
 import { attachSignals } from "./signals.ts";
 import type { AttachedSignals, SignalActions } from "./signals.ts";
+
+/** What the report allows a shutdown beyond its deadline. */
+const GRACE_MS = 1_000;
 
 /** Starts a server; `serve` of the library, unless a test brings its own. */
 export type Serve = (config: Config) => Promise<ServedServer>;
@@ -45,6 +48,7 @@ export async function runServe(
     if (typeof server === "string") {
       // Nobody is connected yet: there is nothing to end gently or to wait for.
       logger.info({ signal: server }, `${server} before the server was ready`);
+      await flush(io);
       return EXIT.ok;
     }
     hasStarted = true;
@@ -54,13 +58,17 @@ export async function runServe(
     try {
       const report = await server.terminated;
       progress.stop();
-      return await deliver(report, talk, io, logger);
+      const status = deliver(report, talk, io, logger);
+      if (await flush(io, writingTime(report))) return status;
+      logger.error("not all that was printed could be written: nobody read on");
+      return EXIT.failed;
     } finally {
       stopFollowing();
       progress.stop();
     }
   } catch (error) {
     logFailure(error, config, logger);
+    await flush(io);
     return statusOf(error);
   } finally {
     stopLogging();
@@ -159,26 +167,31 @@ function followShutdown(
 }
 
 /** The report goes to stdout as its last line, or else into the log. */
-async function deliver(
+function deliver(
   report: ShutdownReport,
   talk: TalkSettings,
   { stdout }: Io,
   logger: Logger,
-): Promise<number> {
+): number {
   const problems = describeProblems(report);
   logger.info(talk.report === "none" ? { report } : {}, summarize(report));
   for (const problem of problems) logger.error(problem);
   switch (talk.report) {
     case "json":
-      await writeLine(stdout, JSON.stringify(report));
+      stdout.write(`${JSON.stringify(report)}\n`);
       break;
     case "text":
-      await writeLine(stdout, renderReport(report));
+      stdout.write(`${renderReport(report)}\n`);
       break;
     case "none":
       break;
   }
   return problems.length === 0 ? EXIT.ok : EXIT.failed;
+}
+
+/** Of the deadline and its second of grace, what is left goes into writing, and no more: the reader may have stopped. */
+function writingTime({ deadlineMs, durationMs }: ShutdownReport): number {
+  return Math.max(0, deadlineMs + GRACE_MS - durationMs);
 }
 
 function logFailure(error: unknown, config: Config, logger: Logger): void {

@@ -19,7 +19,8 @@ export const shardDelays = {
   shutdownDeadline: 8_000,
   /** The deadline and a little more: what a thread may take to force the rest and return its totals. */
   killDeadline: 8_250,
-  endDeadline: 500,
+  /** What is left of the second of grace; a thread that is not gone by then is inside a native call. */
+  endDeadline: 350,
 } as const;
 export type ShardDelay = keyof typeof shardDelays;
 

@@ -16,6 +16,8 @@ export class Fleet {
   readonly capacity: number;
   #pastCrashes = 0;
   #pastKills = 0;
+  /** Of those that have ended, whose threads have not. */
+  readonly #stuck: Shard[] = [];
 
   constructor(workers: number) {
     this.capacity = workers * 2;
@@ -57,6 +59,14 @@ export class Fleet {
     );
   }
 
+  /** Threads that could not be ended, and are still there. */
+  get stuck(): number {
+    return [...this.all, ...this.#stuck].reduce(
+      (sum, { stuck }) => sum + stuck,
+      0,
+    );
+  }
+
   /** The new ones take the place of those that serve, who go besides. */
   swap(entering: readonly Shard[]): void {
     const leaving = this.shards.splice(0, this.shards.length, ...entering);
@@ -77,6 +87,7 @@ export class Fleet {
     const past = this.past.get(shard.index) ?? new ShardCounters();
     this.past.set(shard.index, past);
     past.absorb(shard.counters);
+    if (shard.stuck > 0) this.#stuck.push(shard);
     if (!hasServed) return;
     this.#pastCrashes += shard.crashes;
     this.#pastKills += shard.kills;

@@ -264,6 +264,8 @@ export class Lifecycle {
   }
 
   #complete(): void {
+    // A thread that could not be ended in time holds neither the sums nor the report back.
+    for (const shard of this.#host.fleet.all) shard.settle();
     const failure = this.#failure;
     const report =
       failure === undefined

@@ -39,12 +39,14 @@ export interface ShutdownReport {
   /** From the request to the end of the last shard, milliseconds. */
   durationMs: number;
   deadlineMs: number;
-  /** It ended by the deadline and the second of grace in which the last are forced. */
+  /** It ended by the deadline and the second of grace in which the last are forced, with all its threads. */
   deadlineHeld: boolean;
   /** Whether the sums of the ledger hold. */
   balanced: boolean;
   /** Threads that had to be ended because they did not end by the deadline. */
   shardsKilled: number;
+  /** Threads that could not even be ended, and are still there: a handler is inside a native call. */
+  shardsStuck: number;
   /** Threads that died, since the start. */
   shardsCrashed: number;
   /** Time spent in each state of a connection that any has left, over the server's whole life. */
@@ -120,7 +122,12 @@ export function isBalanced({
  */
 export function describeEnd(
   ledger: Ledger,
-  { counters, kills, crashes }: Pick<Fleet, "counters" | "kills" | "crashes">,
+  {
+    counters,
+    kills,
+    stuck,
+    crashes,
+  }: Pick<Fleet, "counters" | "kills" | "stuck" | "crashes">,
   { reason, durationMs, deadlineMs }: EndTimes,
 ): ShutdownReport {
   return {
@@ -134,9 +141,10 @@ export function describeEnd(
     closeCodes: readCloseCodes(counters),
     durationMs: Math.round(durationMs),
     deadlineMs: Math.round(deadlineMs),
-    deadlineHeld: durationMs <= deadlineMs + DEADLINE_GRACE_MS,
+    deadlineHeld: stuck === 0 && durationMs <= deadlineMs + DEADLINE_GRACE_MS,
     balanced: isBalanced(ledger),
     shardsKilled: kills,
+    shardsStuck: stuck,
     shardsCrashed: crashes,
     states: readDurations(counters),
   };

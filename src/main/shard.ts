@@ -31,6 +31,8 @@ const BACK_OFF_MS = { first: 100, longest: 10_000 } as const;
 /** A thread that served for so long has not died at its start. */
 const PROVEN_AFTER_MS = 10_000;
 const MAX_FAILED_STARTS = 5;
+/** A shard gets no further thread while so many of its threads are inside native calls. */
+const MAX_STUCK = 3;
 
 /** What all shards of a server share. */
 export interface ShardOwner {
@@ -66,6 +68,8 @@ export class Shard {
   crashes = 0;
   /** Threads that had to be ended. */
   kills = 0;
+  /** Threads that were given up, and are still inside a native call. */
+  readonly #stuck = new Set<ShardThread>();
   /** Why its connections cannot move, as its thread has found at its start. */
   whyNoMoves: string | undefined;
   /** What was thrown first, by cohort and hook. */
@@ -113,6 +117,11 @@ export class Shard {
     return this.counters.load;
   }
 
+  /** Threads that could not be ended, and are still there. */
+  get stuck(): number {
+    return this.#stuck.size;
+  }
+
   /** Starts its thread. */
   start(): void {
     clearTimeout(this.#restart);
@@ -145,7 +154,8 @@ export class Shard {
     });
     actor.start();
     void thread.ended.then((end) => {
-      this.#bookEnd(end);
+      // One that was given up is booked already.
+      if (!end.isStuck) this.#bookEnd(end);
       if (actor.getSnapshot().status === "active")
         actor.send({ type: "thread.ended" });
       this.#afterEnd(end);
@@ -242,9 +252,21 @@ export class Shard {
 
   /** Ends its thread without further ado; it is replaced, unless the server stops. */
   kill(): void {
+    if (this.#thread?.wasKilled === true) return;
     this.kills++;
     this.#publish("killed");
     this.#thread?.kill();
+  }
+
+  /** Books its thread as gone, whether or not it is. */
+  settle(): void {
+    const thread = this.#thread;
+    if (thread === undefined || thread.end !== undefined) return;
+    this.kill();
+    this.#stuck.add(thread);
+    void thread.gone.then(() => this.#stuck.delete(thread));
+    this.#bookEnd(thread.giveUp());
+    this.#publish("stuck");
   }
 
   #machineFor(thread: ShardThread): typeof shardMachine {
@@ -271,6 +293,7 @@ export class Shard {
         broadcastCallOff: post({ type: "call-off", drain: "shutdown" }),
         broadcastForce: post({ type: "force" }),
         killThread: () => this.kill(),
+        settleTotals: () => this.settle(),
       },
     });
   }
@@ -350,7 +373,13 @@ export class Shard {
             BACK_OFF_MS.longest,
           );
     this.#publish("restarting", { delayMs });
-    this.#restart = setTimeout(() => this.startAgain(), delayMs);
+    this.#restart = setTimeout(() => this.#startInTurn(), delayMs);
+  }
+
+  /** Starts again, once native calls hold no more threads than there may be. */
+  #startInTurn(): void {
+    if (this.#stuck.size < MAX_STUCK) return this.startAgain();
+    this.#restart = setTimeout(() => this.#startInTurn(), BACK_OFF_MS.longest);
   }
 
   #failWaiting(error: SluiceError): void {

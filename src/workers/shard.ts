@@ -12,6 +12,7 @@ import type {
   ShardTask,
   ShardTotals,
 } from "../protocol/messages.ts";
+import { written } from "../protocol/written.ts";
 import { beginBeat } from "./beat.ts";
 import type { LiveConnection } from "./connection.ts";
 import { Departure } from "./departure.ts";
@@ -24,6 +25,11 @@ import { createReceiver } from "./ws-engine.ts";
 
 /** After the deadline, for the ticks in which the last connections are forced; then looked again as often. */
 const END_GRACE_MS = 50;
+/** What a thread that cannot begin has printed may take so long to be passed on. */
+const LAST_WORDS_MS = 1_000;
+/** While output waits for its reader, the deadline is looked at so often. */
+const LOOK_MS = 100;
+const OUTPUT = [process.stdout, process.stderr];
 
 const threadClock: Clock = {
   now: monotonicNow,
@@ -42,6 +48,7 @@ export default async function runShard(task: ShardTask): Promise<ShardTotals> {
   } catch (error) {
     task.port.close();
     const failure = describeFailure(task.shard, error);
+    await written(OUTPUT, LAST_WORDS_MS);
     return { shard: task.shard, opened: 0, rejected: 0, failure };
   }
 }
@@ -82,6 +89,7 @@ async function serveShard(
   port.on("message", (message: MainMessage) => shard.take(message));
   post({ type: "ready", whyNoMoves: context.whyNoMoves });
   await shard.terminated;
+  await shard.printed();
   heartbeat.stop();
   beat.stop();
   context.inspection.stop();
@@ -100,6 +108,7 @@ class Shard {
   readonly #post: (message: ShardMessage) => void;
   readonly #drains = new Map<number | "shutdown", Departure>();
   #deadline: NodeJS.Timeout | undefined;
+  #endBy = 0;
   readonly #ended = Promise.withResolvers<void>();
 
   constructor(context: ShardContext, post: (message: ShardMessage) => void) {
@@ -109,6 +118,18 @@ class Shard {
 
   get terminated(): Promise<void> {
     return this.#ended.promise;
+  }
+
+  /**
+   * What the handlers have printed has to be passed on to main: with the
+   * thread, the rest would be lost. The deadline may be moved meanwhile.
+   */
+  async printed(): Promise<void> {
+    for (;;) {
+      const leftMs = Math.max(0, this.#endBy - threadClock.now());
+      const isOut = await written(OUTPUT, Math.min(leftMs, LOOK_MS));
+      if (isOut || leftMs === 0) return;
+    }
   }
 
   take(message: MainMessage): void {
@@ -176,6 +197,7 @@ class Shard {
     const departure = this.#depart("shutdown", open, farewell);
     // What is still upgrading is refused, what is closing gets the deadline: at once.
     for (const connection of others) departure.tell(connection, 0);
+    this.#endBy = farewell.deadline;
     // Hooks that hear of the last ends may use what is left of the time, and no more.
     this.#awaitDeadline(Math.max(0, farewell.deadline - threadClock.now()));
     void this.#context.quiet().then(() => this.#endWhenEmpty());

@@ -8,6 +8,8 @@ export class FakeOutput extends Writable implements OutputStream {
   readonly isTTY: boolean;
   columns = 100;
   text = "";
+  /** What its reader has not read yet; undefined while it reads on. */
+  #unread: (() => void)[] | undefined;
 
   constructor(isTTY: boolean) {
     super({ decodeStrings: false });
@@ -18,13 +20,28 @@ export class FakeOutput extends Writable implements OutputStream {
     return this.text.split("\n").filter((line) => line !== "");
   }
 
+  /** From now on nobody reads. */
+  stopReading(): void {
+    this.#unread = [];
+  }
+
+  readOn(): void {
+    const unread = this.#unread ?? [];
+    this.#unread = undefined;
+    for (const read of unread) read();
+  }
+
   override _write(
     chunk: string,
     _encoding: BufferEncoding,
     done: () => void,
   ): void {
-    this.text += chunk;
-    done();
+    const read = (): void => {
+      this.text += chunk;
+      done();
+    };
+    if (this.#unread === undefined) read();
+    else this.#unread.push(read);
   }
 }
 

@@ -29,6 +29,7 @@ export function reportOf(given: Partial<ShutdownReport> = {}): ShutdownReport {
     deadlineHeld: true,
     balanced: true,
     shardsKilled: 0,
+    shardsStuck: 0,
     shardsCrashed: 0,
     states: {
       "open.healthy": {

@@ -114,6 +114,29 @@ describe("sluice serve", () => {
     expect(io.stdout.text.endsWith("\n")).toBe(true);
   });
 
+  it("ends when the report has left the process", async () => {
+    const { io, server, status } = await serving({ talk: { report: "json" } });
+    let hasEnded = false;
+    void status.then(() => (hasEnded = true));
+    io.stdout.stopReading();
+    server.end(reportOf());
+    await setImmediate();
+    expect(hasEnded).toBe(false);
+    io.stdout.readOn();
+    expect(await status).toBe(0);
+    expect(io.stdout.lines).toHaveLength(1);
+  });
+
+  it("waits for a reader that has stopped no longer than the deadline and its grace, and calls that a failure", async () => {
+    const { io, server, status } = await serving({ talk: { report: "json" } });
+    io.stdout.stopReading();
+    server.end(reportOf({ durationMs: 8_950, deadlineMs: 8_000 }));
+    expect(await status).toBe(1);
+    expect(messages(io)).toContain(
+      "not all that was printed could be written: nobody read on",
+    );
+  });
+
   it("prints the report for people", async () => {
     const { io, server, status } = await serving({ talk: { report: "text" } });
     server.end(reportOf());

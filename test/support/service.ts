@@ -1,3 +1,4 @@
+import { closeSync, openSync } from "node:fs";
 import { setTimeout as after } from "node:timers/promises";
 import { BroadcastChannel } from "node:worker_threads";
 import { type Connection, defineHandlers } from "../../src/index.ts";
@@ -24,6 +25,8 @@ import { type Connection, defineHandlers } from "../../src/index.ts";
  * | `/subprotocol?choose=` | `authorize` chooses it |
  * | `/facts` | answers with what the connection knows of itself, as JSON |
  * | `/block`, `/crash`, `/oom`, `/exit` | a message does that to the thread |
+ * | `/native?file=` | a message holds the thread in a native call: it opens a named pipe that nobody writes to |
+ * | `/print?lines=` | `closed` prints so many lines, and once more after a turn of the event loop |
  * | `/block-draining?ms=`, `/crash-draining?ms=`, `/exit-draining?ms=` | so many milliseconds after it is told to go, that is done to the thread |
  * | `/resources` | answers with what the thread holds, as JSON |
  */
@@ -122,6 +125,9 @@ export default defineHandlers<{ user: string }>({
         return undefined;
       case "/block":
         for (;;);
+      case "/native":
+        closeSync(openSync(parameters.get("file") as string, "r"));
+        return undefined;
       case "/crash":
         setTimeout(() => {
           throw new Error("crashed on purpose");
@@ -169,8 +175,17 @@ export default defineHandlers<{ user: string }>({
       sent: connection.send("too late"),
       ...end,
     });
-    if (describe(url).path === "/throw-closed")
-      throw new Error("closed failed on purpose");
+    const { path, parameters } = describe(url);
+    if (path === "/throw-closed") throw new Error("closed failed on purpose");
+    if (path !== "/print") return undefined;
+    const lines = Number(parameters.get("lines"));
+    print(connection.id, 0, lines);
+    return new Promise((resolve) => {
+      setImmediate(() => {
+        print(connection.id, lines, 2 * lines);
+        resolve();
+      });
+    });
   },
 });
 
@@ -224,6 +239,12 @@ function push(connection: Connection, parameters: URLSearchParams): void {
   for (let i = 0; i < Number(parameters.get("count")); i++)
     statuses.add(connection.send(`${i}:`.padEnd(bytes, "x")));
   connection.send([...statuses].join());
+}
+
+/** Numbered lines on stdout, of 100 characters. */
+function print(id: string, from: number, to: number): void {
+  for (let line = from; line < to; line++)
+    process.stdout.write(`${`printed ${id} ${line} `.padEnd(99, "x")}\n`);
 }
 
 function factsOf(connection: Connection): Record<string, unknown> {

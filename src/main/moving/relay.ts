@@ -4,6 +4,8 @@ import type {
   Refusals,
 } from "../../protocol/moving.ts";
 import type { SocketHandle } from "../../protocol/socket-transfer.ts";
+import { monotonicNow } from "../../protocol/clock.ts";
+import { timeUntil } from "../deadlines.ts";
 import type { Shard } from "../shard.ts";
 
 /** What moving a number of connections came to. */
@@ -72,6 +74,9 @@ interface Waiting extends Transit {
 /** A shard is sent so many before it has taken the first: so many are lost with it if it hangs. */
 const UNTAKEN = 8;
 
+/** After the deadline of a move, for its shard to say so; one that is silent still stands still, and is waited for no longer. */
+const SILENCE_MS = 500;
+
 /** The shards as the relay needs them. */
 export interface RelayHost {
   /** Those that may be given a connection when the one chosen cannot take it. */
@@ -136,17 +141,25 @@ export class Relay {
       isSaid: false,
     };
     this.#orders.set(id, order);
-    void done.promise.then(() => this.#orders.delete(id));
+    const callOff = (): void => {
+      from.post({ type: "move-call-off", order: id });
+      this.#takeBack((waiting) => waiting.order === order);
+    };
+    const timer = setTimeout(
+      () => {
+        callOff();
+        this.#said(order, {});
+      },
+      timeUntil(deadline, monotonicNow()) + SILENCE_MS,
+    );
+    void done.promise.then(() => {
+      clearTimeout(timer);
+      this.#orders.delete(id);
+    });
     if (from.state.startsWith("serving"))
       from.post({ type: "move", order: id, limit, deadline });
     else this.#said(order, {});
-    return {
-      done: done.promise,
-      callOff: () => {
-        from.post({ type: "move-call-off", order: id });
-        this.#takeBack((waiting) => waiting.order === order);
-      },
-    };
+    return { done: done.promise, callOff };
   }
 
   take(shard: Shard, message: MovingShardMessage): void {

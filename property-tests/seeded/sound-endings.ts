@@ -1,0 +1,55 @@
+import type { Defect } from "./defects.ts";
+
+const output = "test/integration/output.test.ts";
+const nativeCalls = "test/integration/native-calls.test.ts";
+
+/** The whole server ends, hangs or loses something for one part of it. */
+export const endingDefects: readonly Defect[] = [
+  {
+    rule: "a thread that ends has passed on what its handlers printed",
+    file: "src/workers/shard.ts",
+    original: "  await shard.printed();\n",
+    defective: "",
+    suites: [output],
+    law: "waits for a reader that is late",
+  },
+  {
+    rule: "the process ends when what was printed has left it",
+    file: "src/cli/serve.ts",
+    original: "if (await flush(io, writingTime(report))) return status;",
+    defective: "return status;",
+    suites: ["test/cli/serve.test.ts"],
+  },
+  {
+    rule: "what is left of the deadline goes into writing, and no more",
+    file: "src/cli/serve.ts",
+    original: "return Math.max(0, deadlineMs + GRACE_MS - durationMs);",
+    defective: "return 600_000 + deadlineMs - durationMs;",
+    suites: [output],
+    law: "no longer than the deadline",
+  },
+  {
+    rule: "a thread that cannot be ended is booked by the deadline",
+    file: "src/main/shard.ts",
+    original: "    this.#bookEnd(thread.giveUp());\n",
+    defective: "    thread.giveUp();\n",
+    suites: [nativeCalls],
+    law: "beyond the deadline",
+  },
+  {
+    rule: "a process whose threads cannot be ended ends all the same",
+    file: "src/cli/leave.ts",
+    original: "if (!(await endThreads(threadsEndMs))) abandonThreads(status);",
+    defective: "await endThreads(threadsEndMs);",
+    suites: [nativeCalls],
+    law: "beyond the deadline",
+  },
+  {
+    rule: "a shard that stands still keeps no move waiting",
+    file: "src/main/moving/relay.ts",
+    original: "        this.#said(order, {});\n      },\n",
+    defective: "      },\n",
+    suites: [nativeCalls],
+    law: "nor a reload waiting",
+  },
+];
