@@ -45,6 +45,14 @@ export const endingDefects: readonly Defect[] = [
     law: "beyond the deadline",
   },
   {
+    rule: "a shard that cannot start again does not end the server while another serves",
+    file: "src/main/server.ts",
+    original: "    if (this.isServing && !isLast) return true;\n",
+    defective: "",
+    suites: ["test/integration/crash.test.ts"],
+    law: "does not end the server while another serves",
+  },
+  {
     rule: "a shard that stands still keeps no move waiting",
     file: "src/main/moving/relay.ts",
     original: "        this.#said(order, {});\n      },\n",

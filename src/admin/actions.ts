@@ -175,7 +175,8 @@ export function describeFailure(
 }
 
 function requireListening(server: InspectedServer, verb: string): void {
-  if (!server.ready)
+  // One that lacks shards is not ready, and may well be asked to reload.
+  if (!server.ready && server.state !== "listening")
     throw new CallError(
       409,
       `${verb}: the server is ${server.state}, it has to be listening`,

@@ -32,6 +32,13 @@ export function checkTogether(
   mustBeBelow("highWaterMarkBytes", "maxBufferedBytes", formatSize);
   mustBeBelow("shutdownDelayMs", "shutdownDeadlineMs", formatDuration);
 
+  const { minReadyShards, workers } = config;
+  if (minReadyShards > workers)
+    throw new SluiceError(
+      "ERR_SLUICE_OPTION",
+      `${nameOf("minReadyShards")}: got ${minReadyShards}, takes no more than ${show("workers")}, which is ${workers}`,
+    );
+
   const mustComeWith = (file: FileKey, missing: FileKey): void => {
     if (config[file] === undefined || config[missing] !== undefined) return;
     throw new SluiceError(

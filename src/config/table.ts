@@ -503,6 +503,14 @@ export const optionSpecs = {
     min: 1,
     max: MAX_DELAY_MS,
   },
+  minReadyShards: {
+    kind: "integer",
+    group: "Threads",
+    description: "not ready while fewer shards serve; 0 is always ready",
+    default: 0,
+    min: 0,
+    max: MAX_WORKERS,
+  },
   blockedAfterMs: {
     kind: "duration",
     group: "Threads",

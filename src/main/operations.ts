@@ -28,7 +28,8 @@ export interface OperationsHost extends ReloadHost, UpgradeHost {
   readonly fleet: Fleet;
   readonly whyNoMoves: string | undefined;
   readonly state: ServerState;
-  readonly ready: boolean;
+  /** It listens, whether or not it wants new connections at the moment. */
+  readonly isServing: boolean;
   tls: TlsMaterial | undefined;
   farewell(
     deadline: number,
@@ -180,7 +181,7 @@ export class Operations {
   }
 
   #requireListening(method: string): void {
-    if (this.#host.ready) return;
+    if (this.#host.isServing) return;
     throw new SluiceError(
       "ERR_SLUICE_STATE",
       `${method}: the server is ${this.#host.state}, it has to be listening`,

@@ -219,8 +219,19 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
     return this.#lifecycle.machineState;
   }
 
+  get isServing(): boolean {
+    return this.#lifecycle.isServing;
+  }
+
   get ready(): boolean {
-    return this.#lifecycle.isServing && this.cluster.allowsReady;
+    return this.isServing && this.cluster.allowsReady && this.#hasShardsEnough;
+  }
+
+  get #hasShardsEnough(): boolean {
+    const serving = this.fleet.shards.filter(({ state }) =>
+      state.startsWith("serving"),
+    );
+    return serving.length >= this.config.minReadyShards;
   }
 
   get isReady(): boolean {
@@ -367,8 +378,9 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
   // What the shards say.
 
   shardChanged(_shard: Shard): void {
-    if (this.isStopping) this.#lifecycle.lookForEnd();
-    else this.updateListener();
+    if (this.isStopping) return this.#lifecycle.lookForEnd();
+    this.updateListener();
+    if (this.config.minReadyShards > 0) this.#updateReadiness();
   }
 
   shardMessage(shard: Shard, message: ShardMessage): void {
@@ -416,8 +428,13 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
     this.#handover.relay.forget(shard);
   }
 
-  shardFailed(_shard: Shard, cause: SluiceError): void {
+  /** One of its parts does not end it, while another serves or may yet. */
+  shardFailed(shard: Shard, cause: SluiceError): boolean {
+    const { shards } = this.fleet;
+    const isLast = shards.every((each) => each === shard || each.isFailing);
+    if (this.isServing && !isLast) return true;
     this.#lifecycle.failGently(cause);
+    return false;
   }
 
   transferAdmission(
@@ -457,7 +474,7 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
 
   /** Sockets are accepted only while a shard takes them. */
   updateListener(): void {
-    if (!this.ready && this.state !== "closing") return;
+    if (!this.isServing && this.state !== "closing") return;
     const isWanted = this.fleet.shards.some(({ isAccepting }) => isAccepting);
     if (!isWanted) this.#listener.suspend();
     else if (!this.#listener.isListening)
@@ -475,9 +492,9 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
       shard.post({ type: "readiness", isReady });
   }
 
-  /** The link to the other instances may say otherwise than the machine. */
+  /** The link to the other instances, and how many shards serve, may say otherwise than the machine. */
   #updateReadiness(): void {
-    if (this.#lifecycle.isServing) this.setReadiness(this.ready);
+    if (this.isServing) this.setReadiness(this.ready);
   }
 
   announceState(state: ServerState): void {

@@ -50,8 +50,12 @@ export interface ShardOwner {
   shardChanged(shard: Shard): void;
   shardMessage(shard: Shard, message: ShardMessage): void;
   shardLost(shard: Shard, crashed: number): void;
-  /** It died at its start too often, or at the start of the server. */
-  shardFailed(shard: Shard, cause: SluiceError): void;
+  /**
+   * It died at its start too often, or at the start of the server.
+   *
+   * @returns whether to go on trying
+   */
+  shardFailed(shard: Shard, cause: SluiceError): boolean;
 }
 
 /**
@@ -120,6 +124,11 @@ export class Shard {
   /** Threads that could not be ended, and are still there. */
   get stuck(): number {
     return this.#stuck.size;
+  }
+
+  /** It was started in vain too often, and has not served since. */
+  get isFailing(): boolean {
+    return this.#failedStarts >= MAX_FAILED_STARTS;
   }
 
   /** Starts its thread. */
@@ -337,7 +346,7 @@ export class Shard {
     this.#owner.shardLost(this, crashed);
   }
 
-  #afterEnd({ error, wasKilled }: ThreadEnd): void {
+  #afterEnd({ error, wasKilled, isStuck }: ThreadEnd): void {
     if (this.#isRetiring) this.#retired.resolve();
     if (this.#isRetiring || this.#owner.isStopping) {
       this.#failWaiting(
@@ -351,14 +360,13 @@ export class Shard {
     if (this.#readyAt === 0) this.#failedStarts++;
     const hasNeverServed =
       this.counters.get("restarts") === 0 && this.#readyAt === 0;
-    if (hasNeverServed || this.#failedStarts >= MAX_FAILED_STARTS) {
+    if (hasNeverServed || this.isFailing) {
       const cause = startFailure(this.index, wasKilled ? undefined : error);
       this.#publish("start-failed", { error: cause });
       this.#failWaiting(cause);
-      this.#owner.shardFailed(this, cause);
-      return;
+      if (!this.#owner.shardFailed(this, cause)) return;
     }
-    this.#replace(error !== undefined);
+    this.#replace(error !== undefined || isStuck);
   }
 
   #replace(hasDied: boolean): void {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -223,6 +223,52 @@ describe("a shard that cannot start", () => {
       message: expect.stringContaining("it only works once"),
     });
     expect(server.state).toBe("terminated");
+  });
+});
+
+describe("a shard that cannot be started again for a while", () => {
+  it("does not end the server while another serves, and serves again when it can", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "sluice-crash-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const mark = join(folder, "database-is-away");
+    const source = `
+      import { existsSync } from "node:fs";
+      if (existsSync(${JSON.stringify(mark)})) throw new Error("no database");
+      export default {
+        message(connection, data) {
+          if (String(data) === "die") setTimeout(() => { throw new Error("dead"); });
+          else connection.send(data);
+        },
+        resume() {},
+      };`;
+    const events = overhear(channels.shard);
+    const server = await startServer({
+      workers: 2,
+      minReadyShards: 2,
+      handlers: `data:text/javascript,${encodeURIComponent(source)}`,
+    });
+    const killer = await openOn(server, 1, "/");
+    const bystander = await openOn(server, 0, "/");
+    expect(server.ready).toBe(true);
+    await writeFile(mark, "");
+    killer.send("die");
+    await events.said({ event: "start-failed", shard: 1 }, 30_000);
+    expect(server.state).toBe("listening");
+    // An option says that two have to serve: balancers send new clients elsewhere, and who comes is served.
+    expect(server.ready).toBe(false);
+    const probe = await RawClient.connect(server.port);
+    probe.write("GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    expect((await probe.response()).status).toBe(503);
+    expect(await echo(bystander, "undisturbed")).toBe("undisturbed");
+    expect(await echo(await openOn(server, 0, "/"), "new")).toBe("new");
+    await rm(mark);
+    await within("its return", server.restartShard(1));
+    expect(server.ready).toBe(true);
+    expect(await echo(await openOn(server, 1, "/"), "back")).toBe("back");
+    expect(await server.shutdown({ deadlineMs: 300 })).toMatchObject({
+      balanced: true,
+      outcomes: { crashed: 1 },
+    });
   });
 });
 

@@ -134,9 +134,10 @@ export class Trial implements ShardOwner {
       this.#fail(`shard ${shard.index} died in its trial`);
   }
 
-  shardFailed(shard: Shard, cause: SluiceError): void {
-    if (this.#phase === "passed") this.#server.shardFailed(shard, cause);
-    else this.#failed.reject(cause);
+  shardFailed(shard: Shard, cause: SluiceError): boolean {
+    if (this.#phase === "passed") return this.#server.shardFailed(shard, cause);
+    this.#failed.reject(cause);
+    return false;
   }
 
   #fail(complaint: string): void {
