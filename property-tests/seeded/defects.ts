@@ -2,8 +2,8 @@ import { machineDefects } from "./machine-defects.ts";
 import { serverDefects } from "./server-defects.ts";
 import { bordersDefects } from "./sound-borders.ts";
 import { endingDefects } from "./sound-endings.ts";
-import { upgradeDefects } from "./sound-upgrade.ts";
 import { operatorDefects } from "./sound-operators.ts";
+import { upgradeDefects } from "./sound-upgrade.ts";
 
 /** A small mistake, made on purpose, and where it is expected to be noticed. */
 export interface Defect {
@@ -25,7 +25,7 @@ export const defects: readonly Defect[] = [
   ...machineDefects,
   ...serverDefects,
   ...bordersDefects,
-  ...upgradeDefects,
-  ...operatorDefects,
   ...endingDefects,
+  ...operatorDefects,
+  ...upgradeDefects,
 ];

@@ -1,5 +1,6 @@
 import type { Defect } from "./defects.ts";
 
+const hostile = "test/integration/cluster/hostile-messages.test.ts";
 const lastWords = "test/integration/topics/last-words.test.ts";
 
 /** Mistakes at the borders: between threads, processes, instances and operators. */
@@ -27,5 +28,54 @@ export const bordersDefects: readonly Defect[] = [
     defective: "",
     suites: [lastWords],
     law: "whom main sends away",
+  },
+  {
+    rule: "who counts what is no topic is refused in its own thread",
+    file: "src/workers/topics/shard-topics.ts",
+    original: '    checkTopic(topic, "subscribers()", this.#config);\n',
+    defective: "",
+    suites: ["test/integration/topics/topics.test.ts"],
+    law: "counting and watching",
+  },
+  {
+    rule: "presence of other instances is read before it is passed on",
+    file: "src/main/topics/topic-router.ts",
+    original: "      ? event !== undefined\n",
+    defective: "      ? true\n",
+    suites: [hostile],
+    law: "drops and counts",
+  },
+  {
+    rule: "text of other instances is UTF-8",
+    file: "src/main/topics/topic-router.ts",
+    original: "(isBinary || isUtf8(payload))",
+    defective: "(isBinary || payload.length >= 0)",
+    suites: [hostile],
+    law: "drops and counts",
+  },
+  {
+    rule: "an instance without an accept rate takes no part in any sum",
+    file: "src/main/cluster/read-instances.ts",
+    original: "  acceptRate: isWithin(...ACCEPT_RATES),\n",
+    defective: "  acceptRate: () => ACCEPT_RATES.length > 0,\n",
+    suites: [hostile],
+    law: "whose acceptRate is",
+  },
+  {
+    rule: "a count survives the end of the link that it was asked on",
+    file: "src/main/cluster/nats-engine.ts",
+    original:
+      "      return await this.#ask(connection, topic, others);\n    } catch {",
+    defective:
+      "      return await this.#ask(connection, topic, others);\n    } catch (error) {\n      if (connection !== undefined) throw error;",
+    suites: [hostile],
+    law: "while NATS dies",
+  },
+  {
+    rule: "a listener that throws keeps nobody else from the news",
+    file: "src/topics/watchers.ts",
+    original: "      this.#onFailure(error);\n",
+    defective: "      throw error;\n",
+    suites: ["test/topics/watchers.test.ts"],
   },
 ];

@@ -271,6 +271,15 @@ export function createMetrics(
       if (deadlineInMs !== undefined) set(deadlineInMs * SECONDS_PER_MS);
     },
   );
+  counter(
+    "sluice_malformed_messages_total",
+    "Messages of other shards, instances and processes that were dropped because they were not what may come.",
+    ["border"],
+    (set) => {
+      for (const [border, dropped] of Object.entries(server.stats().malformed))
+        set(dropped, border);
+    },
+  );
   addClusterMetrics(server, gauge, counter);
   counter(
     "process_cpu_seconds_total",

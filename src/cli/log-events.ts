@@ -18,6 +18,11 @@ const rules: Readonly<Record<ChannelName, Readonly<Record<string, Rule>>>> = {
   [channels.server]: {
     listening: ["debug", "listening"],
     inspector: ["info", "inspector at {url}"],
+    malformed: [
+      "warn",
+      "{dropped} malformed messages of another {border} were dropped, the last {what}",
+    ],
+    fault: ["error", "{what} failed"],
     "admin-failed": ["error", "the inspector failed to answer a call"],
     "state.closing": ["info", "closing: telling every connection"],
     "state.draining": ["info", "draining: waiting for those that were told"],

@@ -8,6 +8,7 @@ import type {
 } from "../handlers.ts";
 import type { Drain, DrainTarget } from "./drain.ts";
 import type { InstanceEntry, LinkStats } from "./cluster/engine.ts";
+import type { Border } from "./malformed.ts";
 import type { ServerAddress } from "./listener.ts";
 import type { HandoverStats } from "./moving/handover.ts";
 import type { MoveReport } from "./moving/relay.ts";
@@ -55,6 +56,8 @@ export interface ServerStats {
   handover: HandoverStats;
   /** The link to the other instances; undefined without a cluster. */
   cluster: LinkStats | undefined;
+  /** Messages that were dropped because they are not what may come, by who sent them: shards, other instances, the process before or after. */
+  malformed: Record<Border, number>;
   /** Milliseconds left of a shutdown under way. */
   deadlineInMs: number | undefined;
 }

@@ -30,6 +30,7 @@ import { Farewells } from "./farewells.ts";
 import { Fleet } from "./fleet.ts";
 import { Lifecycle, type LifecycleHost } from "./lifecycle.ts";
 import { Listener, type ServerAddress } from "./listener.ts";
+import { Malformed } from "./malformed.ts";
 import { Handover } from "./moving/handover.ts";
 import { Predecessor } from "./moving/predecessor.ts";
 import type { MoveReport } from "./moving/relay.ts";
@@ -105,6 +106,7 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
   readonly whyNoMoves: string | undefined;
   readonly instance = nameInstance();
   readonly cluster: Cluster;
+  readonly malformed = new Malformed();
   tls: TlsMaterial | undefined;
   #admin: Admin | undefined;
   /** Where the connections of the processes before were accepted. */
@@ -151,6 +153,7 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
       await this.cluster.start(
         {
           deliver: (...message) => this.#topics.deliver(...message),
+          malformed: (what) => this.malformed.dropped("instance", what),
           count: (topic) => this.#topics.count(topic),
           describe: () => describeInstance(this),
         },
@@ -299,6 +302,7 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
       shards,
       handover: this.#handover.stats(),
       cluster: this.#describeCluster(),
+      malformed: this.malformed.counts,
       deadlineInMs: this.#lifecycle.deadlineInMs,
     };
   }

@@ -19,6 +19,16 @@ export function isAnnouncement(topic: string): boolean {
   return topic.startsWith(RESERVED);
 }
 
+/** Whether something can be a topic of the application. */
+export function isTopic(
+  topic: unknown,
+  { maxTopicLengthBytes }: Pick<TopicLimits, "maxTopicLengthBytes">,
+): topic is string {
+  if (typeof topic !== "string" || isAnnouncement(topic)) return false;
+  const length = Buffer.byteLength(topic);
+  return length > 0 && length <= maxTopicLengthBytes;
+}
+
 /**
  * Refuses what cannot be a topic.
  *
@@ -30,14 +40,8 @@ export function checkTopic(
   caller: string,
   { maxTopicLengthBytes }: Pick<TopicLimits, "maxTopicLengthBytes">,
 ): asserts topic is string {
+  if (isTopic(topic, { maxTopicLengthBytes })) return;
   const length = typeof topic === "string" ? Buffer.byteLength(topic) : 0;
-  if (
-    typeof topic === "string" &&
-    length > 0 &&
-    length <= maxTopicLengthBytes &&
-    !topic.startsWith(RESERVED)
-  )
-    return;
   throw new SluiceError(
     "ERR_SLUICE_TOPIC",
     `${caller}: got ${describe(topic, length)}, takes a topic of 1 to ${maxTopicLengthBytes} bytes (maxTopicLengthBytes) that does not begin with U+0000`,

@@ -7,17 +7,23 @@ export class Watchers {
   readonly #table: TopicTable;
   readonly #column: number;
   readonly #onInterest: (topic: string, isWanted: boolean) => void;
+  readonly #onFailure: (error: unknown) => void;
   readonly #listeners = new Map<string, Set<PresenceListener>>();
 
-  /** @param onInterest - Told of the first watcher of a topic, and when the last has gone. */
+  /**
+   * @param onInterest - Told of the first watcher of a topic, and when the last has gone.
+   * @param onFailure - Told what a listener has thrown or rejected with.
+   */
   constructor(
     table: TopicTable,
     column: number,
     onInterest: (topic: string, isWanted: boolean) => void,
+    onFailure: (error: unknown) => void,
   ) {
     this.#table = table;
     this.#column = column;
     this.#onInterest = onInterest;
+    this.#onFailure = onFailure;
   }
 
   /** @returns what ends the watch */
@@ -43,6 +49,16 @@ export class Watchers {
 
   tell(event: PresenceEvent): void {
     for (const listener of this.#listeners.get(event.topic) ?? [])
-      listener(event);
+      this.#tellOne(listener, event);
+  }
+
+  /** A listener is foreign code: what it does ends neither the others' news nor the thread. */
+  #tellOne(listener: PresenceListener, event: PresenceEvent): void {
+    try {
+      const result: unknown = listener(event);
+      if (result instanceof Promise) result.catch(this.#onFailure);
+    } catch (error) {
+      this.#onFailure(error);
+    }
   }
 }

@@ -227,6 +227,14 @@ export class ShardContext {
     }));
   }
 
+  /** A listener for joins and leaves is of no connection. */
+  reportWatchFailure(error: unknown): void {
+    this.#publish(channels.handlerError, () => ({
+      hook: "watch",
+      error: describeForeign(error),
+    }));
+  }
+
   /** Once for each connection: one that says much makes no more of it. Main is told of the first error of a kind. */
   #countHookFailure(
     connection: Connection,

@@ -5,11 +5,14 @@ import { monotonicNow } from "../../protocol/clock.ts";
 import type { ClusterEngine, EngineHost, InstanceEntry } from "./engine.ts";
 import { LoneEngine } from "./lone-engine.ts";
 import { NatsEngine } from "./nats-engine.ts";
+import { LONGEST_RETURN_MS } from "./read-instances.ts";
 
 /** Of the time that is left, so much may pass before it is this instance's turn; the rest is for draining. */
 const WAITING_SHARE = 0.75;
 /** The shortest time over which returning clients are spread. */
 const SPREAD_MIN_MS = 1_000;
+/** The longest: whoever is told to come back later than that is as good as turned away. */
+const SPREAD_MAX_MS = LONGEST_RETURN_MS;
 /** What the last words to the others may take at the end. */
 const GOODBYE_MS = 750;
 
@@ -55,6 +58,7 @@ export class Cluster {
     await this.engine.start({
       deliver: (topic, payload, isBinary) =>
         host.deliver(topic, payload, isBinary),
+      malformed: (what) => host.malformed(what),
       count: (topic) => host.count(topic),
       describe: () => host.describe(),
       linkChanged: (state) => {
@@ -109,7 +113,8 @@ export class Cluster {
       0,
     );
     if (rate === 0) return undefined;
-    return Math.max(SPREAD_MIN_MS, (connections / rate) * 1000);
+    const neededMs = (connections / rate) * 1000;
+    return Math.min(SPREAD_MAX_MS, Math.max(SPREAD_MIN_MS, neededMs));
   }
 
   /** The turn is given back: others may follow as soon as the clients are with them. */

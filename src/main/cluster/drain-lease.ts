@@ -2,15 +2,9 @@ import { setTimeout as wait } from "node:timers/promises";
 import { monotonicNow } from "../../protocol/clock.ts";
 import { type Bucket, isConflict } from "./bucket.ts";
 import type { KvEntry } from "./nats-client.ts";
+import { type Holding, readHolding } from "./read-instances.ts";
 
 const LOOK_AGAIN_MS = 200;
-
-/** Who drains, in one of the places that there are for it. */
-interface Holding {
-  readonly holder: string;
-  /** It has drained; for so long its clients are on their way to the others. */
-  readonly returningForMs?: number;
-}
 
 /**
  * Leave to drain: a key for each instance that may at the same time. Keys
@@ -21,6 +15,7 @@ export class DrainLease {
   readonly #bucket: Bucket;
   readonly #places: number;
   readonly #id: string;
+  readonly #onMalformed: (what: string) => void;
   /**
    * Until when the clients of one that has drained are on their way, by place.
    * Kept here, since the key may expire before. It is this machine's clock,
@@ -29,10 +24,17 @@ export class DrainLease {
   readonly #returning = new Map<string, { revision: number; until: number }>();
   #held: { key: string; revision: number } | undefined;
 
-  constructor(bucket: Bucket, places: number, id: string) {
+  /** @param onMalformed - Told of each holding that is none. */
+  constructor(
+    bucket: Bucket,
+    places: number,
+    id: string,
+    onMalformed: (what: string) => void,
+  ) {
     this.#bucket = bucket;
     this.#places = places;
     this.#id = id;
+    this.#onMalformed = onMalformed;
   }
 
   /**
@@ -80,7 +82,7 @@ export class DrainLease {
           this.#held = { key, revision };
           return true;
         }
-        if (entry.json<Holding>().returningForMs === undefined) return false;
+        if (this.#read(entry)?.returningForMs === undefined) return false;
         const revision = await bucket.update(key, mine, entry.revision);
         this.#held = { key, revision };
         return true;
@@ -98,13 +100,20 @@ export class DrainLease {
       entry?.operation === "PUT" && entry.revision !== known?.revision;
     if (!isNew) return known !== undefined && monotonicNow() < known.until;
     const { revision } = entry;
-    const { returningForMs } = entry.json<Holding>();
+    const returningForMs = this.#read(entry)?.returningForMs;
     if (returningForMs === undefined) return false;
     this.#returning.set(key, {
       revision,
       until: monotonicNow() + returningForMs,
     });
     return true;
+  }
+
+  /** A place whose holder cannot be read is held all the same, until its key expires. */
+  #read(entry: KvEntry): Holding | undefined {
+    const holding = readHolding(entry.value);
+    if (holding === undefined) this.#onMalformed("the holder of a turn");
+    return holding;
   }
 
   async #write(holding: Holding): Promise<void> {

@@ -2,8 +2,14 @@ import type { Tally } from "../topics/census.ts";
 
 /** What an engine brings from the other instances. */
 export interface EngineHost {
-  /** A message of another instance, for the subscribers here. */
-  deliver(topic: string, payload: Buffer, isBinary: boolean): void;
+  /**
+   * A message of another instance, for the subscribers here.
+   *
+   * @returns false when it cannot be one
+   */
+  deliver(topic: string, payload: Buffer, isBinary: boolean): boolean;
+  /** Something that came was not what may come, and was dropped. */
+  malformed(what: string): void;
   /** Counts the subscribers here, for another instance. */
   count(topic: string): Promise<Tally>;
   /** What the registry is told of this instance, as it stands. */

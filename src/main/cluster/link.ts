@@ -5,6 +5,7 @@ import {
   linkMachine,
 } from "../../machines/link.ts";
 import { stateName } from "../../machines/transition-table.ts";
+import { aside } from "../aside.ts";
 import type { NatsConnection } from "./nats-client.ts";
 import { sayForeign } from "../../foreign-value.ts";
 
@@ -71,13 +72,13 @@ export class Link {
     return linkMachine.provide({
       delays,
       actions: {
-        openLink: () => void this.#open(++this.#attempt),
+        openLink: () => aside(this.#open(++this.#attempt), "linking to NATS"),
         dropLink: () => this.#drop("the servers did not answer in time"),
         subscribeAgain: () => {
           this.#owner.subscribeAll(this.connection as NatsConnection);
         },
         sendHeld: () => this.#owner.sendHeld(),
-        flushLink: () => void this.#flush(),
+        flushLink: () => aside(this.#flush(), "flushing the link to NATS"),
         closeLink: () => this.#drop(this.lastError),
       },
     });
@@ -100,12 +101,10 @@ export class Link {
     }
     this.connection = connection;
     this.#failures = 0;
-    void connection.closed().then((error) => {
-      if (this.connection !== connection) return;
-      this.connection = undefined;
-      this.lastError = error === undefined ? "closed" : sayForeign(error);
-      this.#actor.send({ type: "link.lost" });
-    });
+    aside(
+      connection.closed().then((error) => this.#closed(connection, error)),
+      "the end of a link to NATS",
+    );
     if (this.#hasBeenOpen) this.reconnects++;
     this.#actor.send({
       type: this.#hasBeenOpen ? "link.reopened" : "link.opened",
@@ -120,7 +119,14 @@ export class Link {
     this.lastError = reason;
     const { connection } = this;
     this.connection = undefined;
-    void connection?.close();
+    aside(connection?.close(), "closing a link to NATS");
+  }
+
+  #closed(connection: NatsConnection, error: unknown): void {
+    if (this.connection !== connection) return;
+    this.connection = undefined;
+    this.lastError = error instanceof Error ? sayForeign(error) : "closed";
+    this.#actor.send({ type: "link.lost" });
   }
 
   async #flush(): Promise<void> {

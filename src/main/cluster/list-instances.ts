@@ -27,7 +27,7 @@ export async function listInstances(
   });
   try {
     bucket.use(connection);
-    return await new InstanceRegistry(bucket, "").list();
+    return await new InstanceRegistry(bucket, "", () => {}).list();
   } finally {
     await connection.close();
   }

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Config } from "../../config.ts";
 import { SluiceError } from "../../errors.ts";
+import { aside, guarded } from "../aside.ts";
 import type { Tally } from "../topics/census.ts";
 import { Bucket } from "./bucket.ts";
 import { DrainLease } from "./drain-lease.ts";
@@ -18,6 +19,7 @@ import {
   type NatsClient,
   type NatsConnection,
 } from "./nats-client.ts";
+import { readTally, readTopic } from "./read-instances.ts";
 import { InstanceRegistry } from "./registry.ts";
 import { IncomingSequences, OutgoingSequences } from "./sequences.ts";
 import { decodeMessage, encodeMessage, Subjects } from "./wire.ts";
@@ -94,8 +96,12 @@ export class NatsEngine implements ClusterEngine {
       host,
       client,
       link,
-      registry: new InstanceRegistry(bucket, this.#id),
-      lease: new DrainLease(bucket, maxDraining, this.#id),
+      registry: new InstanceRegistry(bucket, this.#id, (what) =>
+        host.malformed(what),
+      ),
+      lease: new DrainLease(bucket, maxDraining, this.#id, (what) =>
+        host.malformed(what),
+      ),
     };
     link.start();
   }
@@ -106,7 +112,9 @@ export class NatsEngine implements ClusterEngine {
       this.#topics.set(topic, connection && this.#subscribe(connection, topic));
       return;
     }
-    this.#topics.get(topic)?.unsubscribe();
+    guarded("unsubscribing at NATS", () =>
+      this.#topics.get(topic)?.unsubscribe(),
+    );
     this.#topics.delete(topic);
     this.#incoming.forget(topic);
   }
@@ -123,20 +131,35 @@ export class NatsEngine implements ClusterEngine {
     const connection = this.#parts?.link.connection;
     if (connection === undefined) return { count: 0, isComplete: false };
     const others = await this.#countOthers();
-    const tally: Tally = { count: 0, isComplete: others === 0 };
-    if (others === 0) return tally;
+    if (others === 0) return { count: 0, isComplete: true };
+    try {
+      return await this.#ask(connection, topic, others);
+    } catch {
+      // The link broke before anyone could be asked.
+      return { count: 0, isComplete: false };
+    }
+  }
+
+  /** @throws what the client throws when its connection has broken. */
+  async #ask(
+    connection: NatsConnection,
+    topic: string,
+    others: number,
+  ): Promise<Tally> {
+    const tally: Tally = { count: 0, isComplete: false };
+    let areAllComplete = true;
     const inbox = `_INBOX.${randomBytes(12).toString("hex")}`;
     const { promise: answered, resolve } = Promise.withResolvers<void>();
     let answers = 0;
-    const subscription = connection.subscribe(inbox, {
-      callback: (error, message) => {
-        if (error !== null) return;
-        const answer = message.json<Tally>();
-        tally.count += answer.count;
-        answers++;
-        tally.isComplete = answers === others && answer.isComplete;
-        if (answers === others) resolve();
-      },
+    const subscription = this.#listen(connection, inbox, ({ data }) => {
+      const answer = readTally(data);
+      if (answer === undefined)
+        this.#parts?.host.malformed("an answer to a count");
+      tally.count += answer?.count ?? 0;
+      areAllComplete &&= answer?.isComplete ?? false;
+      answers++;
+      tally.isComplete = answers === others && areAllComplete;
+      return answers === others ? resolve() : undefined;
     });
     connection.publish(this.#subjects.count, topic, { reply: inbox });
     const timer = setTimeout(resolve, COUNT_DEADLINE_MS);
@@ -193,38 +216,69 @@ export class NatsEngine implements ClusterEngine {
   #subscribeAll(connection: NatsConnection): void {
     for (const topic of this.#topics.keys())
       this.#topics.set(topic, this.#subscribe(connection, topic));
-    connection.subscribe(this.#subjects.count, {
+    guarded("subscribing at NATS", () =>
+      this.#listen(connection, this.#subjects.count, (question) =>
+        aside(this.#answerCount(question), "answering another instance"),
+      ),
+    );
+    clearTimeout(this.#heartbeat);
+    aside(this.#beat(), "renewing the registry's entry");
+  }
+
+  /**
+   * Subscribes. The client stops reading for good when a callback throws, so
+   * none does.
+   *
+   * @throws what the client throws when its connection has broken.
+   */
+  #listen(
+    connection: NatsConnection,
+    subject: string,
+    take: (message: Msg) => void,
+  ): Subscription {
+    return connection.subscribe(subject, {
       callback: (error, message) => {
         if (error !== null) return;
-        void this.#answerCount(message);
+        guarded("taking a message from NATS", () => take(message));
       },
     });
-    clearTimeout(this.#heartbeat);
-    void this.#beat();
   }
 
   async #answerCount(question: Msg): Promise<void> {
-    const tally = await this.#parts?.host.count(question.string());
+    const topic = readTopic(question.data, this.#config);
+    if (topic === undefined)
+      return this.#parts?.host.malformed("a topic to be counted");
+    const tally = await this.#parts?.host.count(topic);
     // A link that has broken meanwhile takes no answer.
     if (tally !== undefined && this.#parts?.link.connection !== undefined)
       question.respond(JSON.stringify(tally));
+    return undefined;
   }
 
-  #subscribe(connection: NatsConnection, topic: string): Subscription {
-    return connection.subscribe(this.#subjects.topic(topic), {
-      callback: (error, { data }) => {
-        if (error === null) this.#arrived(topic, data);
-      },
-    });
+  /** @returns undefined when the connection has broken: on the next one it is subscribed to again */
+  #subscribe(
+    connection: NatsConnection,
+    topic: string,
+  ): Subscription | undefined {
+    try {
+      return this.#listen(connection, this.#subjects.topic(topic), ({ data }) =>
+        this.#arrived(topic, data),
+      );
+    } catch {
+      return undefined;
+    }
   }
 
   #arrived(topic: string, data: Uint8Array): void {
+    const { host } = this.#parts as Parts;
     const message = decodeMessage(data);
-    if (message === undefined) return;
+    if (message === undefined) return host.malformed("a message to a topic");
     const { tag, sequence, payload, isBinary } = message;
     this.#received++;
+    if (!host.deliver(topic, payload, isBinary))
+      return host.malformed("a message to a topic");
     this.#missed += this.#incoming.arrived(topic, tag, sequence);
-    this.#parts?.host.deliver(topic, payload, isBinary);
+    return undefined;
   }
 
   /** Sends what is held, as far as what is on its way leaves room. */
@@ -244,7 +298,7 @@ export class NatsEngine implements ClusterEngine {
       }
     }
     if (!this.#isConfirming && this.#inFlightBytes > 0)
-      void this.#confirm(connection);
+      aside(this.#confirm(connection), "sending what was held");
   }
 
   /** Finds out when what is on its way has reached the servers, and sends on. */
@@ -264,7 +318,10 @@ export class NatsEngine implements ClusterEngine {
 
   async #beat(): Promise<void> {
     const { clusterHeartbeatMs } = this.#config;
-    this.#heartbeat = setTimeout(() => void this.#beat(), clusterHeartbeatMs);
+    this.#heartbeat = setTimeout(
+      () => aside(this.#beat(), "renewing the registry's entry"),
+      clusterHeartbeatMs,
+    );
     if (this.#parts === undefined) return;
     const { host, registry, lease } = this.#parts;
     try {

@@ -1,5 +1,7 @@
 import type { Bucket } from "./bucket.ts";
 import type { InstanceEntry } from "./engine.ts";
+import type { KvEntry } from "./nats-client.ts";
+import { readInstance } from "./read-instances.ts";
 
 const PREFIX = "instance.";
 
@@ -7,10 +9,13 @@ const PREFIX = "instance.";
 export class InstanceRegistry {
   readonly #bucket: Bucket;
   readonly #key: string;
+  readonly #onMalformed: (what: string) => void;
 
-  constructor(bucket: Bucket, id: string) {
+  /** @param onMalformed - Told of each entry that is none. */
+  constructor(bucket: Bucket, id: string, onMalformed: (what: string) => void) {
     this.#bucket = bucket;
     this.#key = PREFIX + id;
+    this.#onMalformed = onMalformed;
   }
 
   /** Writes this instance's entry, or renews it. */
@@ -33,8 +38,18 @@ export class InstanceRegistry {
         keys.toSorted().map((key) => bucket.get(key)),
       );
       return entries
-        .filter((entry) => entry?.operation === "PUT")
-        .map((entry) => entry?.json<InstanceEntry>() as InstanceEntry);
+        .map((entry) => this.#read(entry))
+        .filter((instance) => instance !== undefined);
     });
+  }
+
+  #read(entry: KvEntry | null): InstanceEntry | undefined {
+    if (entry?.operation !== "PUT") return undefined;
+    const instance = readInstance(entry.value);
+    // An entry speaks for the instance that its key names, and for no other.
+    if (instance !== undefined && entry.key === PREFIX + instance.id)
+      return instance;
+    this.#onMalformed("an entry of the registry");
+    return undefined;
   }
 }

@@ -1,8 +1,9 @@
+import { isUtf8 } from "node:buffer";
 import { randomBytes } from "node:crypto";
+import { channel } from "node:diagnostics_channel";
 import { MessageChannel } from "node:worker_threads";
 import type { Config } from "../../config.ts";
 import type {
-  PresenceEvent,
   PresenceListener,
   PublishOptions,
   PublishStatus,
@@ -15,7 +16,7 @@ import type {
 import type { FrameBatch } from "../../protocol/topics.ts";
 import { Outbox } from "../../topics/outbox.ts";
 import { toPayload } from "../../topics/payload.ts";
-import { readPresence } from "../../topics/presence.ts";
+import { decodePresence, readPresence } from "../../topics/presence.ts";
 import { Publisher } from "../../topics/publisher.ts";
 import { Receipts } from "../../topics/receipts.ts";
 import {
@@ -26,6 +27,8 @@ import {
 import { bytesOf, contentOf } from "../../topics/shared-frames.ts";
 import { TopicTable } from "../../topics/topic-table.ts";
 import { Watchers } from "../../topics/watchers.ts";
+import { channels } from "../../protocol/channels.ts";
+import { aside } from "../aside.ts";
 import type { ClusterEngine } from "../cluster/engine.ts";
 import type { Fleet } from "../fleet.ts";
 import type { Shard } from "../shard.ts";
@@ -73,8 +76,12 @@ export class TopicRouter {
       outboxes: this.#outboxes,
     });
     const { main } = this.table;
-    this.#watchers = new Watchers(this.table, main, (topic, isWanted) =>
-      this.#interests.set(topic, main, isWanted),
+    this.#watchers = new Watchers(
+      this.table,
+      main,
+      (topic, isWanted) => this.#interests.set(topic, main, isWanted),
+      (error) =>
+        channel(channels.handlerError).publish({ hook: "watch", error }),
     );
     this.#census = new Census(fleet, this.table);
   }
@@ -110,8 +117,9 @@ export class TopicRouter {
         return this.#census.answered(index, message.request, message.count);
       case "count-subscribers": {
         const { request, topic } = message;
-        void this.subscribers(topic).then((count) =>
-          shard.post({ type: "subscribers", request, count }),
+        aside(
+          this.#countFor(shard, request, topic),
+          `counting the subscribers for shard ${index}`,
         );
         return undefined;
       }
@@ -168,13 +176,35 @@ export class TopicRouter {
     };
   }
 
+  /** Whoever waits in the shard is answered, whatever becomes of the count. */
+  async #countFor(shard: Shard, request: number, topic: string): Promise<void> {
+    let count: SubscriberCount = { here: 0, cluster: 0, isComplete: false };
+    try {
+      count = await this.subscribers(topic);
+    } finally {
+      shard.post({ type: "subscribers", request, count });
+    }
+  }
+
   /** Counts those on this instance, for another one. */
   count(topic: string): Promise<Tally> {
     return this.#census.count(topic);
   }
 
-  /** A message of another instance: to the shards that have a subscriber. */
-  deliver(topic: string, payload: Buffer, isBinary: boolean): void {
+  /**
+   * A message of another instance: to the shards that have a subscriber.
+   *
+   * @returns false when it is none that this server would have let anyone publish
+   */
+  deliver(topic: string, payload: Buffer, isBinary: boolean): boolean {
+    const event = isAnnouncement(topic)
+      ? decodePresence(topic, payload)
+      : undefined;
+    const isGood = isAnnouncement(topic)
+      ? event !== undefined
+      : payload.length <= this.#config.maxPayloadBytes &&
+        (isBinary || isUtf8(payload));
+    if (!isGood) return false;
     const { status } = this.#publisher.publish(
       topic,
       this.table.slotOf(topic),
@@ -183,8 +213,8 @@ export class TopicRouter {
       isBinary,
     );
     if (status === "refused") this.undelivered++;
-    if (isAnnouncement(topic))
-      this.#watchers.tell(JSON.parse(payload.toString()) as PresenceEvent);
+    if (event !== undefined) this.#watchers.tell(event);
+    return true;
   }
 
   watch(topic: string, listener: PresenceListener): () => void {
@@ -210,7 +240,10 @@ export class TopicRouter {
     for (const { memory, entries } of batches)
       for (const [topic, start, end] of entries) {
         const frame = bytesOf({ memory, start, end });
-        if (isAnnouncement(topic)) this.#watchers.tell(readPresence(frame));
+        const event = isAnnouncement(topic)
+          ? readPresence(topic, frame)
+          : undefined;
+        if (event !== undefined) this.#watchers.tell(event);
         if (!this.#engine.isClustered) continue;
         const { payload, isBinary } = contentOf(frame);
         this.#engine.publish(topic, payload, isBinary);

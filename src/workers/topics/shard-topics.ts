@@ -79,7 +79,9 @@ export class ShardTopics implements HandlerShard, LinksOwner {
       if (this.#isClustered) post({ type: "interest", topic, isWanted });
     };
     this.#subscriptions = new Subscriptions(this.#table, shard, onInterest);
-    this.#watchers = new Watchers(this.#table, shard, onInterest);
+    this.#watchers = new Watchers(this.#table, shard, onInterest, (error) =>
+      context.reportWatchFailure(error),
+    );
     const { columns, main } = this.#table;
     const outboxes = Array.from({ length: columns }, (_, column) =>
       column === shard ? undefined : new Outbox(),
@@ -200,8 +202,10 @@ export class ShardTopics implements HandlerShard, LinksOwner {
     return this.#publisher.drained();
   }
 
-  subscribers(topic: string): Promise<SubscriberCount> {
-    return new Promise((resolve) => {
+  async subscribers(topic: string): Promise<SubscriberCount> {
+    // Here, where the caller hears of it: main asks nobody about what is no topic.
+    checkTopic(topic, "subscribers()", this.#config);
+    return await new Promise((resolve) => {
       const request = ++this.#asked;
       this.#questions.set(request, resolve);
       this.#post({ type: "count-subscribers", request, topic });
@@ -238,8 +242,10 @@ export class ShardTopics implements HandlerShard, LinksOwner {
   arrived(batches: readonly FrameBatch[]): void {
     for (const { topic, run } of runsOf(batches)) {
       if (isAnnouncement(topic))
-        for (const frame of run.frames)
-          this.#watchers.tell(readPresence(frame));
+        for (const frame of run.frames) {
+          const event = readPresence(topic, frame);
+          if (event !== undefined) this.#watchers.tell(event);
+        }
       const local = this.#subscriptions.get(topic);
       if (local !== undefined) this.#fanOut.deliver(local, run, null);
     }

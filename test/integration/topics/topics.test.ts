@@ -131,6 +131,21 @@ describe("the limits of topics", () => {
     });
   });
 
+  it("hold for counting and watching too: the caller is told, and the server goes on", async () => {
+    const server = await startServer(twoShards);
+    const ann = await Member.join(server.port, "news");
+    for (const topic of ["x".repeat(300), "", "\u0000news"]) {
+      const refused = { code: "ERR_SLUICE_TOPIC" };
+      expect(await ann.order({ do: "count", topic })).toMatchObject(refused);
+      expect(await ann.order({ do: "watch", topic })).toMatchObject(refused);
+      await expect(server.subscribers(topic)).rejects.toMatchObject(refused);
+    }
+    expect(await ann.order({ do: "count", topic: "news" })).toMatchObject({
+      here: 1,
+      isComplete: true,
+    });
+  });
+
   it("refuse what one turn publishes over the bound, and take more in the next", async () => {
     const { port } = await startServer({
       ...twoShards,
