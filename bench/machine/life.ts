@@ -87,6 +87,7 @@ function runnerContestant(): Contestant<LifecycleHost<ConnectionEventType>> {
       now: () => performance.now(),
       setTimeout: (callback, ms) => setTimeout(callback, ms),
       clearTimeout: (handle) => clearTimeout(handle as NodeJS.Timeout),
+      afterPoll: (callback) => void setImmediate(callback),
     },
   });
   return {

@@ -94,6 +94,7 @@ export class SimulatedConnection implements LifecycleHost<ConnectionEventType> {
     track: (): void => {},
     drop: (): void => {},
     hearClose: (): void => {},
+    shut: (): void => {},
   };
 
   constructor(simulation: Simulation, temper: Temper) {
@@ -332,6 +333,7 @@ export class Simulation {
           setTimeout: (step, ms) =>
             this.clock.setTimeout(() => this.#tellAs(leaving, step), ms),
           clearTimeout: (handle) => this.clock.clearTimeout(handle),
+          afterPoll: (callback) => this.clock.afterPoll(callback),
         },
         farewell,
         targets: targets.map(({ asLive }) => asLive),

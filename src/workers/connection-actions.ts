@@ -49,7 +49,7 @@ export const connectionActions: Record<ConnectionActionType, Action> = {
 
   announceOpened(connection) {
     const { upgrade, shard } = connection;
-    const { extensions = {}, rest } = upgrade ?? {};
+    const { extensions = {}, early = [] } = upgrade ?? {};
     connection.upgrade = null;
     connection.isReading = true;
     if (Object.keys(extensions).length > 0) {
@@ -70,7 +70,7 @@ export const connectionActions: Record<ConnectionActionType, Action> = {
     if (maxMessagesPerSecond > 0 || maxBytesPerSecond > 0)
       connection.rateLimiter = new RateLimiter(shard.config, shard.clock.now());
     connection.inbox.open();
-    if (rest !== undefined && rest.length > 0) receive(connection, rest);
+    for (const chunk of early) receive(connection, chunk);
     connection.resumeReading();
   },
 
@@ -101,6 +101,8 @@ export const connectionActions: Record<ConnectionActionType, Action> = {
 
   beginClosing(connection, { cause }: { cause: CloseCause }) {
     const { shard } = connection;
+    // A shutdown lets what waits be handled, and so does a peer that goes; a verdict does not.
+    if (cause !== "shutdown" && cause !== "peer") connection.inbox.shut();
     // Whoever is on the way out of the thread closes where it is.
     endMove(connection);
     const { closeCode, congestionCloseCode, closeDeadlineMs } = shard.config;

@@ -227,7 +227,13 @@ export class LiveConnection
         "ERR_SLUICE_CLOSE_REASON",
         `close(): got a reason of ${reasonBytes} bytes, takes at most ${MAX_REASON_BYTES}`,
       );
+    this.dismiss(code, reason);
+  }
+
+  /** A verdict: it has to go, and nothing that it has said is handled any more. */
+  dismiss(code: number, reason = ""): void {
     this.sayGoodbye("close.requested", code, reason);
+    this.inbox.shut();
   }
 
   /** Tells the machine why the connection has to end; the first goodbye is the one that counts. */
@@ -245,7 +251,7 @@ export class LiveConnection
     const isAllowed =
       rateLimiter === null || rateLimiter.take(data.length, shard.clock.now());
     if (isAllowed) this.inbox.take(data, isBinary);
-    else this.sayGoodbye("close.requested", 1008, "rate limit exceeded");
+    else this.dismiss(1008, "rate limit exceeded");
   }
 
   /** RFC 6455, 5.5.2: a pong with the same data, unless our close frame is out. */
@@ -263,6 +269,7 @@ export class LiveConnection
     this.isReading = false;
     this.socket.resume();
     this.sayGoodbye("protocol.violated", closeCode);
+    this.inbox.shut();
   }
 
   /** Reading waits for a handler or the engine to finish. */

@@ -40,11 +40,6 @@ export class Hooks {
     return this.#handlers.authorize !== undefined;
   }
 
-  /** Whether ends are heard of. */
-  get hearsClosed(): boolean {
-    return this.#handlers.closed !== undefined;
-  }
-
   /** Whether a connection may come from another thread: what `opened` set up there, `resume` has to set up here. */
   get canResume(): boolean {
     const handlers = this.#handlers;

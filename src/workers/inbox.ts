@@ -6,11 +6,17 @@ interface Message {
 }
 
 /**
+ * What becomes of a message: it is handled, it waits for `opened` or `resume`,
+ * or a verdict on the connection has fallen and nothing is heard any more.
+ */
+type Stage = "handling" | "held" | "shut";
+
+/**
  * Messages on their way into the handlers of one connection: how many run, and
  * which wait. At the bound reading pauses; what had been read by then waits
- * here, and is handled also when closing begins meanwhile. A close frame of the
- * peer that had been read behind them waits its turn, as if it were still
- * unread.
+ * here, and is handled also when a shutdown comes meanwhile, but not after a
+ * verdict. A close frame of the peer that had been read behind them waits its
+ * turn, as if it were still unread.
  */
 export class Inbox {
   readonly #connection: LiveConnection;
@@ -19,8 +25,7 @@ export class Inbox {
   /** Hears the peer's close frame, which came behind the messages that wait. */
   #hearClose: (() => void) | null = null;
   #closeTimer: unknown;
-  /** `opened` is still under way: messages wait for it. */
-  #isHeld = false;
+  #stage: Stage = "handling";
 
   constructor(connection: LiveConnection) {
     this.#connection = connection;
@@ -43,23 +48,26 @@ export class Inbox {
 
   /** Runs `resume`; messages wait until it has resolved. */
   resume(state: unknown): void {
+    if (this.#stage === "shut") return;
     const { hooks } = this.#connection.shard;
     this.#hold(hooks.run("resume", this.#connection, state));
   }
 
   #hold(work: Promise<void> | undefined): void {
     if (work === undefined) return;
-    this.#isHeld = true;
+    if (this.#stage === "handling") this.#stage = "held";
     const release = (): void => {
-      this.#isHeld = false;
+      if (this.#stage === "held") this.#stage = "handling";
     };
     this.track(work.then(release));
   }
 
   /** A whole message has come. */
   take(data: Buffer, isBinary: boolean): void {
+    if (this.#stage === "shut") return;
     const { config } = this.#connection.shard;
-    if (this.#isHeld || this.#inFlight >= config.maxHandlersInFlight) {
+    const isFull = this.#inFlight >= config.maxHandlersInFlight;
+    if (this.#stage === "held" || isFull) {
       (this.#waiting ??= []).push({ data, isBinary });
       this.#connection.socket.pause();
       return;
@@ -99,14 +107,25 @@ export class Inbox {
 
   /** Counts work as in flight until it settles; closing waits for it. */
   track(work: Promise<void>): void {
-    const { counters } = this.#connection.shard;
     this.#inFlight++;
-    counters.add("handlers");
-    void work.then(() => {
+    const settled = work.then(() => {
       this.#inFlight--;
-      counters.add("handlers", -1);
       this.#takeWaiting();
     });
+    this.#connection.shard.track(settled);
+  }
+
+  /**
+   * A verdict on the connection has fallen: a handler has closed it or failed,
+   * or the peer broke a rule. What handlers have begun they finish; nothing
+   * that the peer has said is given to them any more.
+   */
+  shut(): void {
+    this.#stage = "shut";
+    this.#waiting = null;
+    this.hearClose();
+    this.#connection.resumeReading();
+    if (this.#connection.has("closing")) this.settle();
   }
 
   /** Tells the machine when nothing is left to wait for. */
@@ -133,7 +152,7 @@ export class Inbox {
     const { config } = this.#connection.shard;
     while (
       this.#waiting !== null &&
-      !this.#isHeld &&
+      this.#stage === "handling" &&
       this.#inFlight < config.maxHandlersInFlight
     ) {
       const { data, isBinary } = this.#waiting.shift() as Message;

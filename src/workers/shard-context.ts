@@ -62,7 +62,8 @@ export class ShardContext {
   readonly #post: (message: ShardMessage) => void;
   readonly #forwarded: ReadonlySet<string>;
   #secureContext: SecureContext | undefined;
-  #closedHooks = 0;
+  /** Handlers that run, of whatever connection, also of one that has ended. */
+  #underWay = 0;
   #onQuiet: (() => void) | undefined;
 
   constructor(
@@ -84,7 +85,7 @@ export class ShardContext {
       this.reportHookFailure(connection, hook, error);
       // RFC 6455, 7.4.1: the server met a condition that kept it from going on.
       if (hook !== "closed" && connection instanceof LiveConnection)
-        connection.sayGoodbye("close.requested", 1011);
+        connection.dismiss(1011);
     });
     this.runner = new LifecycleRunner({
       table: connectionTable,
@@ -151,7 +152,7 @@ export class ShardContext {
     this.upgradePolicy = { ...this.upgradePolicy, ready: isReady };
   }
 
-  /** Resolves when nothing of any connection is left: no machine, no `closed` hook under way. */
+  /** Resolves when nothing of any connection is left: no machine, and no handler that runs. */
   quiet(): Promise<void> {
     return new Promise((resolve) => {
       this.#onQuiet = resolve;
@@ -206,10 +207,16 @@ export class ShardContext {
       code: end.code,
     }));
     const work = this.hooks.run("closed", connection, end);
-    if (work === undefined) return;
-    this.#closedHooks++;
+    if (work !== undefined) this.track(work);
+  }
+
+  /** A handler runs until this settles: the thread does not end before it. */
+  track(work: Promise<void>): void {
+    this.#underWay++;
+    this.counters.add("handlers");
     void work.then(() => {
-      this.#closedHooks--;
+      this.#underWay--;
+      this.counters.add("handlers", -1);
       this.#checkQuiet();
     });
   }
@@ -255,7 +262,7 @@ export class ShardContext {
   #checkQuiet(): void {
     const isQuiet =
       this.registry.size === 0 &&
-      this.#closedHooks === 0 &&
+      this.#underWay === 0 &&
       this.mover.inFlight === 0;
     if (isQuiet) this.#onQuiet?.();
   }

@@ -35,6 +35,7 @@ const threadClock: Clock = {
   now: monotonicNow,
   setTimeout: (callback, ms) => setTimeout(callback, ms),
   clearTimeout: (handle) => clearTimeout(handle as NodeJS.Timeout | undefined),
+  afterPoll: (callback) => void setImmediate(callback),
 };
 
 /**
@@ -144,7 +145,8 @@ class Shard {
       case "call-off":
         return this.#callOff(message.drain);
       case "force":
-        return this.#force();
+        // What has arrived in time is read before anybody is judged.
+        return threadClock.afterPoll(() => this.#force());
       case "end":
         return this.#end();
       case "readiness":

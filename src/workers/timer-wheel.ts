@@ -3,6 +3,8 @@ export interface Clock {
   now(): number;
   setTimeout(callback: () => void, ms: number): unknown;
   clearTimeout(handle: unknown): void;
+  /** Calls back once everything that had arrived on the sockets by now has been read. */
+  afterPoll(callback: () => void): void;
 }
 
 /** What hangs on a wheel carries its own links, so that arming a delay allocates nothing. */
@@ -23,6 +25,11 @@ class Slot implements WheelEntry {
  * One hashed timer wheel for all delays of a shard. Arming and cancelling are
  * constant-time; one timer of the clock drives the wheel while anything hangs
  * on it. A delay never ends early and at most one tick late.
+ *
+ * Nor does it end before what had arrived by then has been read. Node runs
+ * timers before it looks at the sockets: after a standstill, be it a handler
+ * that took long or a machine that was paused, peers would be judged whose
+ * answers had come in time.
  */
 export class TimerWheel<Entry extends WheelEntry> {
   readonly #clock: Clock;
@@ -93,16 +100,19 @@ export class TimerWheel<Entry extends WheelEntry> {
       (this.#tickOf(this.#clock.now()) + 1) * this.#tickMs - this.#clock.now();
     this.#timer = this.#clock.setTimeout(
       () => {
-        this.#timer = undefined;
-        this.#sweep();
-        if (this.#size > 0 && this.#timer === undefined) this.#wait();
+        const now = this.#tickOf(this.#clock.now());
+        this.#clock.afterPoll(() => {
+          this.#timer = undefined;
+          this.#sweep(now);
+          if (this.#size > 0 && this.#timer === undefined) this.#wait();
+        });
       },
       Math.max(1, untilNextTick),
     );
   }
 
-  #sweep(): void {
-    const now = this.#tickOf(this.#clock.now());
+  /** Ends the delays that were due before a tick. */
+  #sweep(now: number): void {
     // A thread that stood still for longer than the wheel's span sweeps every slot once.
     let tick = Math.max(this.#swept, now - this.#slots.length);
     this.#swept = now;

@@ -1,4 +1,5 @@
 import type { LiveConnection } from "./connection.ts";
+import { describeForeign } from "../foreign-value.ts";
 import type { Arrival } from "../protocol/messages.ts";
 import { acceptResponse } from "./handshake/accept.ts";
 import { narrowAuthorization } from "./handshake/authorization.ts";
@@ -16,8 +17,14 @@ import { type Extensions, negotiateCompression } from "./ws-engine.ts";
 
 type Asked = Extract<Verdict, { kind: "upgrade" }>;
 
+/** What a client may send before it has an answer; the rest of it waits in the kernel. */
+const MAX_EARLY_BYTES = 64 * 1024;
+
 /** When a client that was refused for want of room should try again, seconds. */
 export const RETRY_AFTER_SECONDS = 5;
+
+/** Reads the request; asks whether it is accepted; has its answer, or needs none any more. */
+type Stage = "reading" | "asking" | "over";
 
 /** What was decided about a request. */
 export interface Answer extends HttpAnswer {
@@ -31,15 +38,17 @@ export interface Answer extends HttpAnswer {
 export class Upgrade {
   readonly #connection: LiveConnection;
   readonly #arrival: Arrival;
-  #reader: HeadReader | null;
+  readonly #reader: HeadReader;
   #abort: AbortController | null = null;
   /** The refusal, once there is one. */
   answer: Answer | undefined;
   /** The 101 response, once accepted. */
   acceptance: Buffer | undefined;
   extensions: Extensions = {};
-  /** What came behind the request: the first frames. */
-  rest: Buffer | undefined;
+  /** What came behind the request, in order: the first frames. */
+  readonly early: Buffer[] = [];
+  #earlyBytes = 0;
+  #stage: Stage = "reading";
 
   constructor(connection: LiveConnection, arrival: Arrival) {
     this.#connection = connection;
@@ -49,21 +58,31 @@ export class Upgrade {
 
   /** Takes the next bytes of the request. */
   read(chunk: Buffer): void {
+    if (this.#stage === "asking") return this.#keep(chunk);
     // After the verdict, bytes are of no interest.
-    if (this.#reader === null) return;
+    if (this.#stage === "over") return undefined;
     const progress = this.#reader.push(chunk);
-    if (progress.kind === "need-more") return;
-    this.#reader = null;
-    if (progress.kind === "refuse") this.#refuse(progress);
-    else {
-      this.rest = Buffer.from(progress.rest);
-      this.#judge(progress);
-    }
+    if (progress.kind === "need-more") return undefined;
+    if (progress.kind === "refuse") return this.#refuse(progress);
+    this.#stage = "asking";
+    if (progress.rest.length > 0) this.#keep(progress.rest);
+    return this.#judge(progress);
+  }
+
+  /**
+   * Frames that come before the answer wait here. Not in the kernel: who does
+   * not read does not notice that a client has left, and would open the
+   * connection for nobody.
+   */
+  #keep(chunk: Buffer): void {
+    this.early.push(Buffer.from(chunk));
+    this.#earlyBytes += chunk.length;
+    if (this.#earlyBytes >= MAX_EARLY_BYTES) this.#connection.socket.pause();
   }
 
   /** It is too late to authorize. */
   abort(): void {
-    this.#reader = null;
+    this.#stage = "over";
     this.#abort?.abort();
   }
 
@@ -76,11 +95,10 @@ export class Upgrade {
     if (refused !== undefined) return this.#refuseFor(refused);
     connection.head = request.head;
     // Once the socket has closed, the system does not know its peer any more.
-    if (shard.hooks.hearsClosed) void connection.remoteAddress;
+    void connection.remoteAddress;
     const { admissions } = shard;
     if (admissions === null || isProbe === true || admissions.has(connection))
       return this.#authorize(verdict);
-    this.#holdFrames();
     admissions.ask(connection, (isAdmitted) => {
       if (connection.lifecycle.name !== "upgrading.handshaking") return;
       if (isAdmitted) this.#authorize(verdict);
@@ -99,21 +117,16 @@ export class Upgrade {
         this.#abort.signal,
       );
       if (!isThenable(decision)) return this.#decide(asked, decision);
-      this.#holdFrames();
       // Settled once, whatever its `then` does.
-      void Promise.resolve(decision).then(
-        (decided) => this.#decide(asked, decided),
+      const decided = Promise.resolve(decision).then(
+        (verdict) => this.#decide(asked, verdict),
         (error: unknown) => this.#fail(error),
       );
+      shard.track(decided);
     } catch (error) {
       this.#fail(error);
     }
     return undefined;
-  }
-
-  /** Frames that come before the answer wait in the kernel. */
-  #holdFrames(): void {
-    this.#connection.socket.pause();
   }
 
   #decide(asked: Asked, decision: unknown): void {
@@ -166,6 +179,9 @@ export class Upgrade {
 
   #fail(error: unknown): void {
     const connection = this.#connection;
+    // Whoever was told that it is too late, and stops for that, has not failed.
+    const isTooLate = this.#abort?.signal.aborted === true;
+    if (isTooLate && describeForeign(error).name === "AbortError") return;
     connection.shard.reportHookFailure(connection, "authorize", error);
     this.#refuseFor("handler-failed");
   }
@@ -182,6 +198,7 @@ export class Upgrade {
   }
 
   #refuse(answer: Answer): void {
+    this.#stage = "over";
     this.answer = answer;
     this.#connection.tell("upgrade.refused");
   }

@@ -11,6 +11,8 @@ export class FakeClock implements Clock {
   #timers: Timer[] = [];
   /** How often a timer was set: what driving a wheel costs. */
   timersSet = 0;
+  /** What has arrived meanwhile is read. */
+  onPoll: () => void = () => {};
 
   constructor(now = 1_000_000) {
     this.#now = now;
@@ -30,6 +32,15 @@ export class FakeClock implements Clock {
     this.#timers.push(timer);
     this.timersSet++;
     return timer;
+  }
+
+  /** In a moment of the same time, behind the timers that are due. */
+  afterPoll(callback: () => void): void {
+    const poll = (): void => {
+      this.onPoll();
+      callback();
+    };
+    this.#timers.push({ due: this.#now, callback: poll });
   }
 
   clearTimeout(handle: unknown): void {

@@ -47,6 +47,30 @@ describe("the timer wheel", () => {
     },
   );
 
+  it("ends no delay before what has arrived meanwhile is read, however long it stood still", () => {
+    const answered = new Entry();
+    const silent = new Entry();
+    wheel.arm(answered, 50);
+    wheel.arm(silent, 50);
+    clock.onPoll = () => wheel.cancel(answered);
+    clock.stall(10_000);
+    expect([...fired.keys()]).toEqual([silent]);
+  });
+
+  it("ends only what was due before the sockets were looked at", () => {
+    const due = new Entry();
+    const later = new Entry();
+    wheel.arm(due, 50);
+    wheel.arm(later, 500);
+    // The first that was read kept the thread for as long again.
+    clock.onPoll = () => {
+      clock.onPoll = () => wheel.cancel(later);
+      clock.stall(1_000);
+    };
+    clock.advance(2_000);
+    expect([...fired.keys()]).toEqual([due]);
+  });
+
   it("ends a negative delay at the next tick", () => {
     const entry = new Entry();
     wheel.arm(entry, -50);
