@@ -102,7 +102,15 @@ export interface HandlerShard {
   watch(topic: string, listener: PresenceListener): () => void;
 }
 
-/** One open WebSocket connection, as handlers see it. */
+/**
+ * One WebSocket connection, as handlers see it.
+ *
+ * Once it has ended, it says what it last knew: `id`, `request` with its
+ * address, `subprotocol` and `data` stay, `state` is `terminated`, `signal` has
+ * fired, and what would still do something does nothing: `send` and `publish`
+ * return `closed`, `subscribe` false, `drained()` resolves. In `closed`,
+ * `topics` still has what it subscribed to; afterwards it is empty.
+ */
 export interface Connection<Data = unknown> {
   /** Unique in this process. */
   readonly id: string;
@@ -165,6 +173,7 @@ export interface Connection<Data = unknown> {
   drained(): Promise<void>;
   /**
    * Starts closing: handlers in flight finish, then the close frame goes out.
+   * Messages that wait for a handler are not handled any more.
    *
    * @param code - 1000 by default; 1000 to 1014 without 1004 to 1006, or 3000 to 4999 (RFC 6455, 7.4).
    * @param reason - At most 123 bytes of UTF-8 (RFC 6455, 5.5).
@@ -215,19 +224,30 @@ type Later<Value> = Value | Promise<Value>;
 export interface Handlers<Data = unknown> {
   /** Once on each shard, before its first connection: keep `shard` to publish outside of connections. The shard serves when it has resolved. */
   started?(shard: HandlerShard): Later<void>;
-  /** Accepts (also by returning nothing) or refuses an upgrade. Bounded by the handshake deadline; `signal` fires when it is too late. */
+  /**
+   * Accepts (also by returning nothing) or refuses an upgrade. Bounded by the
+   * handshake deadline. `signal` fires when it is too late: at that deadline,
+   * in a shutdown, or because the client has left; to reject with its reason
+   * is no failure then.
+   */
   authorize?(
     request: ConnectionRequest,
     signal: AbortSignal,
   ): Later<Authorization<Data> | undefined | void>;
-  /** The connection is open. */
+  /**
+   * The connection is open. Messages wait until this has resolved; when it
+   * closes the connection or fails, none of them is handled.
+   */
   opened?(connection: Connection<Data>): Later<void>;
   /**
    * A message has come. At most `maxHandlersInFlight` of these run at once on a
    * connection; then reading pauses. What the peer said before it closed is
    * heard before `closed` (for up to `closeDeadlineMs`, where handlers take
    * long); what it said before TCP broke off, or behind our own close frame,
-   * may not be.
+   * may not be. In a shutdown what waits is handled; after a verdict on the
+   * connection (a handler has closed it or failed, it broke the protocol or a
+   * limit) nothing is. A handler that runs when its client leaves runs on, and
+   * a shutdown waits for it.
    */
   message?(
     connection: Connection<Data>,
@@ -242,14 +262,16 @@ export interface Handlers<Data = unknown> {
     connection: Connection<Data>,
     missed: readonly DroppedMessages[],
   ): Later<void>;
-  /** A shutdown or drain has reached the connection: say a last word. */
+  /** A shutdown or drain has reached the open connection: say a last word. Not after a verdict. */
   draining?(connection: Connection<Data>): Later<void>;
   /**
    * The connection is about to move to another thread or process. Nothing else
    * of it is in flight. What this returns travels instead of `data` and must be
    * cloneable (`structuredClone`); without this hook `data` itself travels.
    * Afterwards this object is an empty shell whose `send` returns `closed` and
-   * whose `signal` has fired. Throwing keeps the connection where it is.
+   * whose `signal` has fired. Throwing keeps the connection where it is. When
+   * a verdict falls on it now, or its client leaves, `closed` comes next and no
+   * `resume`.
    */
   suspend?(connection: Connection<Data>): unknown;
   /**
@@ -262,7 +284,11 @@ export interface Handlers<Data = unknown> {
    * @param state - What `suspend` returned, or `data` without that hook.
    */
   resume?(connection: Connection<Data>, state: unknown): Later<void>;
-  /** The connection has ended; nothing can be sent any more. */
+  /**
+   * The connection has ended; nothing can be sent any more. Once, for whoever
+   * was `opened`, and no other hook begins after it; those that run may end
+   * later.
+   */
   closed?(connection: Connection<Data>, end: ConnectionEnd): Later<void>;
 }
 

@@ -232,10 +232,12 @@ export const connectionLaws: readonly Law<History>[] = [
       ),
   },
   {
-    name: "a ping is sent to a silent peer, never while one is unanswered, never under congestion",
+    name: "a ping is sent to a silent peer, and to one that is not read, whose answer is not awaited; never while one is unanswered, never under congestion",
     holds: (move) =>
-      move.source === "open.healthy" && move.event === "heartbeat.due"
-        ? said(move) === "sendPing" && move.target === "open.probing"
+      move.source === "open.healthy" && move.event.startsWith("heartbeat.")
+        ? said(move) === "sendPing" &&
+          move.target ===
+            (move.event === "heartbeat.due" ? "open.probing" : "open.healthy")
         : !said(move).includes("sendPing"),
   },
   {

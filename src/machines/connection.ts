@@ -25,6 +25,7 @@ export const connectionEvents = [
   "upgrade.accepted",
   "upgrade.refused",
   "heartbeat.due",
+  "heartbeat.unheard",
   "peer.responded",
   "buffer.overflowed",
   "buffer.drained",
@@ -223,6 +224,8 @@ export const connectionMachine = setup({
           description: "the peer is heard and reads what it is sent",
           on: {
             "heartbeat.due": { target: "probing", actions: "sendPing" },
+            // Its answer would not be read: it is not waited for.
+            "heartbeat.unheard": { actions: "sendPing" },
             "buffer.overflowed": {
               target: "congested",
               actions: "announceCongestion",

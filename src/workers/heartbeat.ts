@@ -41,8 +41,13 @@ export class Heartbeat {
 
   #visit(): void {
     for (const connection of this.#registry.nextSlice()) {
-      // Who is not read from cannot be heard: that silence is ours.
-      if (connection.isHeldBack) continue;
+      // Who is not read from cannot be heard: that silence is ours. Whether it
+      // is still there, the kernel knows once something is sent to it.
+      if (connection.isHeldBack) {
+        if (connection.isSilent) connection.tell("heartbeat.unheard");
+        connection.isSilent = !connection.isSilent;
+        continue;
+      }
       // What has been silent since the last visit is asked; the rest is marked.
       if (connection.isSilent) connection.tell("heartbeat.due");
       connection.isSilent = true;

@@ -47,6 +47,7 @@ export class FanOut {
         continue;
       }
       delivered++;
+      subscriber.messagesOut += frames.length;
       if (subscriber.compressor === null) subscriber.outgoing.bytes(bytes);
       else sendCompressed(subscriber, frames);
       if (buffered + bytes.length > maxBufferedBytes)
