@@ -64,7 +64,8 @@ export default defineHandlers({
 function end(connection: Connection, how: string): Promise<void> | undefined {
   switch (how) {
     case "close":
-      return void connection.close(4003, "not you");
+      connection.close(4003, "not you");
+      return undefined;
     case "throw":
       throw new Error("failed on purpose");
     case "reject":
