@@ -19,7 +19,7 @@ export type { Census } from "./main/moving/census.ts";
 export type { HandoverStats } from "./main/moving/handover.ts";
 export type { MoveReport } from "./main/moving/relay.ts";
 export type { ReloadReport } from "./main/reload.ts";
-export type { UpgradeReport } from "./main/upgrade-process.ts";
+export type { Successor, UpgradeReport } from "./main/upgrade-process.ts";
 export type { ServerAddress } from "./main/listener.ts";
 export type { Ledger, ShutdownReport } from "./main/report.ts";
 export { resolveConfig } from "./config.ts";

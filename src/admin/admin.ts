@@ -7,8 +7,10 @@ import {
   type Server,
   type ServerResponse,
 } from "node:http";
+import { Server as NetServer } from "node:net";
 import { channels } from "../protocol/channels.ts";
 import type { InspectionShardMessage } from "../protocol/messages.ts";
+import { listeningHandleOf } from "../transplant.ts";
 import {
   actionRoutes,
   connectionOf,
@@ -24,7 +26,14 @@ import { refuseOthers } from "./fields.ts";
 import { Following } from "./following.ts";
 import { Guard } from "./guard.ts";
 import { Inquiries } from "./inquiries.ts";
-import { type AdminAddress, DEFAULT_PORT, listenAdmin } from "./listen.ts";
+import {
+  type AdminAddress,
+  DEFAULT_PORT,
+  listenAdmin,
+  type ListeningAdmin,
+  listenOn,
+  type PassedAdmin,
+} from "./listen.ts";
 import { Lookout } from "./lookout.ts";
 import { createMetrics } from "./metrics.ts";
 import { pagePaths, sendPage } from "./page.ts";
@@ -53,23 +62,31 @@ export class Admin {
   readonly #following: Following;
   readonly #router: Router;
   readonly #stopFeed: () => void;
+  /** Another process listens. */
+  #isPassedOn = false;
   readonly #onServerEvent = (): void => this.#lookout.hurry();
   #address: AdminAddress;
 
   /**
    * Opens the listener.
    *
+   * @param inherited - The listening socket of another process, to go on with.
    * @throws SluiceError `ERR_SLUICE_ADMIN` when it cannot listen, or when a
    *   feed is asked for and `@statelyai/inspect` is not installed.
    */
-  static async open(server: InspectedServer): Promise<Admin> {
+  static async open(
+    server: InspectedServer,
+    inherited?: ListeningAdmin,
+  ): Promise<Admin> {
     const instance = randomBytes(4).toString("hex");
     const { adminFeed, adminHost, adminPort } = server.config;
     const feed =
       adminFeed === undefined ? undefined : await openFeed(adminFeed, instance);
     const admin = new Admin(server, instance, feed);
     try {
-      const port = await listenAdmin(admin.#http, adminHost, adminPort);
+      const port = await (inherited === undefined
+        ? listenAdmin(admin.#http, adminHost, adminPort)
+        : listenOn(admin.#http, inherited));
       admin.#address = { host: adminHost, port };
     } catch (error) {
       feed?.stop();
@@ -132,6 +149,22 @@ export class Admin {
     return this.#address;
   }
 
+  /**
+   * The listening socket goes to the process that takes this one's place. Calls
+   * under way are still answered here; whoever watches is let go, and finds
+   * the other one.
+   */
+  passOn(): PassedAdmin | undefined {
+    const handle = listeningHandleOf(this.#http);
+    if (handle === undefined) return undefined;
+    const close = (): void => {
+      this.#isPassedOn = true;
+      stopListening(this.#http);
+      this.#streams.endAll();
+    };
+    return { address: this.#address, handle, close };
+  }
+
   // What the shards say.
 
   take(shard: number, message: InspectionShardMessage): void {
@@ -159,8 +192,8 @@ export class Admin {
     this.#stopFeed();
     const cut = setTimeout(() => this.#http.closeAllConnections(), FAREWELL_MS);
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#http.close(() => resolve());
-    this.#http.closeIdleConnections();
+    if (this.#isPassedOn) stopListening(this.#http, resolve);
+    else this.#http.close(() => resolve());
     await promise;
     clearTimeout(cut);
   }
@@ -203,6 +236,8 @@ export class Admin {
     response: ServerResponse,
   ): Promise<void> {
     const call = new Call(request, response);
+    // The next question is the other process's.
+    if (this.#isPassedOn) response.setHeader("Connection", "close");
     try {
       await this.#answer(call);
     } catch (error) {
@@ -272,4 +307,12 @@ function readVersion(): string {
     "utf8",
   );
   return (JSON.parse(text) as { version: string }).version;
+}
+
+/**
+ * Accepts no more, and leaves every connection alone: an HTTP server that is
+ * closed also ends those that were accepted and have not asked anything yet.
+ */
+function stopListening(server: Server, onClosed: () => void = () => {}): void {
+  NetServer.prototype.close.call(server, onClosed);
 }

@@ -1,5 +1,9 @@
+import { once } from "node:events";
 import type { Server } from "node:http";
+import type { Config } from "../config.ts";
 import { SluiceError } from "../errors.ts";
+import type { SocketHandle } from "../protocol/socket-transfer.ts";
+import { listenWith } from "../transplant.ts";
 
 /** Where the inspector is reached. */
 export interface AdminAddress {
@@ -7,9 +11,24 @@ export interface AdminAddress {
   readonly port: number;
 }
 
+/** The inspector's listening socket, from another process. */
+export interface ListeningAdmin extends AdminAddress {
+  readonly handle: SocketHandle;
+}
+
+/** The inspector's listening socket on its way to another process. */
+export interface PassedAdmin {
+  readonly address: AdminAddress;
+  readonly handle: SocketHandle;
+  /** It has left: this process accepts on it no more. */
+  close(): void;
+}
+
 export const DEFAULT_PORT = 8081;
 /** Tried after the default one, so that several servers on one machine are told apart by counting. */
 const NEXT_PORTS = 9;
+/** As Node's own. */
+const BACKLOG = 511;
 
 /**
  * Listens on the port that was asked for, or, where none was, on the default
@@ -52,6 +71,30 @@ export async function listenAdmin(
     }
   }
   throw new Error("there is always a last candidate");
+}
+
+/** Whether a listening socket is where the inspector is to be reached. */
+export function isSameAdmin(
+  { adminHost, adminPort }: Pick<Config, "adminHost" | "adminPort">,
+  { host, port }: AdminAddress,
+): boolean {
+  const isAnyPort = adminPort === "auto" || adminPort === 0;
+  return host === adminHost && (isAnyPort || port === adminPort);
+}
+
+/**
+ * Listens with the socket of another process.
+ *
+ * @returns the port.
+ */
+export async function listenOn(
+  server: Server,
+  { handle, port }: ListeningAdmin,
+): Promise<number> {
+  const listening = once(server, "listening");
+  listenWith(server, handle, BACKLOG);
+  await listening;
+  return port;
 }
 
 function listen(server: Server, host: string, port: number): Promise<number> {

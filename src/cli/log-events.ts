@@ -80,6 +80,10 @@ const rules: Readonly<Record<ChannelName, Readonly<Record<string, Rule>>>> = {
       "reloaded: every shard runs the new version; {moved} connections moved, {told} told to come back",
     ],
     "rolled-back": ["error", "the old version stays: the new one failed"],
+    "called-off": [
+      "info",
+      "the upgrade was called off: both processes were asked to stop",
+    ],
     upgrading: [
       "info",
       "upgrade: a new process starts; {movable} connections can move",

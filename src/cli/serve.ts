@@ -5,7 +5,7 @@ import type { Logger } from "pino";
 import type { Config } from "../config.ts";
 import { SluiceError } from "../errors.ts";
 import { channels } from "../protocol/channels.ts";
-import type { ShutdownReport } from "../index.ts";
+import type { ServeControl, ShutdownReport } from "../index.ts";
 import { describeListenFailure, EXIT, statusOf } from "./failure.ts";
 import { flush } from "./io.ts";
 import type { Io } from "./io.ts";
@@ -18,12 +18,17 @@ import type { ServedServer } from "./server-types.ts";
 import type { Settings, TalkSettings } from "./settings.ts";
 import { attachSignals } from "./signals.ts";
 import type { AttachedSignals, SignalActions } from "./signals.ts";
+import { noTerminal } from "./surroundings.ts";
+import type { Surroundings } from "./surroundings.ts";
 
 /** What the report allows a shutdown beyond its deadline. */
 const GRACE_MS = 1_000;
 
 /** Starts a server; `serve` of the library, unless a test brings its own. */
-export type Serve = (config: Config) => Promise<ServedServer>;
+export type Serve = (
+  config: Config,
+  control: ServeControl,
+) => Promise<ServedServer>;
 
 /**
  * Serves from start to report.
@@ -36,21 +41,21 @@ export async function runServe(
   { config, talk, warnings }: Settings,
   io: Io,
   serve: Serve,
+  surroundings: Surroundings = noTerminal,
 ): Promise<number> {
   const { logger, progress } = createVoice(talk, io);
   for (const warning of warnings) logger.warn(warning);
   let hasStarted = false;
   const stopLogging = logEvents(logger, () => hasStarted);
-  const early = Promise.withResolvers<string>();
-  const signals = attachSignals(io, beforeServing(early.resolve));
+  const stop = new AbortController();
+  const forced = Promise.withResolvers<string>();
+  const signals = attachSignals(io, beforeServing(stop, forced.resolve), () =>
+    surroundings.hasHungUp(),
+  );
   try {
-    const server = await Promise.race([serve(config), early.promise]);
-    if (typeof server === "string") {
-      // Nobody is connected yet: there is nothing to end gently or to wait for.
-      logger.info({ signal: server }, `${server} before the server was ready`);
-      await flush(io);
-      return EXIT.ok;
-    }
+    const start = serve(config, { signal: stop.signal });
+    const server = await Promise.race([start, forced.promise]);
+    if (typeof server === "string") return await endEarly(server, logger, io);
     hasStarted = true;
     signals.redirect(whileServing(server, config, logger, signals));
     const stopFollowing = followShutdown(server, progress);
@@ -59,14 +64,22 @@ export async function runServe(
       const report = await server.terminated;
       progress.stop();
       const status = deliver(report, talk, io, logger);
-      if (await flush(io, writingTime(report))) return status;
-      logger.error("not all that was printed could be written: nobody read on");
-      return EXIT.failed;
+      const isWritten = await flush(io, writingTime(report));
+      if (!isWritten)
+        logger.error(
+          "not all that was printed could be written: nobody read on",
+        );
+      const own = isWritten ? status : EXIT.failed;
+      return surroundings.isWaitedFor
+        ? Math.max(own, await outlive(server, logger))
+        : own;
     } finally {
       stopFollowing();
       progress.stop();
     }
   } catch (error) {
+    if (stop.signal.aborted && error === stop.signal.reason)
+      return await endEarly(String(error), logger, io);
     logFailure(error, config, logger);
     await flush(io);
     return statusOf(error);
@@ -103,9 +116,48 @@ function logAddress(
     );
 }
 
-function beforeServing(stop: (signal: string) => void): SignalActions {
+/** A first signal ends the start, a second one does not wait for that. */
+function beforeServing(
+  starting: AbortController,
+  force: (signal: string) => void,
+): SignalActions {
   const nothing = (): void => undefined;
-  return { stop, force: nothing, reload: nothing, upgrade: nothing };
+  return {
+    stop: (signal) => starting.abort(signal),
+    force,
+    reload: nothing,
+    upgrade: nothing,
+  };
+}
+
+/** Nobody is connected yet: there is nothing to end gently. */
+async function endEarly(
+  signal: string,
+  logger: Logger,
+  io: Io,
+): Promise<number> {
+  logger.info({ signal }, `${signal} before the server was ready`);
+  await flush(io);
+  return EXIT.ok;
+}
+
+/**
+ * Waits for the process that has taken over: a shell would take its terminal
+ * back from a process that ends, and Ctrl-C would reach nobody.
+ *
+ * @returns its exit status; 0 where there is none
+ */
+async function outlive(
+  { successor }: ServedServer,
+  logger: Logger,
+): Promise<number> {
+  if (successor === undefined) return EXIT.ok;
+  const { pid } = successor;
+  logger.info(
+    { successor: pid },
+    `process ${pid} serves; this one stays for who has started it`,
+  );
+  return await successor.ended();
 }
 
 function whileServing(
@@ -131,6 +183,8 @@ function whileServing(
     // The library publishes how they went, and that is logged; a rejection
     // must not end the process on top.
     reload() {
+      if (server.successor !== undefined)
+        return server.successor.kill("SIGHUP");
       if (config.tlsKeyFile !== undefined)
         server.reloadTls().catch((error: unknown) => {
           logger.warn({ err: error }, "SIGHUP: no TLS files were reloaded");
@@ -140,6 +194,8 @@ function whileServing(
       });
     },
     upgrade() {
+      if (server.successor !== undefined)
+        return server.successor.kill("SIGUSR2");
       server.upgrade().catch((error: unknown) => {
         logger.warn({ err: error }, "SIGUSR2: the process stays");
       });

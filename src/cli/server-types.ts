@@ -8,6 +8,7 @@ export interface ServedServer extends Pick<
   | "force"
   | "reload"
   | "reloadTls"
+  | "successor"
   | "terminated"
   | "upgrade"
 > {

@@ -10,11 +10,11 @@ const ECHO_MS = 100;
 
 /** What signals ask for. */
 export interface SignalActions {
-  /** The first SIGTERM or SIGINT. */
+  /** The first SIGTERM or SIGINT, or SIGHUP because the terminal was closed. */
   readonly stop: (signal: string) => void;
-  /** Every further one. */
+  /** Every further SIGTERM or SIGINT. */
   readonly force: (signal: string) => void;
-  /** SIGHUP. */
+  /** SIGHUP that somebody has sent. */
   readonly reload: () => void;
   /** SIGUSR2. */
   readonly upgrade: () => void;
@@ -33,11 +33,13 @@ export interface AttachedSignals {
  * letting go on purpose: while nobody listens, even for an instant between two
  * listeners, a SIGHUP or an impatient second SIGTERM kills the process.
  *
+ * @param hasHungUp - Whether a SIGHUP means that the terminal was closed.
  * @param now - Monotonic milliseconds.
  */
 export function attachSignals(
   io: Pick<Io, "on" | "env">,
   actions: SignalActions,
+  hasHungUp: () => boolean = () => false,
   now: () => number = () => performance.now(),
 ): AttachedSignals {
   const echoMs = io.env["npm_lifecycle_event"] === undefined ? 0 : ECHO_MS;
@@ -53,7 +55,11 @@ export function attachSignals(
     }
   };
   for (const signal of STOP_SIGNALS) io.on(signal, stop);
-  io.on("SIGHUP", () => target.reload());
+  io.on("SIGHUP", (signal: string) => {
+    if (!hasHungUp()) target.reload();
+    // The kernel and the shell may both send it: that is no impatience.
+    else if (firstAt === undefined) stop(signal);
+  });
   io.on("SIGUSR2", () => target.upgrade());
   return {
     forget() {

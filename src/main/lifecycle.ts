@@ -131,10 +131,11 @@ export class Lifecycle {
     this.#reason = reason;
   }
 
-  shutdown({
-    deadlineMs,
-    reason = "shutdown()",
-  }: ShutdownOptions): Promise<ShutdownReport> {
+  /** @param takesTurn - In a cluster, one instance drains after the other; false where another process has taken this one's place. */
+  shutdown(
+    { deadlineMs, reason = "shutdown()" }: ShutdownOptions,
+    takesTurn = true,
+  ): Promise<ShutdownReport> {
     const { config, cluster } = this.#host;
     if (this.state === "terminated") return this.terminated;
     const deadline = monotonicNow() + (deadlineMs ?? config.shutdownDeadlineMs);
@@ -149,7 +150,8 @@ export class Lifecycle {
       promise.catch(() => {});
       this.terminated.then(resolve, reject);
       this.#shutdown = { promise, reject };
-      const isQueued = cluster.engine.isClustered && this.state === "listening";
+      const isQueued =
+        takesTurn && cluster.engine.isClustered && this.state === "listening";
       this.#send(isQueued ? "shutdown.queued" : "shutdown.requested");
     } else if (deadlineMs !== undefined && deadline < this.#deadline) {
       this.#deadline = deadline;

@@ -17,7 +17,7 @@ import type { ServerState } from "./server-types.ts";
 import type { Shard } from "./shard.ts";
 import { readTlsMaterial } from "./tls-material.ts";
 import {
-  upgrade,
+  Succession,
   type UpgradeHost,
   type UpgradeReport,
 } from "./upgrade-process.ts";
@@ -50,10 +50,16 @@ export class Operations {
   readonly #handover: Handover;
   /** What exchanges all shards, or the process, at the moment. */
   #exchange: string | undefined;
+  #succession: Succession | undefined;
 
   constructor(host: OperationsHost, handover: Handover) {
     this.#host = host;
     this.#handover = handover;
+  }
+
+  /** The process that takes over, or has taken over. */
+  get succession(): Succession | undefined {
+    return this.#succession;
   }
 
   drain({ shard, move, deadlineMs, ...filter }: DrainTarget): Drain {
@@ -118,9 +124,15 @@ export class Operations {
 
   upgrade(): Promise<UpgradeReport> {
     return this.#exchanging("upgrade()", "an upgrade", async () => {
-      const report = await upgrade(this.#host, this.#handover);
-      this.#host.leave(SERVICE_RESTART);
-      return report;
+      const succession = new Succession(this.#host, this.#handover);
+      this.#succession = succession;
+      try {
+        const report = await succession.run();
+        this.#host.leave(SERVICE_RESTART);
+        return report;
+      } finally {
+        if (!succession.isCommitted) this.#succession = undefined;
+      }
     });
   }
 

@@ -13,7 +13,7 @@ import type { ServerAddress } from "./listener.ts";
 import type { HandoverStats } from "./moving/handover.ts";
 import type { MoveReport } from "./moving/relay.ts";
 import type { ReloadReport } from "./reload.ts";
-import type { UpgradeReport } from "./upgrade-process.ts";
+import type { Successor, UpgradeReport } from "./upgrade-process.ts";
 import type { Ledger, ShutdownReport } from "./report.ts";
 
 export type ServerState =
@@ -166,6 +166,8 @@ export interface SluiceServer {
    *   carries on then. `ERR_SLUICE_STATE` as for `reload()`.
    */
   upgrade(): Promise<UpgradeReport>;
+  /** The process that has taken this one's place; a shutdown that is asked for here from then on is its too. */
+  readonly successor: Successor | undefined;
   /** Drains a shard, ends its thread and starts a new one. */
   restartShard(shard: number): Promise<void>;
   /**

@@ -1,6 +1,12 @@
 import { channel } from "node:diagnostics_channel";
+import { setTimeout as after } from "node:timers/promises";
 import { Admin } from "../admin/admin.ts";
-import type { AdminAddress } from "../admin/listen.ts";
+import {
+  type AdminAddress,
+  isSameAdmin,
+  type ListeningAdmin,
+  type PassedAdmin,
+} from "../admin/listen.ts";
 import { type Config, resolveConfig, type ServerOptions } from "../config.ts";
 import type { SluiceError } from "../errors.ts";
 import type {
@@ -50,7 +56,7 @@ import { Shard } from "./shard.ts";
 import { describeShard, sumStates } from "./stats.ts";
 import { readTlsMaterial } from "./tls-material.ts";
 import { TopicRouter } from "./topics/topic-router.ts";
-import type { UpgradeReport } from "./upgrade-process.ts";
+import type { Successor, UpgradeReport } from "./upgrade-process.ts";
 import { watchShards } from "./watch.ts";
 
 /**
@@ -78,7 +84,6 @@ export async function serve(
   signal?.throwIfAborted();
   const server = new Server(config, tls, whyNoMoves);
   await server.start(signal);
-  if (signal !== undefined) shutDownWith(server, signal);
   return server;
 }
 
@@ -89,6 +94,8 @@ async function findWhyNoMoves(config: Config): Promise<string | undefined> {
 
 /** A process that could not take over has given back what it can. */
 const GIVE_UP_MS = 1_000;
+/** The process before may take so long to let go of the inspector's port. */
+const ADMIN_PAUSE_MS = 1_000;
 /** Subscribers to these in main hear what happens in the shards. */
 const forwardable = [
   channels.connection,
@@ -111,6 +118,8 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
   #admin: Admin | undefined;
   /** Where the connections of the processes before were accepted. */
   #inheritedPorts: readonly number[] = [];
+  /** From which this process takes over, or has. */
+  #predecessor: Predecessor | undefined;
   readonly #lifecycle: Lifecycle;
   readonly #operations: Operations;
   readonly #acceptor: Acceptor;
@@ -150,7 +159,7 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
 
   async start(signal: AbortSignal | undefined): Promise<void> {
     try {
-      await this.cluster.start(
+      const cluster = this.cluster.start(
         {
           deliver: (...message) => this.#topics.deliver(...message),
           malformed: (what) => this.malformed.dropped("instance", what),
@@ -159,6 +168,7 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
         },
         () => this.#updateReadiness(),
       );
+      await orAborted(cluster, signal);
       const predecessor = Predecessor.isThere
         ? await Predecessor.greet(this, this.#handover)
         : undefined;
@@ -169,26 +179,31 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
       // port for as long as it lives.
       if (predecessor === undefined) await this.#openAdmin();
       await orAborted(Promise.all(serving), signal);
-      if (predecessor === undefined) await this.#listener.listen();
-      else await this.#listenAfter(predecessor);
-      signal?.throwIfAborted();
-      this.#lifecycle.listening();
+      if (predecessor === undefined) {
+        await this.#listener.listen();
+        this.#listens(signal);
+      } else await this.#listenAfter(predecessor, signal);
     } catch (error) {
       this.#lifecycle.fail(error as Error);
       await this.terminated.catch(() => {});
       throw error;
     }
+    if (this.isStopping) return;
     if (this.whyNoMoves !== undefined)
       this.#handover.announce("off", { why: this.whyNoMoves });
     notifySystemd((error) => this.#publish("notify-failed", { error }));
   }
 
-  async #openAdmin(): Promise<void> {
-    if (this.config.admin) this.#admin = await Admin.open(this);
+  async #openAdmin(inherited?: ListeningAdmin): Promise<void> {
+    if (!this.config.admin || this.isStopping) void inherited?.handle.close();
+    else this.#admin = await Admin.open(this, inherited);
   }
 
   /** Listens with the socket of the process before, and takes its connections over. */
-  async #listenAfter(predecessor: Predecessor): Promise<void> {
+  async #listenAfter(
+    predecessor: Predecessor,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     const { firstNumber, handle, ports, ...address } = predecessor.inheritance;
     this.#inheritedPorts = ports;
     this.#acceptor.numberFrom(firstNumber);
@@ -200,16 +215,38 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
       (port === 0 || port === address.port) && host === address.host;
     if (handle === undefined || !isSame) await this.#listener.listen();
     else await this.#listener.takeOver({ ...address, handle });
-    this.#lifecycle.listening();
+    this.#listens(signal);
     try {
-      await predecessor.takeOver();
+      this.#predecessor = predecessor;
+      const admin = await predecessor.takeOver();
+      void this.#openAdminAfter(predecessor, admin);
     } catch (error) {
       this.#lifecycle.beginEnd("the upgrade failed", GIVE_UP_MS);
       throw error;
     }
-    void predecessor.gone
-      .then(() => this.#openAdmin())
-      .catch((error: unknown) => this.#publish("admin-failed", { error }));
+  }
+
+  /** Asked to stop from here on, it may have connections to tell. */
+  #listens(signal: AbortSignal | undefined): void {
+    signal?.throwIfAborted();
+    this.#lifecycle.listening();
+    if (signal !== undefined) shutDownWith(this, signal);
+  }
+
+  /** Where the inspector is to listen elsewhere than before, the port may be taken for a moment. */
+  async #openAdminAfter(
+    predecessor: Predecessor,
+    inherited: ListeningAdmin | undefined,
+  ): Promise<void> {
+    try {
+      if (inherited !== undefined && !isSameAdmin(this.config, inherited)) {
+        void inherited.handle.close();
+        await Promise.race([predecessor.gone, after(ADMIN_PAUSE_MS)]);
+        await this.#openAdmin();
+      } else await this.#openAdmin(inherited);
+    } catch (error) {
+      this.#publish("admin-failed", { error });
+    }
   }
 
   // How it is.
@@ -270,6 +307,15 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
     return this.#admin?.address;
   }
 
+  get successor(): Successor | undefined {
+    const { succession } = this.#operations;
+    return succession?.isCommitted === true ? succession : undefined;
+  }
+
+  get deadlineInMs(): number | undefined {
+    return this.#lifecycle.deadlineInMs;
+  }
+
   get shutdownReason(): string {
     return this.#lifecycle.shutdownReason;
   }
@@ -316,14 +362,29 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
   // What it can be asked for.
 
   shutdown(options: ShutdownOptions = {}): Promise<ShutdownReport> {
-    return this.#lifecycle.shutdown(options);
+    const { deadlineMs = this.config.shutdownDeadlineMs } = options;
+    const leaving = this.#predecessor?.leave(deadlineMs);
+    if (leaving === undefined) return this.#shutDown(options);
+    const report = leaving.then(() => this.#shutDown(options));
+    // Those who only await `terminated` need not catch this one.
+    report.catch(() => {});
+    return report;
+  }
+
+  #shutDown(options: ShutdownOptions): Promise<ShutdownReport> {
+    const report = this.#lifecycle.shutdown(options);
+    this.#operations.succession?.stop(options);
+    return report;
   }
 
   force(): void {
     this.#lifecycle.force();
+    this.#operations.succession?.force();
   }
 
   callOff(): boolean {
+    // Its place is taken.
+    if (this.successor !== undefined) return false;
     return this.#lifecycle.callOff();
   }
 
@@ -465,7 +526,8 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
 
   leave(closeCode: number): void {
     this.#farewells.closeCode = closeCode;
-    void this.shutdown({ reason: "upgrade" }).catch(() => {});
+    const report = this.#lifecycle.shutdown({ reason: "upgrade" }, false);
+    report.catch(() => {});
   }
 
   get listeningHandle(): SocketHandle | undefined {
@@ -485,6 +547,10 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
       this.#listener
         .listen()
         .catch((error: SluiceError) => this.#lifecycle.fail(error));
+  }
+
+  passAdminOn(): PassedAdmin | undefined {
+    return this.#admin?.passOn();
   }
 
   takeNumber(): number {
@@ -516,6 +582,8 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
     this.#handover.stop();
     // Whoever watches gets the report, and the other instances hear of the end, before the process may end.
     const goodbyes: Promise<unknown>[] = [];
+    const { succession } = this.#operations;
+    if (succession !== undefined) goodbyes.push(succession.settled);
     if (this.#admin !== undefined) goodbyes.push(this.#admin.end(report));
     if (this.cluster.engine.isClustered)
       goodbyes.push(this.cluster.stop(this.#farewells.returningForMs));

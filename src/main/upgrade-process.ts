@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { setTimeout as after } from "node:timers/promises";
+import type { PassedAdmin } from "../admin/listen.ts";
 import { SluiceError } from "../errors.ts";
 import { sayForeign } from "../foreign-value.ts";
 import { monotonicNow } from "../protocol/clock.ts";
@@ -22,6 +22,7 @@ import {
 } from "./moving/peer.ts";
 import { TAKE_OVER_VARIABLE } from "./moving/predecessor.ts";
 import type { MoveReport, MoveUnderWay } from "./moving/relay.ts";
+import type { ShutdownOptions } from "./server-types.ts";
 
 /** Of each shard's connections, so many go first, and are watched. */
 const FIRST_SHARE = 0.02;
@@ -34,6 +35,10 @@ const LOOK_MS = 10;
 const TALLY_EVERY_MS = 50;
 /** How long a process that has failed may take to give connections back. */
 const GIVE_BACK_MS = 5_000;
+/** Who is on the way when both stop has so long to arrive. */
+const SETTLE_MS = 500;
+/** What a process that ends may take beyond the time that it has, for its report. */
+const LAST_WORDS_MS = 2_000;
 
 /** What an upgrade came to. */
 export interface UpgradeReport {
@@ -60,39 +65,31 @@ export interface UpgradeHost extends HandoverHost {
   suspendListener(): void;
   /** It does so no more. */
   updateListener(): void;
+  /** The inspector's listening socket, which this process accepts on no more; `undefined` where there is none. */
+  passAdminOn(): PassedAdmin | undefined;
+}
+
+/** The process that has taken the place of this one, or is about to. */
+export interface Successor {
+  readonly pid: number;
+  /**
+   * Waits for its end, and keeps this process alive for so long.
+   *
+   * @returns its exit status; 1 when a signal has ended it
+   */
+  ended(): Promise<number>;
+  /** Sends it a signal, if it still lives. */
+  kill(signal: NodeJS.Signals): void;
 }
 
 /**
- * Starts a new process with the same command line, and whatever is on disk by
- * now, hands it the listening socket and every connection that can move, and
- * leaves the field to it. If the new process dies or fails before that, this one
- * carries on with what it has and what comes back.
- *
- * @throws SluiceError `ERR_SLUICE_UPGRADE` when the new process failed.
+ * One process takes the place of this one: it has the same command line, and
+ * runs whatever is on disk by now. It is handed the listening socket and every
+ * connection that can move, and this one leaves the field to it. If the new
+ * process dies or fails before that, this one carries on with what it has and
+ * what comes back. If this one is asked to stop, both stop.
  */
-export async function upgrade(
-  host: UpgradeHost,
-  handover: Handover,
-): Promise<UpgradeReport> {
-  handover.announce("upgrading", { ...handover.stats().census });
-  const succession = new Succession(host, handover);
-  try {
-    const report = await succession.run();
-    handover.announce("upgraded", { ...report });
-    return report;
-  } catch (cause) {
-    const why = sayForeign(cause);
-    handover.announce("rolled-back", { why });
-    throw new SluiceError(
-      "ERR_SLUICE_UPGRADE",
-      `upgrade(): this process stays, because the new one failed: ${why}`,
-      { cause },
-    );
-  }
-}
-
-/** One process takes the place of this one. */
-class Succession {
+export class Succession implements Successor {
   readonly #host: UpgradeHost;
   readonly #handover: Handover;
   readonly #child: ChildProcess;
@@ -100,10 +97,17 @@ class Succession {
   readonly #startedAt = monotonicNow();
   readonly #moves: MoveUnderWay[] = [];
   readonly #failed = Promise.withResolvers<never>();
+  readonly #ended = Promise.withResolvers<number>();
+  readonly #settled = Promise.withResolvers<void>();
   readonly #over = new AbortController();
   readonly #said = new Map<PeerMessage["type"], PromiseWithResolvers<void>>();
+  #phase: "starting" | "moving" | "committed" = "starting";
   #hasStoppedAccepting = false;
   #tallies: NodeJS.Timeout | undefined;
+  #hasSaidStop = false;
+  /** How long the new process, which does not take over, may take to end. */
+  #leavingForMs = GIVE_BACK_MS;
+  #stop: { reason: string; deadline: number } | undefined;
 
   constructor(host: UpgradeHost, handover: Handover) {
     this.#host = host;
@@ -121,9 +125,14 @@ class Succession {
     this.#child.on("message", (message, handle) =>
       this.#take(message, handle as SocketHandle | undefined),
     );
-    this.#child.on("error", (error) => this.#failed.reject(error));
+    this.#child.on("error", (error) => {
+      this.#failed.reject(error);
+      // One that could not be started has no exit.
+      if (this.#child.pid === undefined) this.#ended.resolve(1);
+    });
     this.#child.on("exit", (code, signal) => {
       this.#peer.broken();
+      this.#ended.resolve(code ?? 1);
       this.#failed.reject(
         new Error(
           `the new process ended with ${signal ?? `status ${code}`}; its log says why`,
@@ -132,16 +141,78 @@ class Succession {
     });
   }
 
+  get pid(): number {
+    return this.#child.pid as number;
+  }
+
+  ended(): Promise<number> {
+    this.#child.ref();
+    return this.#ended.promise;
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** The new process is on its own. */
+  get isCommitted(): boolean {
+    return this.#phase === "committed";
+  }
+
+  /** Resolves when this process has nothing to do with it any more. */
+  get settled(): Promise<void> {
+    return this.#settled.promise;
+  }
+
+  /**
+   * Resolves when the new process is on its own.
+   *
+   * @throws SluiceError `ERR_SLUICE_UPGRADE` when it failed, or was asked to stop.
+   */
   async run(): Promise<UpgradeReport> {
+    this.#handover.announce("upgrading", { ...this.#handover.stats().census });
     try {
-      return await Promise.race([this.#handOver(), this.#failed.promise]);
-    } catch (error) {
+      const report = await Promise.race([
+        this.#handOver(),
+        this.#failed.promise,
+      ]);
+      this.#handover.announce("upgraded", { ...report });
+      return report;
+    } catch (cause) {
       this.#over.abort();
-      await this.#goBack();
-      throw error;
+      for (const move of this.#moves) move.callOff();
+      if (this.#stop === undefined) await this.#goBack();
+      else await this.#stopBoth(this.#stop);
+      const why = sayForeign(cause);
+      const isStopped = this.#stop !== undefined;
+      this.#handover.announce(isStopped ? "called-off" : "rolled-back", {
+        why,
+      });
+      throw new SluiceError(
+        "ERR_SLUICE_UPGRADE",
+        isStopped
+          ? `upgrade(): called off, because both processes were asked to stop: ${why}`
+          : `upgrade(): this process stays, because the new one failed: ${why}`,
+        { cause },
+      );
     } finally {
       clearInterval(this.#tallies);
+      this.#settled.resolve();
     }
+  }
+
+  /** This process was asked to stop: what it has handed over stops with it, at whatever point that is. */
+  stop({ reason = "shutdown()", deadlineMs }: ShutdownOptions): void {
+    if (this.#phase === "committed")
+      return this.#sayStop({ reason, deadlineMs });
+    const withinMs = deadlineMs ?? this.#host.config.shutdownDeadlineMs;
+    this.#stop ??= { reason, deadline: monotonicNow() + withinMs };
+    return this.#failed.reject(new Error(reason));
+  }
+
+  /** Once both were asked to stop, the new process forces what is left of it. */
+  force(): void {
+    if (this.#hasSaidStop) this.#peer.say({ type: "force" });
   }
 
   async #handOver(): Promise<UpgradeReport> {
@@ -155,6 +226,7 @@ class Succession {
     this.#tellTally();
     this.#tallies = setInterval(() => this.#tellTally(), TALLY_EVERY_MS);
     await this.#hears("ready", config.startDeadlineMs * 2);
+    this.#phase = "moving";
     const rounds = [await this.#moveAll(FIRST_SHARE)];
     await after(config.trialMs, undefined, { signal: this.#over.signal });
     this.#handover.announce("trial-passed", {});
@@ -165,13 +237,18 @@ class Succession {
     await this.#handshakesDone();
     rounds.push(await this.#moveAll(1));
     this.#over.signal.throwIfAborted();
-    this.#peer.say({ type: "committed" });
+    this.#phase = "committed";
+    const admin = this.#host.passAdminOn();
+    this.#peer.say(
+      { type: "committed", admin: admin?.address },
+      admin?.handle,
+      () => admin?.close(),
+    );
     const { moved, refused } = addRounds(rounds);
     const told = this.#host.fleet.all.reduce(
       (sum, { counters }) => sum + counters.live,
       0,
     );
-    this.#child.removeAllListeners("exit");
     // It holds neither this process nor its own end back.
     this.#child.unref();
     this.#child.channel?.unref();
@@ -220,19 +297,43 @@ class Succession {
 
   /** This process carries on, and takes back what it can. */
   async #goBack(): Promise<void> {
-    for (const move of this.#moves) move.callOff();
     if (this.#hasStoppedAccepting) this.#host.updateListener();
-    if (this.#child.exitCode === null && this.#child.signalCode === null) {
-      const ended = once(this.#child, "exit");
-      const timer = setTimeout(
-        () => this.#child.kill("SIGKILL"),
-        this.#child.connected ? GIVE_BACK_MS : 0,
-      );
-      await ended;
-      clearTimeout(timer);
-    }
+    await this.#childEnds(this.#child.connected ? this.#leavingForMs : 0);
     this.#peer.broken();
     await Promise.all(this.#moves.map(({ done }) => done));
+  }
+
+  /** Neither carries on: whom the new process has by now, it tells to come back. */
+  async #stopBoth({
+    reason,
+    deadline,
+  }: {
+    reason: string;
+    deadline: number;
+  }): Promise<void> {
+    // It has nobody, and is asked nothing while it starts.
+    if (this.#phase === "starting") return this.#childEnds(0);
+    // Who is on the way arrives before it is told to stop.
+    await Promise.race([
+      Promise.all(this.#moves.map(({ done }) => done)),
+      after(SETTLE_MS),
+    ]);
+    const leftMs = Math.max(1, Math.round(deadline - monotonicNow()));
+    this.#sayStop({ reason, deadlineMs: leftMs });
+    await this.#childEnds(leftMs + LAST_WORDS_MS);
+    return this.#peer.broken();
+  }
+
+  #sayStop(message: { reason: string; deadlineMs: number | undefined }): void {
+    this.#hasSaidStop = true;
+    this.#peer.say({ type: "stop", ...message });
+  }
+
+  /** Resolves when the new process has ended, which it has to within this time. */
+  async #childEnds(withinMs: number): Promise<void> {
+    const timer = setTimeout(() => this.#child.kill("SIGKILL"), withinMs);
+    await this.ended();
+    clearTimeout(timer);
   }
 
   async #hears(type: PeerMessage["type"], deadlineMs: number): Promise<void> {
@@ -262,8 +363,9 @@ class Succession {
     const message = readPeerMessage(raw);
     if (message === undefined) return;
     this.#saying(message.type).resolve();
-    if (message.type === "failed") this.#failed.reject(new Error(message.why));
-    else this.#peer.take(message, handle);
+    if (message.type !== "failed") return this.#peer.take(message, handle);
+    this.#leavingForMs = message.withinMs + LAST_WORDS_MS;
+    return this.#failed.reject(new Error(message.why));
   }
 }
 

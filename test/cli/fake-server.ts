@@ -4,6 +4,7 @@ import type { LiveCounts, ServedServer } from "../../src/cli/server-types.ts";
 import type {
   ReloadReport,
   ShutdownReport,
+  Successor,
   UpgradeReport,
 } from "../../src/index.ts";
 
@@ -69,6 +70,25 @@ export function statsOf(given: Partial<LiveCounts> = {}): LiveCounts {
   };
 }
 
+/** Another process that has taken over, which ends when it is told to. */
+export class FakeSuccessor implements Successor {
+  readonly pid = 4711;
+  readonly signals: string[] = [];
+  readonly #end = Promise.withResolvers<number>();
+
+  async ended(): Promise<number> {
+    return await this.#end.promise;
+  }
+
+  kill(signal: string): void {
+    this.signals.push(signal);
+  }
+
+  end(status: number): void {
+    this.#end.resolve(status);
+  }
+}
+
 /** A server without sockets that writes down what it is told. */
 export class FakeServer implements ServedServer {
   readonly address = { host: "127.0.0.1", port: 9000 };
@@ -77,6 +97,7 @@ export class FakeServer implements ServedServer {
   readonly terminated = this.#end.promise;
   shutdownFailure: Error | undefined;
   reloadFailure: Error | undefined;
+  successor: FakeSuccessor | undefined;
 
   stats(): LiveCounts {
     return statsOf();

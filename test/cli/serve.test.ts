@@ -1,4 +1,5 @@
 import { channel } from "node:diagnostics_channel";
+import { once } from "node:events";
 import { setImmediate } from "node:timers/promises";
 
 import { describe, expect, it } from "vitest";
@@ -6,11 +7,13 @@ import { describe, expect, it } from "vitest";
 import { runServe } from "../../src/cli/serve.ts";
 import type { TalkSettings } from "../../src/cli/settings.ts";
 import { resolveConfig } from "../../src/config.ts";
+import { noTerminal } from "../../src/cli/surroundings.ts";
+import type { Surroundings } from "../../src/cli/surroundings.ts";
 import type { ServerOptions } from "../../src/config.ts";
 import { SluiceError } from "../../src/errors.ts";
 import { channels } from "../../src/protocol/channels.ts";
 import { FakeIo } from "./fake-io.ts";
-import { FakeServer, reportOf } from "./fake-server.ts";
+import { FakeServer, FakeSuccessor, reportOf } from "./fake-server.ts";
 
 const TLS: ServerOptions = {
   tlsKeyFile: "/key.pem",
@@ -24,11 +27,13 @@ async function serving({
   options = {},
   isTTY = false,
   server = new FakeServer(),
+  surroundings = noTerminal,
 }: {
   readonly talk?: Partial<TalkSettings>;
   readonly options?: ServerOptions;
   readonly isTTY?: boolean;
   readonly server?: FakeServer;
+  readonly surroundings?: Surroundings;
 } = {}) {
   const io = new FakeIo({ isTTY });
   const settings = {
@@ -36,7 +41,8 @@ async function serving({
     talk: { ...QUIET, ...talk },
     warnings: [],
   };
-  const status = runServe(settings, io, async () => server);
+  const serve = async (): Promise<FakeServer> => server;
+  const status = runServe(settings, io, serve, surroundings);
   await setImmediate();
   return { io, server, status };
 }
@@ -229,14 +235,53 @@ describe("sluice serve", () => {
     expect(await status).toBe(0);
   });
 
-  it("ends at once with 0 on a signal before the server is ready", async () => {
+  it("ends the start with 0 on a signal before the server is ready", async () => {
+    const io = new FakeIo();
+    const settings = { config: resolveConfig(), talk: QUIET, warnings: [] };
+    const status = runServe(settings, io, async (_config, { signal }) => {
+      await once(signal as AbortSignal, "abort");
+      throw signal?.reason;
+    });
+    io.emit("SIGTERM", "SIGTERM");
+    expect(await status).toBe(0);
+    expect(messages(io)).toEqual(["SIGTERM before the server was ready"]);
+  });
+
+  it("does not wait for a start that hangs on a second signal", async () => {
     const io = new FakeIo();
     const settings = { config: resolveConfig(), talk: QUIET, warnings: [] };
     const never = Promise.withResolvers<FakeServer>();
     const status = runServe(settings, io, () => never.promise);
     io.emit("SIGTERM", "SIGTERM");
+    io.emit("SIGINT", "SIGINT");
     expect(await status).toBe(0);
-    expect(messages(io)).toEqual(["SIGTERM before the server was ready"]);
+    expect(messages(io)).toEqual(["SIGINT before the server was ready"]);
+  });
+
+  it("stays for whoever waits for it while another process serves, and ends as that does", async () => {
+    const { io, server, status } = await serving({
+      surroundings: { isWaitedFor: true, hasHungUp: () => false },
+    });
+    const successor = new FakeSuccessor();
+    server.successor = successor;
+    server.end(reportOf());
+    await setImmediate();
+    io.emit("SIGHUP", "SIGHUP");
+    io.emit("SIGUSR2", "SIGUSR2");
+    io.emit("SIGTERM", "SIGTERM");
+    io.emit("SIGTERM", "SIGTERM");
+    // The library passes on what it is asked.
+    expect(server.told).toEqual(["shutdown: SIGTERM", "force"]);
+    expect(successor.signals).toEqual(["SIGHUP", "SIGUSR2"]);
+    successor.end(1);
+    expect(await status).toBe(1);
+  });
+
+  it("leaves another process alone where nobody waits for this one", async () => {
+    const { server, status } = await serving();
+    server.successor = new FakeSuccessor();
+    server.end(reportOf());
+    expect(await status).toBe(0);
   });
 
   it.each([

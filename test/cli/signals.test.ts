@@ -7,6 +7,7 @@ function attached(env: Readonly<Record<string, string>> = {}) {
   const io = new FakeIo({ env });
   const told: string[] = [];
   const clock = { now: 1000 };
+  const terminal = { hasHungUp: false };
   const signals = attachSignals(
     io,
     {
@@ -15,12 +16,13 @@ function attached(env: Readonly<Record<string, string>> = {}) {
       reload: () => told.push("reload"),
       upgrade: () => told.push("upgrade"),
     },
+    () => terminal.hasHungUp,
     () => clock.now,
   );
   const send = (signal: string): void => {
     io.emit(signal, signal);
   };
-  return { io, told, clock, signals, send };
+  return { io, told, clock, terminal, signals, send };
 }
 
 describe("signals", () => {
@@ -44,6 +46,16 @@ describe("signals", () => {
     send("SIGINT");
     send("SIGHUP");
     expect(told).toEqual(["reload", "stop SIGINT", "reload"]);
+  });
+
+  it("stop when SIGHUP tells that the terminal was closed, however often it comes", () => {
+    const { told, send, terminal } = attached();
+    send("SIGHUP");
+    terminal.hasHungUp = true;
+    send("SIGHUP");
+    send("SIGHUP");
+    send("SIGTERM");
+    expect(told).toEqual(["reload", "stop SIGHUP", "force SIGTERM"]);
   });
 
   it("are one when npm passes on what the process has already received", () => {

@@ -1,4 +1,7 @@
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { once } from "node:events";
+import { get, type IncomingMessage } from "node:http";
+import { json } from "node:stream/consumers";
 import { describe, expect, it } from "vitest";
 import type { DrainStatus, Status } from "../../src/admin/api.ts";
 import type { ShutdownReport } from "../../src/index.ts";
@@ -42,6 +45,13 @@ async function servesAgain(server: Generations): Promise<void> {
       shards.every(({ state }) => state.startsWith("serving"))
     );
   });
+}
+
+/** On a connection of its own: one that is kept for the next question may be closed just as that is asked. */
+async function newlyAsk<Answer>(url: string): Promise<Answer> {
+  const request = get(url, { agent: false });
+  const [response] = (await once(request, "response")) as [IncomingMessage];
+  return (await json(response)) as Answer;
 }
 
 /** How many sockets of clients a process holds; one that it holds twice counts as two. */
@@ -88,6 +98,31 @@ describe.runIf(process.platform === "linux")("after an upgrade", () => {
   it("each connection is held once", async () => {
     const { server, talkers } = await upgraded();
     expect(await settle(server, talkers)).toMatchObject(inOrder);
+  });
+
+  it("the inspector is where it was, and answers all the time", async () => {
+    const server = await Generations.begin();
+    const [, url] = await server.logged(/inspector at (http:[^"]*)/);
+    const watcher = await fetch(`${url}/api/events`);
+    const over = new AbortController();
+    const instances = new Set<string>();
+    const looking = (async () => {
+      while (!over.signal.aborted) {
+        const status = await newlyAsk<Status>(`${url}/api/status`);
+        instances.add(status.server.instance);
+      }
+    })();
+    await server.upgrade();
+    const [, next] = await server.logged(/inspector at (http:[^"]*)/);
+    expect(next).toBe(url);
+    const { server: now } = await server.ask<Status>("/api/status");
+    over.abort();
+    await looking;
+    expect([...instances.add(now.instance)]).toHaveLength(2);
+    // Whoever watched was let go, and looks again.
+    const events = await within("its end", watcher.text());
+    expect(events).not.toContain('"terminated"');
+    expect(await settle(server, [])).toMatchObject(inOrder);
   });
 
   it("a second one closes nobody", async () => {

@@ -1,5 +1,6 @@
 import type { Luggage } from "../../protocol/moving.ts";
 import type { SocketHandle } from "../../protocol/socket-transfer.ts";
+import type { ServerAddress } from "../listener.ts";
 import type { Shard } from "../shard.ts";
 import type { Tally } from "./canary.ts";
 import type { Forwarder, Parcel, Relay } from "./relay.ts";
@@ -23,14 +24,20 @@ export type PeerMessage =
     }
   /** New to old: its shards serve, it accepts. */
   | { type: "ready" }
-  /** New to old: it has failed in its trial, and gives back what it can. */
-  | { type: "failed"; why: string }
+  /** New to old: it does not take over, and is gone within this time; what it can it gives back before. */
+  | { type: "failed"; why: string; withinMs: number }
   /** Old to new, again and again: how the connections fare that have stayed. */
   | { type: "tally"; tally: Tally }
-  /** Old to new: all that could come has come. */
-  | { type: "committed" }
+  /** Old to new, with the inspector's listening socket if there is one: all that could come has come. */
+  | { type: "committed"; admin: ServerAddress | undefined }
+  /** Old to new: it was asked to stop, and what it has handed over stops with it. */
+  | { type: "stop"; reason: string; deadlineMs: number | undefined }
+  /** Old to new: what is left is forced. */
+  | { type: "force" }
   /** Either way, with a connection's socket. The sender keeps it until it is received. */
   | { type: "connection"; luggage: Luggage }
+  /** It cannot be taken any more: it stays the sender's. */
+  | { type: "refused"; number: number }
   /** The sender may let go of it. */
   | { type: "received"; number: number }
   /** The sender has let go of it: only now may it be read. */
@@ -63,6 +70,8 @@ export class Peer {
   /** Held for the other side, whose they are until it says otherwise. */
   readonly #held = new Map<number, Parcel>();
   #isBroken = false;
+  #isClosed = false;
+  #onEmptied = Promise.withResolvers<void>();
 
   /** @param choose - The shard for the next connection that comes. */
   constructor(
@@ -89,6 +98,10 @@ export class Peer {
     switch (message.type) {
       case "connection": {
         const { luggage } = message;
+        if (this.#isClosed) {
+          void handle?.close();
+          return this.#send({ type: "refused", number: luggage.number });
+        }
         this.#held.set(luggage.number, { luggage, handle });
         return this.#send({ type: "received", number: luggage.number });
       }
@@ -100,11 +113,15 @@ export class Peer {
         sent.settled(true);
         return this.#send({ type: "yours", number: message.number });
       }
+      case "refused":
+        return this.#keep(message.number);
       case "yours": {
         const parcel = this.#held.get(message.number);
         if (parcel === undefined) return undefined;
         this.#held.delete(message.number);
-        return this.#relay.adopt(parcel, this.#choose);
+        this.#relay.adopt(parcel, this.#choose);
+        if (this.#held.size === 0) this.#onEmptied.resolve();
+        return undefined;
       }
       case "hello":
       case "take-over":
@@ -112,12 +129,26 @@ export class Peer {
       case "failed":
       case "tally":
       case "committed":
+      case "stop":
+      case "force":
         return undefined;
     }
   }
 
-  say(message: PeerMessage, handle?: SocketHandle): void {
-    this.#send(message, handle);
+  /** @param onSent - Called when it has left, or never will. */
+  say(message: PeerMessage, handle?: SocketHandle, onSent?: () => void): void {
+    this.#send(message, handle, onSent);
+  }
+
+  /** Nothing is taken from now on, but what is held already. */
+  close(): void {
+    this.#isClosed = true;
+    this.#onEmptied = Promise.withResolvers<void>();
+  }
+
+  /** Once it is closed: resolves when nothing is held any more. */
+  async emptied(): Promise<void> {
+    if (this.#held.size > 0) await this.#onEmptied.promise;
   }
 
   /** The other process is gone. */
@@ -130,16 +161,27 @@ export class Peer {
     for (const parcel of this.#held.values())
       this.#relay.adopt(parcel, this.#choose);
     this.#held.clear();
+    this.#onEmptied.resolve();
   }
 
-  #send(message: PeerMessage, handle?: SocketHandle): void {
-    if (this.#isBroken) return;
-    this.#channel.send({ sluice: message }, handle, (error) => {
-      if (error === null || message.type !== "connection") return;
-      const sent = this.#sent.get(message.luggage.number);
-      this.#sent.delete(message.luggage.number);
-      sent?.settled(false);
+  #send(
+    message: PeerMessage,
+    handle?: SocketHandle,
+    onSent?: () => void,
+  ): void {
+    if (this.#isBroken) return onSent?.();
+    return this.#channel.send({ sluice: message }, handle, (error) => {
+      onSent?.();
+      if (error !== null && message.type === "connection")
+        this.#keep(message.luggage.number);
     });
+  }
+
+  /** One that was sent goes on living here. */
+  #keep(number: number): void {
+    const sent = this.#sent.get(number);
+    this.#sent.delete(number);
+    sent?.settled(false);
   }
 }
 

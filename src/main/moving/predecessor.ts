@@ -1,8 +1,9 @@
-import { once } from "node:events";
 import { setTimeout as after } from "node:timers/promises";
+import type { ListeningAdmin } from "../../admin/listen.ts";
 import { SluiceError } from "../../errors.ts";
 import { monotonicNow } from "../../protocol/clock.ts";
 import type { SocketHandle } from "../../protocol/socket-transfer.ts";
+import type { ShutdownOptions } from "../server-types.ts";
 import type { Shard } from "../shard.ts";
 import { closeInherited } from "./close-inherited.ts";
 import { type Handover, type HandoverHost, leastLoaded } from "./handover.ts";
@@ -16,6 +17,8 @@ export const TAKE_OVER_VARIABLE = "NODE_SLUICE_PREDECESSOR";
 
 const PROBE_DEADLINE_MS = 5_000;
 const GIVE_BACK_MS = 3_000;
+/** What is on its way when this process stops has so long to arrive. */
+const ARRIVAL_MS = 500;
 
 /** What comes from the process before. */
 export interface Inheritance {
@@ -29,23 +32,35 @@ export interface Inheritance {
   handle: SocketHandle | undefined;
 }
 
+/** What taking over needs of the server. */
+export interface SuccessorHost extends HandoverHost {
+  readonly isStopping: boolean;
+  /** What is left of the time in which it has to end, once it is stopping. */
+  readonly deadlineInMs: number | undefined;
+  shutdown(options: ShutdownOptions): Promise<unknown>;
+  force(): void;
+}
+
 /** The process before this one, which hands its connections over. */
 export class Predecessor {
   readonly inheritance: Inheritance;
   readonly #messages: Channel;
   readonly #handover: Handover;
-  readonly #host: HandoverHost;
+  readonly #host: SuccessorHost;
   readonly #peer: Peer;
   /** How the process before fares, as it says: at first, and by now. */
   readonly #tallies: Tally[] = [];
   #watch: { stop(): void } | undefined;
-  #isCommitted = false;
+  /** Nothing is given back any more. */
+  #isOver = false;
+  #leaving: Promise<void> | undefined;
+  readonly #done = Promise.withResolvers<ListeningAdmin | undefined>();
   readonly #gone = Promise.withResolvers<void>();
 
   private constructor(
     inheritance: Inheritance,
     messages: Channel,
-    host: HandoverHost,
+    host: SuccessorHost,
     handover: Handover,
   ) {
     this.inheritance = inheritance;
@@ -76,14 +91,16 @@ export class Predecessor {
 
   /** Greets it, and is given the listening socket. */
   static async greet(
-    host: HandoverHost,
+    host: SuccessorHost,
     handover: Handover,
   ): Promise<Predecessor> {
     // Processes that this one starts for purposes of its own take nothing over.
     Reflect.deleteProperty(process.env, TAKE_OVER_VARIABLE);
     handover.announce("taking-over", { from: process.ppid });
     const messages = new Channel();
-    process.send?.({ sluice: { type: "hello" } satisfies PeerMessage });
+    const hello = { sluice: { type: "hello" } satisfies PeerMessage };
+    // Where it is gone by now, that is what the next line hears of.
+    process.send?.(hello, undefined, {}, () => {});
     const { message, handle } = await messages.next("take-over");
     const { firstNumber, host: name, port, ports } = message;
     // Before this process accepts there, or is given the first one.
@@ -122,45 +139,99 @@ export class Predecessor {
 
   /**
    * Takes the connections, while it watches how they fare. Resolves when the
-   * process before has left the field.
+   * process before has left the field, or when both are to stop.
    *
+   * @returns the inspector's listening socket, and where it listens, where the
+   *   process before has passed it on
    * @throws SluiceError `ERR_SLUICE_UPGRADE` when they fare badly; what has come
    *   was given back as far as it could be.
    */
-  async takeOver(): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const over = (): void => {
+  async takeOver(): Promise<ListeningAdmin | undefined> {
+    const over = (admin?: ListeningAdmin): void => {
       this.#watch?.stop();
-      this.#isCommitted = true;
+      this.#isOver = true;
       this.#handover.announce("taken-over", {
         connections: this.#handover.relay.movedIn,
       });
-      resolve();
+      this.#done.resolve(admin);
     };
     this.#messages.listen((message, handle) => {
-      if (message.type === "committed") over();
-      else if (message.type === "tally") this.#hear(message.tally);
-      else this.#peer.take(message, handle);
+      switch (message.type) {
+        case "committed":
+          return over(message.admin && handle && { ...message.admin, handle });
+        case "tally":
+          return this.#hear(message.tally);
+        case "stop":
+          return this.#stop(message);
+        case "force":
+          return this.#host.force();
+        case "hello":
+        case "take-over":
+        case "ready":
+        case "failed":
+        case "connection":
+        case "received":
+        case "refused":
+        case "yours":
+          return this.#peer.take(message, handle);
+      }
     });
     const onGone = (): void => {
       this.#gone.resolve();
       this.#peer.broken();
       // Nobody is left to go back to.
-      if (!this.#isCommitted) over();
+      if (!this.#isOver) over();
     };
     if (process.connected) process.once("disconnect", onGone);
     else onGone();
-    if (!this.#isCommitted)
+    if (!this.#isOver)
       this.#watch = watchVersion(
         this.#host.fleet.shards,
         this.#oldVersion,
-        (complaint) =>
-          void this.#giveBack(complaint).then(() =>
-            reject(new SluiceError("ERR_SLUICE_UPGRADE", complaint)),
-          ),
+        (complaint) => {
+          if (this.#isOver) return;
+          // It fails as a whole, and its shards close already.
+          if (this.#host.isStopping)
+            void this.leave(this.#host.deadlineInMs ?? 0);
+          else
+            void this.#giveBack(complaint).then(() =>
+              this.#done.reject(
+                new SluiceError("ERR_SLUICE_UPGRADE", complaint),
+              ),
+            );
+        },
       );
     this.#peer.say({ type: "ready" });
-    await promise;
+    return await this.#done.promise;
+  }
+
+  /**
+   * This process stops, by whomever it was asked to: it takes nothing any more,
+   * and the one before goes on with what it still has.
+   *
+   * @param withinMs - Until this process has ended.
+   * @returns what resolves when nothing is on its way here, so that what has
+   *   come can be told; `undefined` when this process is on its own
+   */
+  leave(withinMs: number): Promise<void> | undefined {
+    if (!this.#isOver) this.#leaving = this.#leave(withinMs);
+    return this.#leaving;
+  }
+
+  async #leave(withinMs: number): Promise<void> {
+    this.#isOver = true;
+    this.#watch?.stop();
+    this.#peer.close();
+    this.#peer.say({ type: "failed", why: "it was asked to stop", withinMs });
+    await Promise.race([this.#peer.emptied(), after(ARRIVAL_MS)]);
+    this.#done.resolve(undefined);
+  }
+
+  #stop({ reason, deadlineMs }: Extract<PeerMessage, { type: "stop" }>): void {
+    // Whoever wants to know how it went awaits `terminated`.
+    void this.#host
+      .shutdown({ reason, ...(deadlineMs !== undefined && { deadlineMs }) })
+      .catch(() => {});
   }
 
   #hear(tally: Tally): void {
@@ -178,7 +249,7 @@ export class Predecessor {
   }
 
   async #giveBack(why: string): Promise<void> {
-    this.#peer.say({ type: "failed", why });
+    this.#peer.say({ type: "failed", why, withinMs: GIVE_BACK_MS });
     const { fleet } = this.#host;
     // One that hangs gives nothing back, and is not waited for.
     for (const shard of fleet.shards) if (isStill(shard)) shard.kill();
@@ -228,14 +299,15 @@ class Channel {
       if (first === undefined)
         await new Promise<void>((resolve, reject) => {
           this.#wake = resolve;
-          void once(process, "disconnect").then(() =>
+          const onGone = (): void =>
             reject(
               new SluiceError(
                 "ERR_SLUICE_UPGRADE",
                 "the process before has gone before it handed anything over",
               ),
-            ),
-          );
+            );
+          if (process.connected) process.once("disconnect", onGone);
+          else onGone();
         });
     }
   }

@@ -246,7 +246,7 @@ export class Relay {
     const to =
       serving[0] !== undefined && serving[0] === wanted
         ? wanted
-        : (last ?? serving[0]);
+        : (last ?? serving[0] ?? this.#host.shards.find(isClosing));
     if (to === undefined) {
       this.dropped++;
       void parcel.handle?.close();
@@ -306,4 +306,9 @@ export class Relay {
     order.report.durationMs = performance.now() - order.startedAt;
     order.done.resolve(order.report);
   }
+}
+
+/** What comes to it now is told to go with the others. */
+function isClosing({ state }: Shard): boolean {
+  return state === "closing";
 }
