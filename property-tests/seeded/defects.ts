@@ -2,6 +2,7 @@ import { machineDefects } from "./machine-defects.ts";
 import { serverDefects } from "./server-defects.ts";
 import { bordersDefects } from "./sound-borders.ts";
 import { endingDefects } from "./sound-endings.ts";
+import { lifecycleDefects } from "./sound-lifecycle.ts";
 import { operatorDefects } from "./sound-operators.ts";
 import { upgradeDefects } from "./sound-upgrade.ts";
 
@@ -25,6 +26,7 @@ export const defects: readonly Defect[] = [
   ...machineDefects,
   ...serverDefects,
   ...bordersDefects,
+  ...lifecycleDefects,
   ...endingDefects,
   ...operatorDefects,
   ...upgradeDefects,

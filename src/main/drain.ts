@@ -73,6 +73,11 @@ class DrainProgress {
     this.#finishIfDone();
   }
 
+  end(): void {
+    this.#waiting.clear();
+    this.#finishIfDone();
+  }
+
   #finishIfDone(): void {
     if (!this.isDone) return;
     this.#done.resolve({
@@ -136,6 +141,11 @@ export class Drains {
       case "drained":
         return progress?.drained(shard);
     }
+  }
+
+  /** The server has ended, and with it everyone who was told. */
+  stop(): void {
+    for (const progress of this.#underWay.values()) progress.end();
   }
 
   /** The shard's thread is gone, and with it everyone it had told. */

@@ -23,11 +23,16 @@ export class Fleet {
     this.capacity = workers * 2;
   }
 
-  /** The lowest index that no shard has. */
+  /**
+   * The lowest index that no shard has. All that shards share is laid out for so
+   * many as there may be.
+   *
+   * @throws Error when there is none: shards that were to end have not.
+   */
   freeIndex(): number {
-    let index = 0;
-    while (this.withIndex(index) !== undefined) index++;
-    return index;
+    for (let index = 0; index < this.capacity; index++)
+      if (this.withIndex(index) === undefined) return index;
+    throw new Error(`all ${this.capacity} places for shards are taken`);
   }
 
   withIndex(index: number): Shard | undefined {

@@ -14,6 +14,7 @@ import { reportDelay, timeUntil, withdrawalDelay } from "./deadlines.ts";
 import type { Fleet } from "./fleet.ts";
 import { describeEnd, type Ledger, type ShutdownReport } from "./report.ts";
 import type { ServerState, ShutdownOptions } from "./server-types.ts";
+import type { Stoppage } from "./stoppage.ts";
 
 /** What the lifecycle of a server has in its hands. */
 export interface LifecycleHost {
@@ -21,6 +22,7 @@ export interface LifecycleHost {
   readonly fleet: Fleet;
   readonly cluster: Cluster;
   readonly ledger: Ledger;
+  readonly stoppage: Stoppage;
   farewell(deadline: number, shards: number, turn: number): Farewell;
   /** Another state was entered. */
   announceState(state: ServerState): void;
@@ -46,7 +48,12 @@ export class Lifecycle {
   readonly #report = Promise.withResolvers<ShutdownReport>();
   /** Of the shutdown under way. */
   #shutdown:
-    | { promise: Promise<ShutdownReport>; reject: (error: Error) => void }
+    | {
+        promise: Promise<ShutdownReport>;
+        reject: (error: Error) => void;
+        /** Nothing is there to go back to. */
+        isFinal: boolean;
+      }
     | undefined;
   #startedClosingAt = 0;
   /** Since when load balancers can take notice. */
@@ -149,7 +156,8 @@ export class Lifecycle {
       // Those who only await `terminated` need not catch this one.
       promise.catch(() => {});
       this.terminated.then(resolve, reject);
-      this.#shutdown = { promise, reject };
+      // A start that was ended is not taken up again.
+      this.#shutdown = { promise, reject, isFinal: this.state === "starting" };
       const isQueued =
         takesTurn && cluster.engine.isClustered && this.state === "listening";
       this.#send(isQueued ? "shutdown.queued" : "shutdown.requested");
@@ -167,9 +175,17 @@ export class Lifecycle {
     this.#send("deadline.reached");
   }
 
+  /** Another process serves now: this one ends, whatever anybody says. */
+  leave(): void {
+    // Who wants to know how it went awaits `terminated`.
+    void this.shutdown({ reason: "upgrade" }, false).catch(() => {});
+    if (this.#shutdown !== undefined) this.#shutdown.isFinal = true;
+  }
+
   callOff(): boolean {
     // What has failed cannot go on.
     if (this.state !== "closing" || this.#failure !== undefined) return false;
+    if (this.#shutdown?.isFinal === true) return false;
     this.#send("shutdown.calledOff");
     void this.#host.cluster.endTurn(0);
     this.#deadline = Infinity;
@@ -225,10 +241,12 @@ export class Lifecycle {
         announceReady: () => {
           this.#host.setReadiness(cluster.allowsReady);
           this.#host.announceListening();
+          this.#host.stoppage.decide();
         },
         withdrawReadiness: () => {
           this.#withdrawnAt = monotonicNow();
           this.#host.setReadiness(false);
+          this.#host.stoppage.begin();
         },
         awaitTurn: () =>
           void cluster.takeTurn().then((isTurn) => {

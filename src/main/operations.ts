@@ -93,15 +93,23 @@ export class Operations {
       filter,
       (turn) => this.#host.farewell(deadline, serving.length, turn),
       () => {
-        if (isWhole) for (const each of aimed) this.resume(each.index);
+        if (isWhole) this.#resume(aimed);
       },
     );
   }
 
   resume(shard?: number): void {
     const { shards } = this.#host.fleet;
-    const resumed = shard === undefined ? shards : [this.#shardAt(shard)];
-    for (const each of resumed) each.tell({ type: "shard.resumed" });
+    this.#resume(shard === undefined ? shards : [this.#shardAt(shard)]);
+  }
+
+  /** The server has ended: nobody waits for a drain any more. */
+  stop(): void {
+    this.drains.stop();
+  }
+
+  #resume(shards: readonly Shard[]): void {
+    for (const shard of shards) shard.tell({ type: "shard.resumed" });
     this.#host.updateListener();
   }
 
@@ -111,9 +119,9 @@ export class Operations {
     await this.#shardAt(index).restart(this.#host.farewell(deadline, 1, 0));
   }
 
-  rebalance(): Promise<MoveReport> {
+  async rebalance(): Promise<MoveReport> {
     this.#requireStability("rebalance()");
-    return this.#handover.rebalance(this.#host.config.shutdownDeadlineMs);
+    return await this.#handover.rebalance(this.#host.config.shutdownDeadlineMs);
   }
 
   reload(): Promise<ReloadReport> {

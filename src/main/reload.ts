@@ -47,10 +47,12 @@ export interface ReloadHost extends HandoverHost, ShardOwner {
  * Replaces every shard by a new one, with the handlers as they are on disk now,
  * under the feet of their connections. The new ones prove themselves first: the
  * module loads, `started` resolves, a probe connection is served, and the first
- * connections fare well for `trialMs`. If they do not, everything goes back.
+ * connections fare well for `trialMs`. If they do not, everything goes back. So it
+ * does when the server begins to stop before they have: whoever calls the
+ * shutdown off finds the old version.
  *
- * @throws SluiceError `ERR_SLUICE_RELOAD` when the new version failed; the old
- *   one serves on.
+ * @throws SluiceError `ERR_SLUICE_RELOAD` when the new version failed, or was
+ *   not tried to the end; the old one serves on.
  */
 export async function reload(
   host: ReloadHost,
@@ -58,6 +60,7 @@ export async function reload(
 ): Promise<ReloadReport> {
   handover.announce("reloading", { ...handover.stats().census });
   const exchange = new Exchange(host, handover);
+  const forget = host.stoppage.onBegin(() => exchange.interrupt());
   try {
     const report = await exchange.run();
     handover.announce("reloaded", { ...report });
@@ -65,11 +68,16 @@ export async function reload(
   } catch (cause) {
     const why = sayForeign(cause);
     handover.announce("rolled-back", { why });
+    const because = exchange.isInterrupted
+      ? why
+      : `because the new one failed: ${why}`;
     throw new SluiceError(
       "ERR_SLUICE_RELOAD",
-      `reload(): the old version stays, because the new one failed: ${why}`,
+      `reload(): the old version stays, ${because}`,
       { cause },
     );
+  } finally {
+    forget();
   }
 }
 
@@ -85,7 +93,12 @@ class Exchange {
   readonly #entering: Shard[] = [];
   readonly #moves: MoveUnderWay[] = [];
   readonly #over = new AbortController();
+  readonly #interruption = Promise.withResolvers<never>();
   readonly #killed = new Set<Shard>();
+  /** Whose the new connections are; once the new version has `passed`, the old one does not come back. */
+  #phase: "old" | "new" | "passed" = "old";
+  /** The server stops before the new version has passed. */
+  isInterrupted = false;
 
   constructor(host: ReloadHost, handover: Handover) {
     this.#host = host;
@@ -93,38 +106,74 @@ class Exchange {
     this.#trial = new Trial(host);
     this.#old = [...host.fleet.shards];
     this.#began = takeTally(this.#old);
+    this.#interruption.promise.catch(() => {});
   }
 
   async run(): Promise<ReloadReport> {
-    const { fleet } = this.#host;
     try {
-      await Promise.race([this.#start(), this.#trial.failed]);
+      await this.#uninterrupted(this.#start());
     } catch (error) {
       this.#trial.end(false);
-      // Who stops the server ends all its shards.
-      if (!this.#host.isStopping) await this.#endAll();
+      await this.#endAll();
       throw error;
     }
-    this.#trial.watch(this.#entering, {
-      began: this.#began,
-      now: () => takeTally(this.#old),
-    });
-    fleet.swap(this.#entering);
-    for (const shard of this.#old) shard.tell({ type: "shard.suspended" });
+    this.#takeOver();
     let rounds: readonly MoveReport[][];
     try {
-      rounds = await Promise.race([this.#moveOver(), this.#trial.failed]);
+      rounds = await this.#uninterrupted(this.#moveOver());
     } catch (error) {
-      this.#over.abort();
-      this.#trial.end(false);
-      if (!this.#host.isStopping) await this.#goBack();
+      this.#giveBack();
+      await this.#goBack();
       throw error;
     }
+    this.#phase = "passed";
     this.#trial.end(true);
     const told = sumLive(this.#old);
     await this.#retire(this.#old, true);
     const { moved, refused } = addRounds(rounds);
     return { moved, told, refused, durationMs: this.#elapsedMs };
+  }
+
+  /**
+   * The server begins to stop. Nobody waits for the event loop to turn: the
+   * shutdown may be called off at once, and finds the old version in its place.
+   */
+  interrupt(): void {
+    if (this.#phase === "passed") return;
+    this.isInterrupted = true;
+    this.#interruption.reject(
+      new Error("because the server was to stop before the new one had passed"),
+    );
+    this.#giveBack();
+  }
+
+  /** @throws what was wrong with the new version, or that the server stops. */
+  async #uninterrupted<Value>(work: Promise<Value>): Promise<Value> {
+    const { promise } = this.#interruption;
+    const value = await Promise.race([work, this.#trial.failed, promise]);
+    return this.isInterrupted ? await promise : value;
+  }
+
+  /** The new ones take new connections from now on, and are watched. */
+  #takeOver(): void {
+    this.#phase = "new";
+    this.#trial.watch(this.#entering, {
+      began: this.#began,
+      now: () => takeTally(this.#old),
+    });
+    this.#host.fleet.swap(this.#entering);
+    for (const shard of this.#old) shard.tell({ type: "shard.suspended" });
+  }
+
+  /** The old ones do so again. */
+  #giveBack(): void {
+    this.#over.abort();
+    this.#trial.end(false);
+    if (this.#phase !== "new") return;
+    this.#phase = "old";
+    this.#host.fleet.swap(this.#old);
+    for (const shard of this.#old) shard.tell({ type: "shard.resumed" });
+    for (const move of this.#moves) move.callOff();
   }
 
   get #elapsedMs(): number {
@@ -183,11 +232,9 @@ class Exchange {
     return Promise.all(underWay.map(({ done }) => done));
   }
 
-  /** The old shards serve again, and take back what has moved. */
+  /** What has moved moves back, unless the server has ended. */
   async #goBack(): Promise<void> {
-    this.#host.fleet.swap(this.#old);
-    for (const shard of this.#old) shard.tell({ type: "shard.resumed" });
-    for (const move of this.#moves) move.callOff();
+    await this.#host.stoppage.decided;
     const timer = setInterval(() => this.#killTheStill(), LOOK_MS);
     this.#killTheStill();
     try {

@@ -54,6 +54,7 @@ import type {
 } from "./server-types.ts";
 import { Shard } from "./shard.ts";
 import { describeShard, sumStates } from "./stats.ts";
+import { Stoppage } from "./stoppage.ts";
 import { readTlsMaterial } from "./tls-material.ts";
 import { TopicRouter } from "./topics/topic-router.ts";
 import type { Successor, UpgradeReport } from "./upgrade-process.ts";
@@ -114,6 +115,7 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
   readonly instance = nameInstance();
   readonly cluster: Cluster;
   readonly malformed = new Malformed();
+  readonly stoppage = new Stoppage();
   tls: TlsMaterial | undefined;
   #admin: Admin | undefined;
   /** Where the connections of the processes before were accepted. */
@@ -526,8 +528,7 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
 
   leave(closeCode: number): void {
     this.#farewells.closeCode = closeCode;
-    const report = this.#lifecycle.shutdown({ reason: "upgrade" }, false);
-    report.catch(() => {});
+    this.#lifecycle.leave();
   }
 
   get listeningHandle(): SocketHandle | undefined {
@@ -546,7 +547,7 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
     else if (!this.#listener.isListening)
       this.#listener
         .listen()
-        .catch((error: SluiceError) => this.#lifecycle.fail(error));
+        .catch((error: SluiceError) => this.#lifecycle.failGently(error));
   }
 
   passAdminOn(): PassedAdmin | undefined {
@@ -579,7 +580,11 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
   conclude(report: ShutdownReport | undefined): Promise<unknown>[] {
     this.#listener.suspend();
     this.#watch.stop();
+    // Whoever waits for something that cannot come any more is told.
+    for (const shard of this.fleet.all) shard.giveUp();
+    this.#operations.stop();
     this.#handover.stop();
+    this.stoppage.decide();
     // Whoever watches gets the report, and the other instances hear of the end, before the process may end.
     const goodbyes: Promise<unknown>[] = [];
     const { succession } = this.#operations;

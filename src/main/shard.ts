@@ -59,6 +59,12 @@ export interface ShardOwner {
 }
 
 /**
+ * What follows on the end of its thread: another one, unless the server stops;
+ * another one that was asked for; or nothing.
+ */
+type Fate = "goes-on" | "restarts" | "retires";
+
+/**
  * One shard as main sees it: its counters, the thread that serves it at the
  * moment, and the machine that keeps its word when the thread does not. A
  * thread that dies is replaced, with back-off.
@@ -90,8 +96,9 @@ export class Shard {
   #farewell: Farewell | undefined;
   /** Of those who wait until it serves again. */
   #serving: PromiseWithResolvers<void> | undefined;
-  /** Its thread will not be replaced. */
-  #isRetiring = false;
+  #fate: Fate = "goes-on";
+  /** Threads that follow take no new sockets either, until it is resumed. */
+  #isSuspended = false;
   readonly #retired = Promise.withResolvers<void>();
 
   constructor(index: number, owner: ShardOwner) {
@@ -134,6 +141,7 @@ export class Shard {
   /** Starts its thread. */
   start(): void {
     clearTimeout(this.#restart);
+    this.#fate = "goes-on";
     this.#farewell = undefined;
     this.#readyAt = 0;
     const { config, tls, isReady, forwarded, topicTable, whyNoMoves } =
@@ -159,6 +167,7 @@ export class Shard {
     actor.subscribe(({ value }) => {
       // Kept as text: the acceptor asks for every socket.
       this.#state = stateName(value);
+      if (this.#state.startsWith("serving")) this.#endWaiting();
       this.#owner.shardChanged(this);
     });
     actor.start();
@@ -167,13 +176,16 @@ export class Shard {
       if (!end.isStuck) this.#bookEnd(end);
       if (actor.getSnapshot().status === "active")
         actor.send({ type: "thread.ended" });
+      this.#thread = undefined;
       this.#afterEnd(end);
     });
   }
 
   /** Closes its connections and ends its thread, by the farewell's deadline. */
   shutDown(farewell: Farewell): void {
-    this.#farewell = farewell;
+    // One on its way out anyway goes no later than it was to go.
+    const isSooner = farewell.deadline < (this.#farewell?.deadline ?? Infinity);
+    if (this.#fate === "goes-on" || isSooner) this.#farewell = farewell;
     // One that waits to be replaced has nothing to close.
     clearTimeout(this.#restart);
     this.#send({ type: "shutdown.requested" });
@@ -181,10 +193,18 @@ export class Shard {
 
   /** Closes its connections, ends its thread, and is not replaced. Resolves when the thread is gone. */
   retire(farewell: Farewell): Promise<void> {
-    this.#isRetiring = true;
-    if (this.state === "terminated") this.#retired.resolve();
     this.shutDown(farewell);
+    this.#fate = "retires";
+    this.#failWaiting(neverAgain(this.index));
+    if (this.#thread === undefined) this.#retired.resolve();
     return this.#retired.promise;
+  }
+
+  /** The server has ended: nothing follows, and nobody waits for anything any more. */
+  giveUp(): void {
+    clearTimeout(this.#restart);
+    this.#failWaiting(neverAgain(this.index));
+    this.#retired.resolve();
   }
 
   /** Forces its connections and ends its thread: no time is left. */
@@ -197,13 +217,18 @@ export class Shard {
   /** Ends its thread as a shutdown does, if it has one, and starts a new one. */
   restart(farewell: Farewell): Promise<void> {
     const serving = this.nextServing();
-    if (this.state === "terminated") this.startAgain();
-    else this.shutDown(farewell);
+    this.#isSuspended = false;
+    if (this.#thread === undefined) this.startAgain();
+    else if (this.state !== "starting") {
+      this.shutDown(farewell);
+      this.#fate = "restarts";
+    }
     return serving;
   }
 
-  /** Starts a thread in the place of one that has ended. */
+  /** Starts a thread in the place of one that has ended; for one that is not quite gone, that follows on its end. */
   startAgain(): void {
+    if (this.#thread !== undefined) return;
     this.counters.add("restarts");
     this.start();
   }
@@ -214,9 +239,21 @@ export class Shard {
       { type: "shutdown.requested" } | { type: "deadline.reached" }
     >,
   ): void {
-    const isTooLate =
-      event.type === "shutdown.calledOff" && this.#thread?.isEnding === true;
-    if (!isTooLate) this.#send(event);
+    if (event.type === "shard.suspended") this.#isSuspended = true;
+    if (event.type === "shard.resumed") this.#isSuspended = false;
+    if (event.type !== "shutdown.calledOff") return this.#send(event);
+    this.#isSuspended = false;
+    // It ends all the same, and where another thread is to follow, one does.
+    return this.#mayGoOn ? this.#send(event) : undefined;
+  }
+
+  /** A shutdown can be called off for its thread: it serves, and was not to end anyway. */
+  get #mayGoOn(): boolean {
+    return (
+      this.#fate === "goes-on" &&
+      this.#readyAt > 0 &&
+      this.#thread?.isEnding === false
+    );
   }
 
   /** Resolves when it serves again. */
@@ -310,6 +347,9 @@ export class Shard {
   #take(message: ShardMessage): void {
     if (message.type === "ready") {
       this.whyNoMoves = message.whyNoMoves;
+      // Also where a shutdown has come before: it has not failed to start.
+      this.#readyAt = monotonicNow();
+      this.#failedStarts = 0;
       this.tell({ type: "shard.ready" });
     } else if (message.type === "told" && message.drain === "shutdown")
       this.tell({ type: "shard.told" });
@@ -326,11 +366,9 @@ export class Shard {
   }
 
   #announceServing(): void {
-    this.#readyAt = monotonicNow();
-    this.#failedStarts = 0;
     this.#publish("started");
-    this.#serving?.resolve();
-    this.#serving = undefined;
+    // Its machine takes this when it has entered its new state.
+    if (this.#isSuspended) this.#send({ type: "shard.suspended" });
   }
 
   #bookEnd({ error, wasKilled }: ThreadEnd): void {
@@ -347,16 +385,9 @@ export class Shard {
   }
 
   #afterEnd({ error, wasKilled, isStuck }: ThreadEnd): void {
-    if (this.#isRetiring) this.#retired.resolve();
-    if (this.#isRetiring || this.#owner.isStopping) {
-      this.#failWaiting(
-        new SluiceError(
-          "ERR_SLUICE_STATE",
-          `the server ended before shard ${this.index} served again`,
-        ),
-      );
-      return;
-    }
+    if (this.#fate === "retires") return this.#retired.resolve();
+    // Whoever calls that off starts it again.
+    if (this.#owner.isStopping) return undefined;
     if (this.#readyAt === 0) this.#failedStarts++;
     const hasNeverServed =
       this.counters.get("restarts") === 0 && this.#readyAt === 0;
@@ -364,9 +395,9 @@ export class Shard {
       const cause = startFailure(this.index, wasKilled ? undefined : error);
       this.#publish("start-failed", { error: cause });
       this.#failWaiting(cause);
-      if (!this.#owner.shardFailed(this, cause)) return;
+      if (!this.#owner.shardFailed(this, cause)) return undefined;
     }
-    this.#replace(error !== undefined || isStuck);
+    return this.#replace(error !== undefined || isStuck);
   }
 
   #replace(hasDied: boolean): void {
@@ -390,6 +421,11 @@ export class Shard {
     this.#restart = setTimeout(() => this.#startInTurn(), BACK_OFF_MS.longest);
   }
 
+  #endWaiting(): void {
+    this.#serving?.resolve();
+    this.#serving = undefined;
+  }
+
   #failWaiting(error: SluiceError): void {
     this.#serving?.reject(error);
     this.#serving = undefined;
@@ -403,6 +439,13 @@ export class Shard {
   #publish(event: string, details: Record<string, unknown> = {}): void {
     channel(channels.shard).publish({ event, shard: this.index, ...details });
   }
+}
+
+function neverAgain(shard: number): SluiceError {
+  return new SluiceError(
+    "ERR_SLUICE_STATE",
+    `the server ended before shard ${shard} served again`,
+  );
 }
 
 function startFailure(shard: number, cause: unknown): SluiceError {

@@ -10,6 +10,7 @@ import type { RefusalCause, Refusals } from "../../protocol/moving.ts";
 import type { Drain, DrainReport } from "../drain.ts";
 import type { Fleet } from "../fleet.ts";
 import type { Shard } from "../shard.ts";
+import type { Stoppage } from "../stoppage.ts";
 import { type Census, takeCensus } from "./census.ts";
 import { evenOut, LoadWatch, type Shift } from "./rebalance.ts";
 import { type MoveReport, Relay } from "./relay.ts";
@@ -27,6 +28,7 @@ export interface HandoverHost {
   /** It listens, and is not stopping. */
   readonly ready: boolean;
   readonly whyNoMoves: string | undefined;
+  readonly stoppage: Stoppage;
   farewell(
     deadline: number,
     shards: number,
@@ -60,6 +62,8 @@ export class Handover {
   readonly relay: Relay;
   readonly #host: HandoverHost;
   readonly #timer: NodeJS.Timeout | undefined;
+  /** Shards that are being emptied, and what calls that off. */
+  readonly #evacuations = new Map<Shard, () => void>();
 
   constructor(host: HandoverHost) {
     this.#host = host;
@@ -70,6 +74,10 @@ export class Handover {
       transferAdmission: (address, from, to) =>
         host.transferAdmission(address, from, to),
     });
+    // A shutdown tells everyone itself; called off, it finds no half of an evacuation.
+    host.stoppage.onBegin(() => {
+      for (const callOff of this.#evacuations.values()) callOff();
+    });
     const { rebalancePercent } = host.config;
     if (rebalancePercent === 0) return;
     const watch = new LoadWatch(rebalancePercent / 100);
@@ -79,6 +87,7 @@ export class Handover {
 
   stop(): void {
     clearInterval(this.#timer);
+    this.relay.stop();
   }
 
   stats(): HandoverStats {
@@ -123,6 +132,11 @@ export class Handover {
         "ERR_SLUICE_STATE",
         `drain(): shard ${shard.index} cannot be moved, no other shard takes connections`,
       );
+    if (this.#evacuations.has(shard))
+      throw new SluiceError(
+        "ERR_SLUICE_STATE",
+        `drain(): shard ${shard.index} is being moved already`,
+      );
     const startedAt = monotonicNow();
     const deadline = startedAt + deadlineMs;
     shard.tell({ type: "shard.suspended" });
@@ -133,10 +147,15 @@ export class Handover {
       startedAt + deadlineMs * MOVING_SHARE,
     );
     let wasCalledOff = false;
+    const callOff = (): void => {
+      wasCalledOff = true;
+      underWay.callOff();
+    };
+    this.#evacuations.set(shard, callOff);
     const finish = async (): Promise<DrainReport> => {
       const { moved, refused } = await underWay.done;
-      // A shutdown that has begun meanwhile tells everyone itself, and a
-      // reload has ended the shard, or will.
+      this.#evacuations.delete(shard);
+      // A reload has ended the shard, or will.
       if (!this.#host.ready || !fleet.shards.includes(shard))
         wasCalledOff = true;
       const told = wasCalledOff ? 0 : shard.counters.live;
@@ -149,10 +168,7 @@ export class Handover {
     };
     return {
       done: finish(),
-      callOff: () => {
-        wasCalledOff = true;
-        underWay.callOff();
-      },
+      callOff,
     };
   }
 

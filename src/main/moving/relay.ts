@@ -191,17 +191,26 @@ export class Relay {
       if (transit.order !== undefined) transit.order.report.crashed++;
       this.#land(number, transit.from, transit.order);
     }
-    this.#takeBack(({ to }) => to === shard);
+    this.#takeBack(({ to }) => to === shard, shard);
     for (const order of this.#orders.values())
       if (order.from === shard) this.#said(order, {});
   }
 
-  /** Those that wait for a shard in vain go back to where they came from. */
-  #takeBack(isVain: (waiting: Waiting) => boolean): void {
+  /** The server has ended: what has not landed by now does not, and nobody waits for it. */
+  stop(): void {
+    for (const order of this.#orders.values()) this.#finish(order);
+  }
+
+  /**
+   * Those that wait for a shard in vain go back to where they came from.
+   *
+   * @param gone - Takes nothing any more, whatever its state says.
+   */
+  #takeBack(isVain: (waiting: Waiting) => boolean, gone?: Shard): void {
     const vain = this.#waiting.filter(isVain);
     this.#waiting = this.#waiting.filter((each) => !vain.includes(each));
     for (const { parcel, from, order } of vain)
-      this.#deliver(parcel, from, from, order);
+      this.#deliver(parcel, from, from, order, gone);
   }
 
   #departed(
@@ -236,13 +245,14 @@ export class Relay {
     from: Shard | undefined,
     wanted: Shard | undefined,
     order: Order | undefined,
+    gone?: Shard,
   ): void {
     const { luggage } = parcel;
-    const serving = [wanted, ...this.#host.shards].filter((shard) =>
-      shard?.state.startsWith("serving"),
+    const serving = [wanted, ...this.#host.shards].filter(
+      (shard) => shard !== gone && shard?.state.startsWith("serving"),
     );
     // Whom it came from waits for word of it, also while it closes.
-    const last = from?.isAlive === true ? from : undefined;
+    const last = from?.isAlive === true && from !== gone ? from : undefined;
     const to =
       serving[0] !== undefined && serving[0] === wanted
         ? wanted
@@ -302,7 +312,10 @@ export class Relay {
   }
 
   #finishIfDone(order: Order): void {
-    if (!order.isSaid || order.outstanding > 0) return;
+    if (order.isSaid && order.outstanding <= 0) this.#finish(order);
+  }
+
+  #finish(order: Order): void {
     order.report.durationMs = performance.now() - order.startedAt;
     order.done.resolve(order.report);
   }

@@ -1,0 +1,31 @@
+import type { Defect } from "./defects.ts";
+
+const interplay = "test/integration/interplay.test.ts";
+
+/** Of what is under way when the server is stopped, and when that is called off. */
+export const lifecycleDefects: readonly Defect[] = [
+  {
+    rule: "a shutdown that is called off is not called off for shards that retire",
+    file: "src/main/shard.ts",
+    original: `      this.#fate === "goes-on" &&\n`,
+    defective: "",
+    suites: [interplay],
+    law: "called off once the shards have heard",
+  },
+  {
+    rule: "a shutdown gives up a reload that has not passed its trial",
+    file: "src/main/reload.ts",
+    original: `    this.#giveBack();\n  }\n`,
+    defective: "  }\n",
+    suites: [interplay],
+    law: "called off once the shards have heard",
+  },
+  {
+    rule: "a server that has ended starts no thread for a shard in back-off",
+    file: "src/main/server.ts",
+    original: "    for (const shard of this.fleet.all) shard.giveUp();\n",
+    defective: "",
+    suites: [interplay],
+    law: "is not started any more",
+  },
+];
