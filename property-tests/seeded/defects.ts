@@ -5,6 +5,7 @@ import { endingDefects } from "./sound-endings.ts";
 import { lifecycleDefects } from "./sound-lifecycle.ts";
 import { operatorDefects } from "./sound-operators.ts";
 import { upgradeDefects } from "./sound-upgrade.ts";
+import { workersDefects } from "./sound-workers.ts";
 
 /** A small mistake, made on purpose, and where it is expected to be noticed. */
 export interface Defect {
@@ -30,4 +31,5 @@ export const defects: readonly Defect[] = [
   ...endingDefects,
   ...operatorDefects,
   ...upgradeDefects,
+  ...workersDefects,
 ];

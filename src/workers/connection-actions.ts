@@ -225,9 +225,13 @@ function closePayload(code: number, reason: string): Buffer {
   return payload;
 }
 
-/** A compressed message has become a frame: a close frame that waited for it follows. */
+/**
+ * A compressed message has become a frame. Whoever closes may have waited for
+ * it; where there was no time to wait, the close frame follows it.
+ */
 function compressedReady(connection: LiveConnection): void {
-  if (connection.has("sealed") && connection.compressor?.isIdle === true)
+  if (connection.has("closing")) connection.inbox.settle();
+  else if (connection.has("sealed") && connection.compressor?.isIdle === true)
     connectionActions.sendCloseFrame(connection, undefined as never);
 }
 

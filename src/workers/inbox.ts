@@ -130,6 +130,8 @@ export class Inbox {
 
   /** Tells the machine when nothing is left to wait for. */
   settle(): void {
+    // What handlers have sent may still be compressed: it is owed as well.
+    if (this.#connection.compressor?.isIdle === false) return;
     if (this.pending === 0) this.#connection.tell("handlers.settled");
   }
 
