@@ -32,7 +32,7 @@ describe("the delivery of a topic's messages", () => {
     ) as [Subscriber, Subscriber, Subscriber];
     const subscribers = [one, two, publisher].map(({ asLive }) => asLive);
     fanOut.deliver(
-      { name: "room", slot: 0, subscribers: new Set(subscribers) } as never,
+      { name: "room", slot: 0, subscribers: new Set(subscribers) },
       run,
       publisher.asLive,
     );
