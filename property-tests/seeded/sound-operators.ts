@@ -22,6 +22,7 @@ export const operatorDefects: readonly Defect[] = [
       "if (!(connection instanceof LiveConnection) || connection.hasFailed) return;",
     defective: "if (!(connection instanceof LiveConnection)) return;",
     suites: [moves],
+    law: "one client",
   },
   {
     rule: "the old version is judged over the same time",
