@@ -21,7 +21,7 @@ export type { MoveReport } from "./main/moving/relay.ts";
 export type { ReloadReport } from "./main/reload.ts";
 export type { Successor, UpgradeReport } from "./main/upgrade-process.ts";
 export type { ServerAddress } from "./main/listener.ts";
-export type { Ledger, ShutdownReport } from "./main/report.ts";
+export type { Ledger, ShutdownPart, ShutdownReport } from "./main/report.ts";
 export { resolveConfig } from "./config.ts";
 export type { Config, ServerOptions } from "./config.ts";
 export { SluiceError } from "./errors.ts";

@@ -140,7 +140,10 @@ function faultsIn(
   expect(
     "accepted",
     sumOf(reports, ({ accepted }) => accepted),
-    sumOf(reports, ({ opened, rejected }) => opened + rejected),
+    sumOf(
+      reports,
+      ({ opened, rejected, probes }) => opened + rejected + probes,
+    ),
   );
   expect(
     "outcomes",

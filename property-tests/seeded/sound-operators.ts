@@ -43,8 +43,8 @@ export const operatorDefects: readonly Defect[] = [
   {
     rule: "a process that takes over hears how the one before fares",
     file: "src/main/moving/predecessor.ts",
-    original: `else if (message.type === "tally") this.#hear(message.tally);`,
-    defective: `else if (message.type === "tally") return;`,
+    original: "return this.#hear(message.tally);",
+    defective: "return;",
     suites: [upgrades],
   },
   {

@@ -144,6 +144,7 @@ export class LedgerModel {
     return {
       movedIn: 0,
       movedOut: 0,
+      probes: 0,
       accepted,
       upgrading,
       opened,

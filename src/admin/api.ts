@@ -47,11 +47,31 @@ export interface ShutdownStatus {
   readonly startedAt: number;
   readonly deadlineMs: number;
   readonly deadlineInMs: number;
+  /** What it has come to so far. */
+  readonly part: EndPart;
+}
+
+/** What became of those who were there when a shutdown began, or came since. */
+export interface EndPart {
+  /** Connections that were live when it began. */
+  readonly live: number;
+  readonly accepted: number;
+  readonly rejected: number;
+  readonly probes: number;
+  readonly opened: number;
+  readonly movedIn: number;
+  readonly movedOut: number;
+  readonly outcomes: Readonly<Record<string, number>>;
+  readonly closeCodes: Readonly<Record<string, number>>;
+  readonly shardsKilled: number;
+  readonly shardsCrashed: number;
 }
 
 export interface LedgerStatus {
   readonly accepted: number;
   readonly upgrading: number;
+  /** Health checks that were answered. */
+  readonly probes: number;
   readonly opened: number;
   readonly live: number;
   readonly outcomes: Readonly<Record<string, number>>;
@@ -161,12 +181,16 @@ export interface DrainStatus {
     | undefined;
 }
 
-/** The same as the command line's report. */
+/** The same as the command line's report. But for `shutdown`, counts are of the server's whole life. */
 export interface EndReport {
   readonly reason: string;
+  readonly shutdown: EndPart;
   readonly accepted: number;
   readonly rejected: number;
+  readonly probes: number;
   readonly opened: number;
+  readonly movedIn: number;
+  readonly movedOut: number;
   readonly outcomes: Readonly<Record<string, number>>;
   readonly closeCodes: Readonly<Record<string, number>>;
   readonly durationMs: number;

@@ -3,6 +3,7 @@ import { outcomes } from "../machines/connection.ts";
 import { connectionTable } from "../machines/connection-table.ts";
 import { serverMachine } from "../machines/server.ts";
 import type { CounterName, ShardCounters } from "../protocol/shard-counters.ts";
+import { busyShare } from "../main/stats.ts";
 import { addClusterMetrics, type AddMetric } from "./cluster-metrics.ts";
 import { readOutcomes } from "./status.ts";
 import type { InspectedServer, InspectedShard } from "./subject.ts";
@@ -179,6 +180,12 @@ export function createMetrics(
     },
   );
   counter(
+    "sluice_health_probes_total",
+    "Health checks that were answered; they are not among the connections that ended.",
+    ["shard"],
+    count("probes"),
+  );
+  counter(
     "sluice_connections_closed_total",
     "Opened connections by the close code that ended them; 1006 where no close frame did, 3xxx and 4xxx for codes of libraries and applications.",
     ["code"],
@@ -244,7 +251,7 @@ export function createMetrics(
     "sluice_event_loop_utilization_ratio",
     "Share of time that the shard's event loop was busy lately.",
     ["shard"],
-    level("utilization"),
+    eachShard(busyShare),
   );
   gauge(
     "sluice_event_loop_delay_p99_seconds",

@@ -1,4 +1,5 @@
 import { connectionTable } from "../machines/connection-table.ts";
+import { busyShare } from "../main/stats.ts";
 import type { HandoverStats } from "../main/moving/handover.ts";
 import type {
   DrainStatus,
@@ -46,6 +47,7 @@ export function readStatus(
               startedAt: Math.round(at - server.shutdownElapsedMs),
               deadlineMs: Math.round(server.shutdownElapsedMs + deadlineInMs),
               deadlineInMs: Math.round(deadlineInMs),
+              part: server.shutdownPart,
             },
     },
     connections: ledger.live,
@@ -95,7 +97,7 @@ function readShard(shard: InspectedShard): ShardStatus {
       ]),
     ),
     outcomes: readOutcomes(shard),
-    utilization: counters.get("utilization"),
+    utilization: busyShare(shard),
     // The heap is never empty: nothing has been measured yet.
     loopDelayP99Ms: heapBytes === 0 ? undefined : counters.get("loopDelayP99"),
     heapBytes: heapBytes === 0 ? undefined : heapBytes,

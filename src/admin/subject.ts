@@ -1,5 +1,6 @@
 import { CallError } from "./call.ts";
 import { type Fields, readInteger } from "./fields.ts";
+import type { ShutdownPart } from "../main/report.ts";
 import type { SluiceServer } from "../main/server-types.ts";
 import type { MainMessage } from "../protocol/messages.ts";
 import type { ShardCounters } from "../protocol/shard-counters.ts";
@@ -24,6 +25,8 @@ export interface InspectedServer extends SluiceServer {
   readonly machineState: string;
   /** Since the shutdown under way began, milliseconds. */
   readonly shutdownElapsedMs: number;
+  /** What the shutdown under way has come to so far. */
+  readonly shutdownPart: ShutdownPart;
   /** Why it shuts down; empty until it does. */
   readonly shutdownReason: string;
 }

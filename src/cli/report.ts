@@ -1,12 +1,13 @@
-import type { ShutdownReport } from "../index.ts";
+import type { ShutdownPart, ShutdownReport } from "../index.ts";
 
 /**
  * What went wrong, one sentence each; empty after a shutdown that ended by its
  * deadline with every connection accounted for.
  */
 export function describeProblems(report: ShutdownReport): readonly string[] {
-  const { shardsKilled, shardsStuck, shardsCrashed, deadlineMs, durationMs } =
-    report;
+  const { shardsStuck, deadlineMs, durationMs } = report;
+  // What happened before it is no fault of this shutdown.
+  const { shardsKilled, shardsCrashed } = report.shutdown;
   const problems: string[] = [];
   if (shardsKilled > 0) {
     problems.push(`${plural(shardsKilled, "thread")} had to be ended by force`);
@@ -30,23 +31,23 @@ export function describeProblems(report: ShutdownReport): readonly string[] {
   return problems;
 }
 
-/** `shut down in 1.24 s: 5000 connections, 4500 clean, 500 unacknowledged` */
-export function summarize({
-  durationMs,
-  opened,
-  outcomes,
-}: ShutdownReport): string {
-  const counts = Object.entries(outcomes)
+/** `shut down in 1.24 s: 5000 connections, 4500 clean, 500 unacknowledged`: those that were there, or came since. */
+export function summarize({ durationMs, shutdown }: ShutdownReport): string {
+  const counts = Object.entries(shutdown.outcomes)
     .filter(([, count]) => count > 0)
     .map(([name, count]) => `, ${count} ${name}`);
-  return `shut down in ${seconds(durationMs)}: ${plural(opened, "connection")}${counts.join("")}`;
+  return `shut down in ${seconds(durationMs)}: ${plural(thoseOf(shutdown), "connection")}${counts.join("")}`;
 }
 
 /** The report for people; sixty columns at most, without a final line break. */
 export function renderReport(report: ShutdownReport): string {
-  const { outcomes, opened, closeCodes, states } = report;
-  const { rejected, ...endings } = outcomes;
-  const codes = Object.entries(closeCodes);
+  const { shutdown, states } = report;
+  const wholes = [thoseOf(shutdown), thoseOf({ ...report, live: 0 })];
+  const both = (name: string, read: Reading): string =>
+    row(name, [read(shutdown), read(report)]);
+  const seen = (name: string, read: Reading): string[] =>
+    read(report) > 0 ? [both(name, read)] : [];
+  const codes = Object.keys(report.closeCodes);
   const visited = byPhase(states);
   return [
     `Shutdown (${report.reason}) took ${seconds(report.durationMs)} of ${seconds(report.deadlineMs)}.`,
@@ -54,16 +55,26 @@ export function renderReport(report: ShutdownReport): string {
       (problem) => `Not as it should be: ${problem}.`,
     ),
     "",
-    row("accepted", report.accepted),
-    row("rejected", rejected),
-    row("opened", opened),
-    ...(report.movedIn > 0 ? [row("moved in", report.movedIn)] : []),
-    ...(report.movedOut > 0 ? [row("moved out", report.movedOut)] : []),
-    ...Object.entries(endings).map(([name, count]) =>
-      row(`  ${name}`, count, share(count, opened)),
-    ),
+    `${"this shutdown".padStart(28)}${"since start".padStart(20)}`,
+    row("live at its begin", [shutdown.live]),
+    both("accepted", ({ accepted }) => accepted),
+    both("rejected", ({ rejected }) => rejected),
+    ...seen("health probes", ({ probes }) => probes),
+    both("opened", ({ opened }) => opened),
+    ...seen("moved in", ({ movedIn }) => movedIn),
+    ...seen("moved out", ({ movedOut }) => movedOut),
+    ...Object.entries(report.outcomes)
+      .filter(([name]) => name !== "rejected")
+      .map(([name, since]) => {
+        const now = (shutdown.outcomes as Record<string, number>)[name] ?? 0;
+        return row(`  ${name}`, [now, since], wholes);
+      }),
+    ...seen("threads crashed", ({ shardsCrashed }) => shardsCrashed),
+    ...seen("threads ended", ({ shardsKilled }) => shardsKilled),
     ...(codes.length > 0 ? ["", "close codes"] : []),
-    ...codes.map(([code, count]) => row(`  ${code}`, count)),
+    ...codes.map((code) =>
+      both(`  ${code}`, ({ closeCodes }) => closeCodes[code] ?? 0),
+    ),
     ...(visited.length > 0
       ? ["", timesRow("time spent in", ["p50", "p99", "max"])]
       : []),
@@ -71,6 +82,18 @@ export function renderReport(report: ShutdownReport): string {
       timesRow(`  ${name}`, [p50Ms, p99Ms, maxMs].map(time)),
     ),
   ].join("\n");
+}
+
+/** Reads a count of this shutdown, or of the server's whole life. */
+type Reading = (of: Omit<ShutdownPart, "live">) => number;
+
+/** All connections that there were: each outcome but `rejected` is a share of them. */
+function thoseOf({
+  live,
+  opened,
+  movedIn,
+}: Pick<ShutdownPart, "live" | "opened" | "movedIn">): number {
+  return live + opened + movedIn;
 }
 
 /** The states in the order of a life: what begins with the same phase stands together. */
@@ -82,13 +105,23 @@ function byPhase<Value>(states: Readonly<Record<string, Value>>) {
   return [...phases.values()].flat();
 }
 
-function row(name: string, count: number, note = ""): string {
-  return `${name.padEnd(18)}${String(count).padStart(10)}${note}`;
+/** A count for each column, with its share of the whole. */
+function row(
+  name: string,
+  counts: readonly number[],
+  wholes: readonly number[] = [],
+): string {
+  const cells = counts.map(
+    (count, column) =>
+      String(count).padStart(10) +
+      share(count, wholes[column] ?? 0).padStart(10),
+  );
+  return `${name.padEnd(18)}${cells.join("")}`.trimEnd();
 }
 
 function share(part: number, whole: number): string {
   if (part === 0 || whole === 0) return "";
-  return `${((100 * part) / whole).toFixed(1)} %`.padStart(10);
+  return `${((100 * part) / whole).toFixed(1)} %`;
 }
 
 function timesRow(name: string, cells: readonly string[]): string {

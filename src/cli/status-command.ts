@@ -64,6 +64,7 @@ export function renderStatus(status: Status): string {
       [{ title: "ledger" }, { title: "since start", isNumber: true }],
       Object.entries({
         accepted: ledger.accepted,
+        probes: ledger.probes,
         opened: ledger.opened,
         ...ledger.outcomes,
       }).map(([name, count]) => [name, String(count)]),

@@ -12,7 +12,16 @@ import type { Farewell } from "../protocol/messages.ts";
 import { type Cluster, QUEUEING } from "./cluster/cluster.ts";
 import { reportDelay, timeUntil, withdrawalDelay } from "./deadlines.ts";
 import type { Fleet } from "./fleet.ts";
-import { describeEnd, type Ledger, type ShutdownReport } from "./report.ts";
+import {
+  describeEnd,
+  type Ledger,
+  partSince,
+  readLedger,
+  type ShutdownPart,
+  type ShutdownReport,
+  type Standing,
+  takeStanding,
+} from "./report.ts";
 import type { ServerState, ShutdownOptions } from "./server-types.ts";
 import type { Stoppage } from "./stoppage.ts";
 
@@ -56,6 +65,8 @@ export class Lifecycle {
       }
     | undefined;
   #startedClosingAt = 0;
+  /** How everything stood then. */
+  #begun: Standing;
   /** Since when load balancers can take notice. */
   #withdrawnAt = 0;
   #deadline = Infinity;
@@ -64,6 +75,11 @@ export class Lifecycle {
 
   constructor(host: LifecycleHost) {
     this.#host = host;
+    this.#begun = takeStanding(readLedger([], 0), {
+      counters: [],
+      kills: 0,
+      crashes: 0,
+    });
     this.#actor = createActor(this.#machine());
     let announced: ServerState | undefined;
     this.#actor.subscribe(() => {
@@ -133,9 +149,20 @@ export class Lifecycle {
 
   /** The end that a failure is about to bring has so much time. */
   beginEnd(reason: string, deadlineMs: number): void {
-    this.#startedClosingAt = monotonicNow();
+    this.#begin();
     this.#deadline = this.#startedClosingAt + deadlineMs;
     this.#reason = reason;
+  }
+
+  #begin(): void {
+    this.#startedClosingAt = monotonicNow();
+    this.#begun = takeStanding(this.#host.ledger, this.#host.fleet);
+  }
+
+  /** What the shutdown under way has come to so far. */
+  get shutdownPart(): ShutdownPart {
+    const { ledger, fleet } = this.#host;
+    return partSince(this.#begun, takeStanding(ledger, fleet));
   }
 
   /** @param takesTurn - In a cluster, one instance drains after the other; false where another process has taken this one's place. */
@@ -148,7 +175,7 @@ export class Lifecycle {
     const deadline = monotonicNow() + (deadlineMs ?? config.shutdownDeadlineMs);
     if (this.#shutdown === undefined) {
       this.#reason = reason;
-      this.#startedClosingAt = monotonicNow();
+      this.#begin();
       // One that failed is closing already, by a deadline of its own.
       this.#deadline = Math.min(this.#deadline, deadline);
       const { promise, resolve, reject } =
@@ -289,7 +316,7 @@ export class Lifecycle {
     const failure = this.#failure;
     const report =
       failure === undefined
-        ? describeEnd(this.#host.ledger, this.#host.fleet, {
+        ? describeEnd(this.#host.ledger, this.#host.fleet, this.#begun, {
             reason: this.#reason,
             durationMs: this.shutdownElapsedMs,
             deadlineMs: Math.max(0, this.#deadline - this.#startedClosingAt),

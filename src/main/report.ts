@@ -8,7 +8,7 @@ import {
 import type { ShardCounters } from "../protocol/shard-counters.ts";
 import type { Fleet } from "./fleet.ts";
 
-/** How many connections ended how. The sums always hold: accepted = rejected + opened + upgrading, opened + movedIn = live + movedOut + all outcomes but `rejected`. */
+/** How many connections ended how. The sums always hold: accepted = rejected + probes + opened + upgrading, opened + movedIn = live + movedOut + all outcomes but `rejected`. */
 export interface Ledger {
   accepted: number;
   /** Open connections that another process has given to this one. A move is an event, not an outcome. */
@@ -17,17 +17,42 @@ export interface Ledger {
   movedOut: number;
   /** In their opening handshake. */
   upgrading: number;
+  /** Health checks (`/healthz`, `/readyz`) that were answered. */
+  probes: number;
   opened: number;
   live: number;
   outcomes: Record<Outcome, number>;
 }
 
-/** What a shutdown came to. */
+/** What became of those who were there when a shutdown began, or came since. */
+export interface ShutdownPart {
+  /** Connections that were live when it began. */
+  live: number;
+  accepted: number;
+  rejected: number;
+  probes: number;
+  opened: number;
+  movedIn: number;
+  movedOut: number;
+  outcomes: Record<Outcome, number>;
+  /** As in the whole report. */
+  closeCodes: Record<string, number>;
+  /** Threads that had to be ended. */
+  shardsKilled: number;
+  /** Threads that died. */
+  shardsCrashed: number;
+}
+
+/** What a shutdown came to. But for `shutdown`, counts are of the server's whole life. */
 export interface ShutdownReport {
   /** Why: `SIGTERM`, or what `shutdown()` was given. */
   reason: string;
+  /** How this shutdown went: what was counted from its request on. */
+  shutdown: ShutdownPart;
   accepted: number;
   rejected: number;
+  /** Health checks that were answered. */
+  probes: number;
   opened: number;
   /** Open connections taken over from another process, and given to one. */
   movedIn: number;
@@ -43,7 +68,7 @@ export interface ShutdownReport {
   deadlineHeld: boolean;
   /** Whether the sums of the ledger hold. */
   balanced: boolean;
-  /** Threads that had to be ended because they did not end by the deadline. */
+  /** Threads that had to be ended, since the start. */
   shardsKilled: number;
   /** Threads that could not even be ended, and are still there: a handler is inside a native call. */
   shardsStuck: number;
@@ -84,6 +109,7 @@ export function readLedger(
     movedOut: relayed.movedOut,
     accepted: sum((shard) => shard.get("handed")) + refusedByMain,
     upgrading: sum((shard) => shard.upgrading),
+    probes: sum((shard) => shard.get("probes")),
     opened,
     // Not the sum over the shards: one that is between two is on neither.
     live: opened + relayed.movedIn - relayed.movedOut - sumOf(endings),
@@ -102,6 +128,7 @@ export function isBalanced({
   movedIn,
   movedOut,
   upgrading,
+  probes,
   opened,
   live,
   outcomes,
@@ -110,43 +137,95 @@ export function isBalanced({
   return (
     upgrading === 0 &&
     live === 0 &&
-    accepted === rejected + opened &&
+    accepted === rejected + probes + opened &&
     opened + movedIn === sumOf(ended) + movedOut
   );
+}
+
+/** How far everything had come at one moment. */
+export interface Standing {
+  readonly ledger: Ledger;
+  readonly closeCodes: Record<string, number>;
+  readonly kills: number;
+  readonly crashes: number;
+}
+
+/** What is counted, as it stands at this moment. */
+export function takeStanding(
+  ledger: Ledger,
+  { counters, kills, crashes }: Pick<Fleet, "counters" | "kills" | "crashes">,
+): Standing {
+  return { ledger, closeCodes: readCloseCodes(counters), kills, crashes };
+}
+
+/** What was counted from one moment to another. */
+export function partSince(begun: Standing, now: Standing): ShutdownPart {
+  const [before, after] = [begun.ledger, now.ledger];
+  return {
+    live: before.live,
+    accepted: after.accepted - before.accepted,
+    rejected: after.outcomes.rejected - before.outcomes.rejected,
+    probes: after.probes - before.probes,
+    opened: after.opened - before.opened,
+    movedIn: after.movedIn - before.movedIn,
+    movedOut: after.movedOut - before.movedOut,
+    outcomes: difference(after.outcomes, before.outcomes),
+    closeCodes: Object.fromEntries(
+      Object.entries(difference(now.closeCodes, begun.closeCodes)).filter(
+        ([, count]) => count > 0,
+      ),
+    ),
+    // Those of a version on trial that failed are not the server's, and go with it.
+    shardsKilled: Math.max(0, now.kills - begun.kills),
+    shardsCrashed: Math.max(0, now.crashes - begun.crashes),
+  };
+}
+
+function difference<Name extends string>(
+  after: Readonly<Record<Name, number>>,
+  before: Readonly<Record<string, number>>,
+): Record<Name, number> {
+  return Object.fromEntries(
+    Object.entries<number>(after).map(([name, count]) => [
+      name,
+      count - (before[name] ?? 0),
+    ]),
+  ) as Record<Name, number>;
 }
 
 /**
  * The report of an end.
  *
+ * @param begun - How everything stood when the shutdown was requested.
  * @param end - Spans in milliseconds, as they were measured.
  */
 export function describeEnd(
   ledger: Ledger,
-  {
-    counters,
-    kills,
-    stuck,
-    crashes,
-  }: Pick<Fleet, "counters" | "kills" | "stuck" | "crashes">,
+  fleet: Pick<Fleet, "counters" | "kills" | "stuck" | "crashes">,
+  begun: Standing,
   { reason, durationMs, deadlineMs }: EndTimes,
 ): ShutdownReport {
+  const now = takeStanding(ledger, fleet);
   return {
     reason,
+    shutdown: partSince(begun, now),
     accepted: ledger.accepted,
     rejected: ledger.outcomes.rejected,
+    probes: ledger.probes,
     opened: ledger.opened,
     movedIn: ledger.movedIn,
     movedOut: ledger.movedOut,
     outcomes: ledger.outcomes,
-    closeCodes: readCloseCodes(counters),
+    closeCodes: now.closeCodes,
     durationMs: Math.round(durationMs),
     deadlineMs: Math.round(deadlineMs),
-    deadlineHeld: stuck === 0 && durationMs <= deadlineMs + DEADLINE_GRACE_MS,
+    deadlineHeld:
+      fleet.stuck === 0 && durationMs <= deadlineMs + DEADLINE_GRACE_MS,
     balanced: isBalanced(ledger),
-    shardsKilled: kills,
-    shardsStuck: stuck,
-    shardsCrashed: crashes,
-    states: readDurations(counters),
+    shardsKilled: now.kills,
+    shardsStuck: fleet.stuck,
+    shardsCrashed: now.crashes,
+    states: readDurations(fleet.counters),
   };
 }
 
@@ -176,7 +255,8 @@ export function readDurations(
     for (const shard of shards)
       for (const [bucket, count] of shard.histogram(index).entries())
         (buckets[bucket] as number) += count;
-    const summary = summarize(buckets);
+    const longestMs = shards.map((shard) => shard.longestVisitMs(index));
+    const summary = summarize(buckets, Math.max(0, ...longestMs));
     if (summary.count > 0) durations[name] = summary;
   }
   return durations;

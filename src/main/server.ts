@@ -43,7 +43,12 @@ import type { MoveReport } from "./moving/relay.ts";
 import { notifySystemd } from "./moving/systemd.ts";
 import { Operations, type OperationsHost } from "./operations.ts";
 import type { ReloadReport } from "./reload.ts";
-import { type Ledger, readLedger, type ShutdownReport } from "./report.ts";
+import {
+  type Ledger,
+  readLedger,
+  type ShutdownPart,
+  type ShutdownReport,
+} from "./report.ts";
 import { requireRuntime } from "./runtime.ts";
 import type {
   ServeControl,
@@ -324,6 +329,10 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
 
   get shutdownElapsedMs(): number {
     return this.#lifecycle.shutdownElapsedMs;
+  }
+
+  get shutdownPart(): ShutdownPart {
+    return this.#lifecycle.shutdownPart;
   }
 
   get terminated(): Promise<ShutdownReport> {

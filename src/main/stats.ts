@@ -21,11 +21,19 @@ export function describeShard(shard: Shard): ShardStats {
     bytesIn: counters.get("bytesIn"),
     bytesOut: counters.get("bytesOut"),
     handlersInFlight: counters.get("handlers"),
-    utilization: counters.get("utilization"),
+    utilization: busyShare(shard),
     restarts: counters.get("restarts"),
     movedIn: counters.get("movedIn"),
     movedOut: counters.get("movedOut"),
   };
+}
+
+/** How busy a shard's event loop is, 0 to 1. One that does not turn has measured nothing since: it is busy all the time. */
+export function busyShare({
+  isBlocked,
+  counters,
+}: Pick<Shard, "isBlocked" | "counters">): number {
+  return isBlocked ? 1 : counters.get("utilization");
 }
 
 /** Live connections by state, over several shards. */

@@ -34,20 +34,23 @@ export interface DurationSummary {
   maxMs: number;
 }
 
-/** Percentiles of a histogram, each given as the ceiling of its bucket (within 1/8). */
-export function summarize(buckets: ArrayLike<number>): DurationSummary {
+/**
+ * Percentiles of a histogram, each given as the ceiling of its bucket (within
+ * 1/8), but no more than the longest.
+ *
+ * @param maxMs - The longest duration that was counted.
+ */
+export function summarize(
+  buckets: ArrayLike<number>,
+  maxMs: number,
+): DurationSummary {
   let count = 0;
-  let last = -1;
-  for (let i = 0; i < buckets.length; i++) {
-    const hits = buckets[i] as number;
-    count += hits;
-    if (hits > 0) last = i;
-  }
+  for (let i = 0; i < buckets.length; i++) count += buckets[i] as number;
   return {
     count,
-    p50Ms: percentile(buckets, count, 0.5),
-    p99Ms: percentile(buckets, count, 0.99),
-    maxMs: last < 0 ? 0 : bucketCeilingMs(last),
+    p50Ms: Math.min(maxMs, percentile(buckets, count, 0.5)),
+    p99Ms: Math.min(maxMs, percentile(buckets, count, 0.99)),
+    maxMs,
   };
 }
 

@@ -1,5 +1,5 @@
 import { connectionTable } from "../machines/connection-table.ts";
-import { HISTOGRAM_SLOTS } from "./histogram.ts";
+import { bucketOf, HISTOGRAM_SLOTS } from "./histogram.ts";
 import { type Cohort, cohorts, type HookName, hookNames } from "./hooks.ts";
 import { type RefusalCause, refusalCauses } from "./moving.ts";
 
@@ -31,6 +31,8 @@ const names = [
   "received",
   "opened",
   "rejected",
+  /** Health checks that were answered: never opened, and not rejected. */
+  "probes",
   "clean",
   "unacknowledged",
   "forced",
@@ -64,7 +66,17 @@ const histogramsAt = closeCodesAt + CLOSE_CODES;
 const moveDurationsAt = histogramsAt + stateCount * HISTOGRAM_SLOTS;
 const moveRefusalsAt = moveDurationsAt + HISTOGRAM_SLOTS;
 const hookFailuresAt = moveRefusalsAt + refusalCauses.length;
-const slotCount = hookFailuresAt + cohorts.length * hookNames.length;
+const longestAt = hookFailuresAt + cohorts.length * hookNames.length;
+/** Behind those of the states, the longest move. */
+const slotCount = longestAt + stateCount + 1;
+
+/** What only a thread that lives has. */
+const deadGauges = [
+  "handlers",
+  "utilization",
+  "loopDelayP99",
+  "heapBytes",
+] as const satisfies readonly CounterName[];
 
 const indexOf = Object.fromEntries(
   names.map((name, index) => [name, index]),
@@ -144,9 +156,28 @@ export class ShardCounters {
     return this.#histograms.subarray(start, start + HISTOGRAM_SLOTS);
   }
 
-  /** One visit of a state has ended, after the time whose bucket is given. */
-  addVisit(state: number, bucket: number): void {
+  /** One visit of a state has ended. */
+  addVisit(state: number, spentMs: number): void {
+    const bucket = bucketOf(spentMs);
     (this.#histograms[state * HISTOGRAM_SLOTS + bucket] as number) += 1;
+    if (spentMs > this.longestVisitMs(state))
+      this.#slots[longestAt + state] = spentMs;
+  }
+
+  /** The longest visit of a state that has ended. */
+  longestVisitMs(state: number): number {
+    return this.#slots[longestAt + state] as number;
+  }
+
+  /** A connection that moved in was not read for so long. */
+  addMove(unreadMs: number): void {
+    (this.moveDurations[bucketOf(unreadMs)] as number) += 1;
+    if (unreadMs > this.longestMoveMs)
+      this.#slots[longestAt + stateCount] = unreadMs;
+  }
+
+  get longestMoveMs(): number {
+    return this.#slots[longestAt + stateCount] as number;
   }
 
   /** Connections that live on this shard: what is on its way between two is on neither. */
@@ -185,16 +216,20 @@ export class ShardCounters {
     const gauges = ["beatAt", "utilization", "loopDelayP99", "heapBytes"].map(
       (name) => indexOf[name as CounterName],
     );
-    for (const [slot, count] of other.#slots.entries())
-      if (!gauges.includes(slot)) (this.#slots[slot] as number) += count;
+    for (const [slot, count] of other.#slots.entries()) {
+      const own = this.#slots[slot] as number;
+      if (slot >= longestAt) this.#slots[slot] = Math.max(own, count);
+      else if (!gauges.includes(slot)) this.#slots[slot] = own + count;
+    }
   }
 
-  /** Sockets handed over that have neither opened nor been rejected yet. */
+  /** Sockets handed over that have neither opened nor been answered otherwise yet. */
   get upgrading(): number {
     return (
       this.get("handed") -
       this.get("opened") -
       this.get("rejected") -
+      this.get("probes") -
       this.get("abandoned")
     );
   }
@@ -222,7 +257,8 @@ export class ShardCounters {
     this.add("crashed", crashed);
     (this.closeCodes[1006] as number) += crashed;
     this.states.fill(0);
-    this.set("handlers", 0);
+    // Nothing turns, and nothing is held, until there is another thread.
+    for (const gauge of deadGauges) this.set(gauge, 0);
     return crashed;
   }
 

@@ -155,8 +155,12 @@ export const connectionActions: Record<ConnectionActionType, Action> = {
 
   settle(connection, { outcome }: { outcome: SettledOutcome }) {
     const { counters } = connection.shard;
+    if (outcome === "rejected") {
+      const wasProbe = connection.upgrade?.answer?.reason === "health";
+      counters.add(wasProbe ? "probes" : "rejected");
+      return;
+    }
     counters.add(outcome);
-    if (outcome === "rejected") return;
     const code =
       outcome === "clean" || outcome === "unacknowledged"
         ? (connection.goodbye?.code ?? CLOSE_CODE.abnormal)

@@ -6,7 +6,6 @@ import type { Connection, ConnectionEnd, Handlers } from "../handlers.ts";
 import { connectionTable } from "../machines/connection-table.ts";
 import type { ConnectionEventType } from "../machines/connection.ts";
 import { channels, type ChannelName } from "../protocol/channels.ts";
-import { bucketOf } from "../protocol/histogram.ts";
 import type { HookName } from "../protocol/hooks.ts";
 import type {
   Arrival,
@@ -96,7 +95,7 @@ export class ShardContext {
         const { states, edges } = this.counters;
         if (source !== undefined) {
           (states[source.index] as number) -= 1;
-          this.counters.addVisit(source.index, bucketOf(spentMs));
+          this.counters.addVisit(source.index, spentMs);
         }
         if (!target.isFinal) (states[target.index] as number) += 1;
         (edges[edge] as number) += 1;

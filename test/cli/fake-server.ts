@@ -11,8 +11,29 @@ import type {
 /** A report of a shutdown in which everything went well, save what is given. */
 export function reportOf(given: Partial<ShutdownReport> = {}): ShutdownReport {
   return {
+    shutdown: {
+      live: 4000,
+      accepted: 1,
+      rejected: 1,
+      probes: 0,
+      opened: 0,
+      movedIn: 0,
+      movedOut: 0,
+      outcomes: {
+        rejected: 1,
+        clean: 3500,
+        unacknowledged: 480,
+        forced: 20,
+        lost: 0,
+        crashed: 0,
+      },
+      closeCodes: { 1001: 3980, 1006: 20 },
+      shardsKilled: 0,
+      shardsCrashed: 0,
+    },
     accepted: 5010,
     rejected: 10,
+    probes: 0,
     opened: 5000,
     movedIn: 0,
     movedOut: 0,

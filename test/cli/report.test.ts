@@ -13,18 +13,20 @@ describe("the shutdown report", () => {
       `
 Shutdown (SIGTERM) took 1.24 s of 8.00 s.
 
-accepted                5010
-rejected                  10
-opened                  5000
-  clean                 4500    90.0 %
-  unacknowledged         480     9.6 %
-  forced                  20     0.4 %
-  lost                     0
-  crashed                  0
+               this shutdown         since start
+live at its begin       4000
+accepted                   1                5010
+rejected                   1                  10
+opened                     0                5000
+  clean                 3500    87.5 %      4500    90.0 %
+  unacknowledged         480    12.0 %       480     9.6 %
+  forced                  20     0.5 %        20     0.4 %
+  lost                     0                   0
+  crashed                  0                   0
 
 close codes
-  1001                  4980
-  1006                    20
+  1001                  3980                4980
+  1006                    20                  20
 
 time spent in                      p50         p99         max
   open.healthy                 61.00 s     90.50 s     91.00 s
@@ -34,18 +36,20 @@ time spent in                      p50         p99         max
   });
 
   it("leaves out what a server without connections has none of", () => {
+    const outcomes = {
+      rejected: 0,
+      clean: 0,
+      unacknowledged: 0,
+      forced: 0,
+      lost: 0,
+      crashed: 0,
+    };
     const empty = reportOf({
+      shutdown: { ...reportOf().shutdown, live: 0, accepted: 0, outcomes },
       accepted: 0,
       rejected: 0,
       opened: 0,
-      outcomes: {
-        rejected: 0,
-        clean: 0,
-        unacknowledged: 0,
-        forced: 0,
-        lost: 0,
-        crashed: 0,
-      },
+      outcomes,
       closeCodes: {},
       states: {},
     });
@@ -54,8 +58,11 @@ time spent in                      p50         p99         max
 
   it("says what went wrong, and shows it to people", () => {
     const report = reportOf({
-      shardsKilled: 1,
-      shardsCrashed: 2,
+      shutdown: {
+        ...reportOf().shutdown,
+        shardsKilled: 1,
+        shardsCrashed: 2,
+      },
       deadlineHeld: false,
       durationMs: 9100,
       balanced: false,
@@ -78,7 +85,22 @@ time spent in                      p50         p99         max
 
   it("is one line for the log", () => {
     expect(summarize(reportOf())).toBe(
-      "shut down in 1.24 s: 5000 connections, 10 rejected, 4500 clean, 480 unacknowledged, 20 forced",
+      "shut down in 1.24 s: 4000 connections, 1 rejected, 3500 clean, 480 unacknowledged, 20 forced",
     );
+  });
+
+  it("finds no fault with a shutdown for what had crashed before it", () => {
+    const report = reportOf({ shardsCrashed: 3, shardsKilled: 1 });
+    expect(describeProblems(report)).toEqual([]);
+    expect(renderReport(report)).toMatch(/^threads crashed +0 +3$/m);
+    expect(renderReport(report)).toMatch(/^threads ended +0 +1$/m);
+  });
+
+  it("counts shares of those who came by a move too, and health checks apart", () => {
+    const report = reportOf({ opened: 2, movedIn: 4998, probes: 7 });
+    expect(renderReport(report)).toMatch(
+      /^ {2}clean +3500 +87.5 % +4500 +90.0 %$/m,
+    );
+    expect(renderReport(report)).toMatch(/^health probes +0 +7$/m);
   });
 });

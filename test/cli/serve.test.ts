@@ -106,7 +106,7 @@ describe("sluice serve", () => {
       "listening on ws://127.0.0.1:9000",
       "SIGTERM: shutting down",
       "SIGTERM again: forcing what is left",
-      "shut down in 1.24 s: 5000 connections, 10 rejected, 4500 clean, 480 unacknowledged, 20 forced",
+      "shut down in 1.24 s: 4000 connections, 1 rejected, 3500 clean, 480 unacknowledged, 20 forced",
     ]);
   });
 
@@ -161,8 +161,14 @@ describe("sluice serve", () => {
   });
 
   it.each([
-    [{ shardsKilled: 1 }, "1 thread had to be ended by force"],
-    [{ shardsCrashed: 1 }, "1 thread crashed"],
+    [
+      { shutdown: { ...reportOf().shutdown, shardsKilled: 1 } },
+      "1 thread had to be ended by force",
+    ],
+    [
+      { shutdown: { ...reportOf().shutdown, shardsCrashed: 1 } },
+      "1 thread crashed",
+    ],
     [{ balanced: false }, "the ledger does not add up"],
     [
       { deadlineHeld: false, durationMs: 9000 },

@@ -3,6 +3,7 @@ import type { Page } from "playwright-core";
 import { describe, expect, it } from "vitest";
 import type { WebSocket } from "ws";
 import { callAdmin, connect } from "../admin/call-admin.ts";
+import type { ShutdownPart, ShutdownReport } from "../../src/index.ts";
 import { serveCommand } from "../support/command.ts";
 import { startServer } from "../support/server.ts";
 import { open, picture, useBrowser } from "./browser.ts";
@@ -215,6 +216,7 @@ describe("the inspector in a browser", () => {
       .waitFor();
     await picture(page, "shutdown");
     await page.getByText("Every connection is accounted for.").waitFor();
+    await page.getByText("12 connections were live when it began").waitFor();
     const { report, status } = await command.ended;
     expect(status).toBe(0);
     const shown = Object.fromEntries(
@@ -223,19 +225,40 @@ describe("the inspector in a browser", () => {
         .evaluateAll((rows) =>
           rows.map((row) => [
             (row as HTMLElement).dataset["ledger"],
-            Number(row.querySelector("td")?.textContent),
+            [...row.querySelectorAll("td.number")].map(({ textContent }) =>
+              Number(textContent),
+            ),
           ]),
         ),
-    ) as Record<string, number>;
-    const { rejected, ...outcomes } = report.outcomes;
-    expect(shown).toEqual({
-      accepted: report.accepted,
-      rejected,
-      opened: report.opened,
+    ) as Record<string, number[]>;
+    const numbersOf = ({
+      outcomes: { rejected, ...outcomes },
+      closeCodes,
+      accepted,
+      probes,
+      opened,
+      movedIn,
+      movedOut,
+    }: ShutdownReport | ShutdownPart): Record<string, number> => ({
+      ...{ accepted, rejected, probes, opened },
+      ...{ "moved in": movedIn, "moved out": movedOut },
       ...outcomes,
-      ...report.closeCodes,
+      ...closeCodes,
     });
-    expect(shown).toMatchObject({ opened: 12, clean: 8, unacknowledged: 4 });
+    const now = numbersOf(report.shutdown);
+    expect(shown).toEqual({
+      ...Object.fromEntries(
+        Object.entries(numbersOf(report)).map(([name, since]) => [
+          name,
+          [now[name] ?? 0, since],
+        ]),
+      ),
+    });
+    expect(shown).toMatchObject({
+      opened: [0, 12],
+      clean: [8, 8],
+      unacknowledged: [4, 4],
+    });
     await picture(page, "ledger");
   });
 

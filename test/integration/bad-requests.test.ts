@@ -362,6 +362,26 @@ describe("bad requests", () => {
       });
     }
   });
+
+  it("counts probes of its health for themselves, and rejects none", async () => {
+    const server = await startServer();
+    for (const path of ["/healthz", "/readyz", "/nothing"]) {
+      const client = await RawClient.connect(server.port);
+      client.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+      await client.response();
+    }
+    await RawClient.open(server.port);
+    const { ledger } = server.stats();
+    expect(ledger).toMatchObject({ accepted: 4, opened: 1, upgrading: 0 });
+    expect(await server.shutdown()).toMatchObject({
+      accepted: 4,
+      probes: 2,
+      rejected: 1,
+      opened: 1,
+      shutdown: { live: 1, accepted: 0, probes: 0, opened: 0 },
+      balanced: true,
+    });
+  });
 });
 
 describe("limits of connections", () => {

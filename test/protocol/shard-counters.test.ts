@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ShardCounters } from "../../src/protocol/shard-counters.ts";
+import { bucketOf } from "../../src/protocol/histogram.ts";
 
 /** A shard that was handed 10 sockets, of which 2 upgrade, 1 was rejected and 7 opened; 3 of those have ended. */
 function busyShard(): ShardCounters {
@@ -20,13 +21,36 @@ describe("the counters of a shard", () => {
     written.states[1] = 5;
     written.edges[3] = 7;
     written.closeCodes[4999] = 1;
-    written.addVisit(2, 9);
+    written.addVisit(2, 0.0125);
     expect(read.get("opened")).toBe(2);
     expect(read.states[1]).toBe(5);
     expect(read.edges[3]).toBe(7);
     expect(read.closeCodes[4999]).toBe(1);
-    expect(read.histogram(2)[9]).toBe(1);
-    expect(read.histogram(1)[9]).toBe(0);
+    const bucket = bucketOf(0.0125);
+    expect(read.histogram(2)[bucket]).toBe(1);
+    expect(read.histogram(1)[bucket]).toBe(0);
+    expect(read.longestVisitMs(2)).toBe(0.0125);
+  });
+
+  it("keep the longest visit and move, also of a shard that they take over", () => {
+    const [counters, other] = [new ShardCounters(), new ShardCounters()];
+    for (const ms of [3, 100.1, 20]) counters.addVisit(1, ms);
+    for (const ms of [7, 120.3]) other.addVisit(1, ms);
+    counters.addMove(2.5);
+    other.addMove(1.5);
+    counters.absorb(other);
+    expect(counters.longestVisitMs(1)).toBe(120.3);
+    expect(counters.longestVisitMs(0)).toBe(0);
+    expect(counters.longestMoveMs).toBe(2.5);
+  });
+
+  it("show a dead thread as idle", () => {
+    const counters = busyShard();
+    counters.set("utilization", 0.8);
+    counters.set("loopDelayP99", 40);
+    counters.bookDeath();
+    expect(counters.get("utilization")).toBe(0);
+    expect(counters.get("loopDelayP99")).toBe(0);
   });
 
   it("know what is live and what upgrades", () => {

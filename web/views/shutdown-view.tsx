@@ -1,5 +1,5 @@
-import { useRef, useState } from "preact/hooks";
-import type { EndReport, Status } from "../../src/admin/api.ts";
+import { useState } from "preact/hooks";
+import type { EndPart, EndReport, Status } from "../../src/admin/api.ts";
 import { act, explain } from "../api.ts";
 import { count, duration, percent, plural, rate } from "../format.ts";
 import { type Live, perSecond, population } from "../live.ts";
@@ -95,9 +95,9 @@ function During({
   status: Status;
   shutdown: NonNullable<Status["server"]["shutdown"]>;
 }) {
-  const { ledger, shards, server } = status;
+  const { shards, server } = status;
   // What had ended before it began is no part of it.
-  const before = useRef(ended(status));
+  const { part } = shutdown;
   const [failure, setFailure] = useState("");
   const attempt = (path: string) => (): void => {
     act(path).then(
@@ -108,7 +108,7 @@ function During({
   const closing = population(shards, "closing");
   const draining = population(shards, "draining");
   const open = population(shards, "open");
-  const done = Math.max(0, ended(status) - before.current);
+  const done = endedIn(part.outcomes);
   const total = Math.max(1, closing + draining + open + done);
   const parts = [
     { name: "not yet told", value: open, family: "open" },
@@ -191,30 +191,54 @@ function During({
         </p>
       )}
       <h3>Outcomes so far</h3>
-      <Counts counts={ledger.outcomes} whole={ledger.opened} />
+      <Counts columns={[{ counts: part.outcomes, whole: thoseOf(part) }]} />
     </>
   );
 }
 
 /** Opened connections that have ended. */
 function ended({ ledger }: Status): number {
-  return ledger.opened - ledger.live;
+  return endedIn(ledger.outcomes);
+}
+
+function endedIn(outcomes: Counted): number {
+  const all = Object.values(outcomes).reduce((sum, some) => sum + some, 0);
+  return all - (outcomes["rejected"] ?? 0);
+}
+
+/** All connections that there were: each outcome but `rejected` is a share of them. */
+function thoseOf({
+  live,
+  opened,
+  movedIn,
+}: Pick<EndPart, "live" | "opened" | "movedIn">): number {
+  return live + opened + movedIn;
 }
 
 function Ledger({ report }: { report: EndReport }) {
-  const outcomes = Object.fromEntries(
-    Object.entries(report.outcomes).filter(([name]) => name !== "rejected"),
-  );
+  const { shutdown } = report;
+  const sides = [shutdown, { ...report, live: 0 }];
+  const columns = (read: (of: Omit<EndPart, "live">) => Counted) =>
+    sides.map((side) => ({ counts: read(side), whole: thoseOf(side) }));
+  const { shardsKilled, shardsCrashed } = shutdown;
   const problems = [
-    ...(report.shardsKilled > 0
-      ? [`${plural(report.shardsKilled, "thread")} had to be ended by force`]
-      : []),
-    ...(report.shardsCrashed > 0
-      ? [`${plural(report.shardsCrashed, "thread")} crashed`]
-      : []),
-    ...(report.deadlineHeld ? [] : ["the deadline was not held"]),
-    ...(report.balanced ? [] : ["the ledger does not add up"]),
-  ];
+    shardsKilled > 0 &&
+      `${plural(shardsKilled, "thread")} had to be ended by force`,
+    shardsCrashed > 0 && `${plural(shardsCrashed, "thread")} crashed`,
+    !report.deadlineHeld && "the deadline was not held",
+    !report.balanced && "the ledger does not add up",
+  ].filter((problem) => problem !== false);
+  const sums = [shutdown, report].map((side) => ({
+    counts: {
+      accepted: side.accepted,
+      rejected: side.rejected,
+      probes: side.probes,
+      opened: side.opened,
+      "moved in": side.movedIn,
+      "moved out": side.movedOut,
+    },
+    whole: 0,
+  }));
   return (
     <>
       <p class="lead">
@@ -225,61 +249,58 @@ function Ledger({ report }: { report: EndReport }) {
           ? "Every connection is accounted for."
           : `Not as it should be: ${problems.join("; ")}.`}
       </p>
+      <p>
+        <strong>{plural(shutdown.live, "connection")}</strong> were live when it
+        began. In each row: this shutdown, and since the start.
+      </p>
       <h3>The ledger</h3>
-      <table class="ledger" data-testid="ledger">
-        <tbody>
-          <tr data-ledger="accepted">
-            <th scope="row">accepted</th>
-            <td class="number">{count(report.accepted)}</td>
-            <td />
-          </tr>
-          <tr data-ledger="rejected">
-            <th scope="row">rejected</th>
-            <td class="number">{count(report.rejected)}</td>
-            <td />
-          </tr>
-          <tr data-ledger="opened">
-            <th scope="row">opened</th>
-            <td class="number">{count(report.opened)}</td>
-            <td />
-          </tr>
-        </tbody>
-      </table>
-      <Counts counts={outcomes} whole={report.opened} />
+      <Counts columns={sums} />
+      <Counts
+        columns={columns(({ outcomes: { rejected: _, ...rest } }) => rest)}
+      />
       <h3>Close codes</h3>
-      <Counts counts={report.closeCodes} whole={report.opened} />
+      <Counts columns={columns(({ closeCodes }) => closeCodes)} />
     </>
   );
 }
 
+type Counted = Readonly<Record<string, number>>;
+
+/** Counts by name, with their share of a whole, in one column or side by side. The last column has every name. */
 function Counts({
-  counts,
-  whole,
+  columns,
 }: {
-  counts: Readonly<Record<string, number>>;
-  whole: number;
+  columns: readonly { counts: Counted; whole: number }[];
 }) {
-  const rows = Object.entries(counts);
-  if (rows.length === 0) return <p class="faint">none</p>;
+  const names = Object.keys(columns.at(-1)?.counts ?? {});
+  if (names.length === 0) return <p class="faint">none</p>;
   return (
     <table class="ledger">
       <tbody>
-        {rows.map(([name, value]) => (
-          <tr key={name} class={value === 0 ? "vacant" : ""} data-ledger={name}>
+        {names.map((name) => (
+          <tr
+            key={name}
+            class={columns.some(({ counts }) => counts[name]) ? "" : "vacant"}
+            data-ledger={name}
+          >
             <th scope="row">{name}</th>
-            <td class="number">{count(value)}</td>
-            <td class="share">
-              {whole > 0 && value > 0 && (
-                <>
-                  <i
-                    style={{
-                      width: `${Math.min(100, (100 * value) / whole)}%`,
-                    }}
-                  />
-                  <span class="faint">{percent(value / whole)}</span>
-                </>
-              )}
-            </td>
+            {columns.map(({ counts: { [name]: value = 0 }, whole }) => (
+              <>
+                <td class="number">{count(value)}</td>
+                <td class="share">
+                  {whole > 0 && value > 0 && (
+                    <>
+                      <i
+                        style={{
+                          width: `${Math.min(100, (100 * value) / whole)}%`,
+                        }}
+                      />
+                      <span class="faint">{percent(value / whole)}</span>
+                    </>
+                  )}
+                </td>
+              </>
+            ))}
           </tr>
         ))}
       </tbody>

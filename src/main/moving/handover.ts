@@ -10,6 +10,7 @@ import type { RefusalCause, Refusals } from "../../protocol/moving.ts";
 import type { Drain, DrainReport } from "../drain.ts";
 import type { Fleet } from "../fleet.ts";
 import type { Shard } from "../shard.ts";
+import { busyShare } from "../stats.ts";
 import type { Stoppage } from "../stoppage.ts";
 import { type Census, takeCensus } from "./census.ts";
 import { evenOut, LoadWatch, type Shift } from "./rebalance.ts";
@@ -94,11 +95,13 @@ export class Handover {
     const { fleet, whyNoMoves } = this.#host;
     const durations = new Float64Array(HISTOGRAM_SLOTS);
     const refused: Partial<Record<RefusalCause, number>> = {};
+    let longestMs = 0;
     let moved = 0;
     let left = 0;
     for (const counters of fleet.counters) {
       moved += counters.get("movedIn");
       left += counters.get("movedOut");
+      longestMs = Math.max(longestMs, counters.longestMoveMs);
       for (const [bucket, count] of counters.moveDurations.entries())
         (durations[bucket] as number) += count;
       for (const [cause, count] of Object.entries(counters.moveRefusals()))
@@ -112,7 +115,7 @@ export class Handover {
       moved,
       inTransit: Math.max(0, left + movedIn - moved - movedOut - dropped),
       refused: refused as Record<RefusalCause, number>,
-      durations: summarize(durations),
+      durations: summarize(durations, longestMs),
     };
   }
 
@@ -221,7 +224,7 @@ export class Handover {
     const serving = shards.filter(({ isAccepting }) => isAccepting);
     const weights = serving.map(({ load, counters, isBlocked }) => ({
       load,
-      utilization: isBlocked ? 1 : counters.get("utilization"),
+      utilization: busyShare({ isBlocked, counters }),
     }));
     const restarts = shards.reduce(
       (sum, { counters }) => sum + counters.get("restarts"),

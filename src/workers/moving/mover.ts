@@ -1,5 +1,4 @@
 import { Socket } from "node:net";
-import { bucketOf } from "../../protocol/histogram.ts";
 import {
   isLasting,
   type Luggage,
@@ -133,8 +132,7 @@ export class Mover {
     connection.isReading = true;
     connection.tell("move.arrived");
     if (luggage.isProbing) connection.tell("heartbeat.due");
-    const bucket = bucketOf(clock.now() - luggage.frozenAt);
-    (counters.moveDurations[bucket] as number) += 1;
+    counters.addMove(clock.now() - luggage.frozenAt);
     this.#post({ type: "arrived", number: luggage.number });
     if (handle === undefined) stream.destroy();
     return connection;
