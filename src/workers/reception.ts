@@ -49,8 +49,7 @@ export function attachSocket(connection: LiveConnection): void {
   const socket = connection.socket as Socket & Owned;
   socket.sluiceConnection = connection;
   if (connection.isSecure) socket.on("data", onData);
-  // A peer that ends TCP without a close frame is gone, half-open or not.
-  socket.on("end", onSocketGone);
+  socket.on("end", onSocketEnded);
   socket.on("close", onSocketGone);
   socket.on("error", onSocketError);
 }
@@ -122,6 +121,15 @@ function readBytes(
   } finally {
     joiner.endReading();
   }
+}
+
+/** A peer that ends TCP without a close frame is gone, half-open or not. */
+function onSocketEnded(this: Owned): void {
+  const { sluiceConnection: connection } = this;
+  // One that closes and ends in one breath is still answered. Over TLS it is
+  // heard of later than this that the answer is out.
+  if (connection.lifecycle.name === "draining.answering") return;
+  connection.tell("socket.closed");
 }
 
 function onSocketGone(this: Owned): void {

@@ -118,6 +118,25 @@ describe("TLS", () => {
     });
   });
 
+  it("is closed properly by a client that closes and ends in one breath", async () => {
+    const server = await startServer({
+      tlsKeyFile: first.key,
+      tlsCertFile: first.cert,
+    });
+    const clients = 40;
+    for (let count = 0; count < clients; count++) {
+      const { client } = await openTls(server.port);
+      client.sendClose(1000);
+      client.socket.end();
+      expect(await client.closeFrame()).toMatchObject({ code: 1000 });
+      await within("the end of TCP", client.ended);
+    }
+    expect(await server.shutdown()).toMatchObject({
+      outcomes: { clean: clients },
+      balanced: true,
+    });
+  });
+
   it("serves the new certificate after SIGHUP, and drops nobody", async () => {
     const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
     await run("cp", [first.key, key]);
