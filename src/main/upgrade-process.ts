@@ -231,6 +231,8 @@ export class Succession implements Successor {
     await after(config.trialMs, undefined, { signal: this.#over.signal });
     this.#handover.announce("trial-passed", {});
     rounds.push(await this.#moveAll(1));
+    // It may have gone back meanwhile, and accepts then.
+    this.#over.signal.throwIfAborted();
     // From here on nobody new comes; those who just came follow.
     this.#hasStoppedAccepting = true;
     this.#host.suspendListener();
@@ -297,8 +299,9 @@ export class Succession implements Successor {
 
   /** This process carries on, and takes back what it can. */
   async #goBack(): Promise<void> {
-    if (this.#hasStoppedAccepting) this.#host.updateListener();
     await this.#childEnds(this.#child.connected ? this.#leavingForMs : 0);
+    // Not before: the port was the other one's, too.
+    if (this.#hasStoppedAccepting) this.#host.updateListener();
     this.#peer.broken();
     await Promise.all(this.#moves.map(({ done }) => done));
   }
