@@ -10,7 +10,7 @@ const real = [
   "test/admin/**/*.test.ts",
   "test/moving/**/*.test.ts",
   "test/inspector/**/*.test.ts",
-  "property-tests/{server,http,frames,moving}/**/*.test.ts",
+  "property-tests/{server,http,frames,moving,histories}/**/*.test.ts",
 ];
 
 export default defineConfig({

@@ -19,6 +19,8 @@ export interface LawOptions {
   readonly runs: number;
   /** Within `npm test`, no run begins after so long: for laws whose runs take real time. */
   readonly timeLimitMs?: number;
+  /** For a run that has begun by then, and for what a failure takes to be told. */
+  readonly timeBeyondLimitMs?: number;
 }
 
 /** For a run that has begun, and for what a failure takes to be told. */
@@ -36,7 +38,11 @@ const TIME_BEYOND_LIMIT_MS = 25_000;
 export function law<Ts>(
   name: string,
   property: fc.IRawProperty<Ts>,
-  { runs, timeLimitMs = 5_000 }: LawOptions,
+  {
+    runs,
+    timeLimitMs = 5_000,
+    timeBeyondLimitMs = TIME_BEYOND_LIMIT_MS,
+  }: LawOptions,
 ): void {
   it(
     name,
@@ -61,7 +67,7 @@ export function law<Ts>(
       expect(details.numRuns, "runs of the law").toBeGreaterThan(0);
     },
     // Asked for more runs, a law takes the time that they take.
-    runsWanted === undefined ? timeLimitMs + TIME_BEYOND_LIMIT_MS : 0,
+    runsWanted === undefined ? timeLimitMs + timeBeyondLimitMs : 0,
   );
 }
 

@@ -215,11 +215,16 @@ export class RawClient {
     if (this.#reader === undefined) {
       this.received.push(chunk);
       this.#head = Buffer.concat([this.#head, chunk]);
-    } else if (this.onFrame === undefined) {
-      this.received.push(chunk);
-      this.#frames.push(...this.#reader.push(chunk));
-    } else for (const next of this.#reader.push(chunk)) this.onFrame(next);
+    } else {
+      if (this.onFrame === undefined) this.received.push(chunk);
+      this.#hand(this.#reader.push(chunk));
+    }
     this.#wake?.();
+  }
+
+  #hand(frames: readonly Frame[]): void {
+    if (this.onFrame === undefined) this.#frames.push(...frames);
+    else for (const next of frames) this.onFrame(next);
   }
 
   #change(): Promise<void> {
@@ -274,7 +279,7 @@ export class RawClient {
     this.#head = rest;
     if (status === 101) {
       this.#reader = new FrameReader();
-      this.#frames.push(...this.#reader.push(rest));
+      this.#hand(this.#reader.push(rest));
     }
     return { status, statusLine, headers, body, raw };
   }

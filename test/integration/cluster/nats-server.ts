@@ -27,12 +27,15 @@ export class NatsServer {
 
   /** @param options - Flags besides those for address, port and JetStream. */
   static async start(...options: string[]): Promise<NatsServer> {
+    const server = await NatsServer.launch(...options);
+    onTestFinished(() => server.end());
+    return server;
+  }
+
+  /** The same outside of a test: it lives until `end()`. */
+  static async launch(...options: string[]): Promise<NatsServer> {
     const directory = await mkdtemp(join(tmpdir(), "sluice-nats-"));
     const server = new NatsServer(await freePort(), directory, options);
-    onTestFinished(async () => {
-      await server.kill();
-      await rm(directory, { recursive: true, force: true });
-    });
     await server.restart();
     return server;
   }
@@ -63,6 +66,12 @@ export class NatsServer {
     const exited = once(running, "exit");
     running.kill("SIGKILL");
     await within("the end of nats-server", exited);
+  }
+
+  /** Ends it for good; nothing of it is left. */
+  async end(): Promise<void> {
+    await this.kill();
+    await rm(this.#directory, { recursive: true, force: true });
   }
 }
 
