@@ -1,3 +1,4 @@
+import { aside } from "../main/aside.ts";
 import { randomBytes } from "node:crypto";
 import { channel, subscribe, unsubscribe } from "node:diagnostics_channel";
 import { readFileSync } from "node:fs";
@@ -140,7 +141,11 @@ export class Admin {
         requestTimeout: REQUEST_DEADLINE_MS,
         headersTimeout: REQUEST_DEADLINE_MS,
       },
-      (request, response) => void this.#take(request, response),
+      (request, response) =>
+        aside(
+          this.#take(request, response),
+          "answering a call of the inspector",
+        ),
     );
     this.#http.maxConnections = MAX_SOCKETS;
   }

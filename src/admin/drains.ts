@@ -1,3 +1,4 @@
+import { aside } from "../main/aside.ts";
 import type { Drain, DrainTarget } from "../main/drain.ts";
 import type { DrainStatus } from "./api.ts";
 import { CallError } from "./call.ts";
@@ -35,11 +36,14 @@ export class DrainLog {
     };
     const known: Known = { drain, status };
     this.#known.push(known);
-    void drain.done.then((report) => {
-      known.status = { ...status, report };
-      this.#forgetOld();
-      this.#onDone();
-    });
+    aside(
+      drain.done.then((report) => {
+        known.status = { ...status, report };
+        this.#forgetOld();
+        this.#onDone();
+      }),
+      "showing a drain",
+    );
     return status;
   }
 

@@ -1,3 +1,4 @@
+import { aside } from "../main/aside.ts";
 import type {
   ConnectionFacts,
   FollowedTransition,
@@ -104,7 +105,7 @@ export class Following {
 
   #begin(number: number, shard: InspectedShard): Followed {
     const timer = setInterval(
-      () => void this.#tellFacts(number),
+      () => aside(this.#tellFacts(number), "telling of a connection"),
       FACTS_EVERY_MS,
     );
     const followed = { shard, streams: new Set<Stream>(), timer };

@@ -7,7 +7,7 @@ export function shutDownWith(server: SluiceServer, signal: AbortSignal): void {
     const cause: unknown = signal.reason;
     const reason = sayForeign(cause);
     // Who wants to know how it went awaits `terminated`.
-    void server.shutdown({ reason }).catch(() => {});
+    server.shutdown({ reason }).catch(() => {});
   };
   signal.addEventListener("abort", shutDown, { once: true });
   const forget = (): void => signal.removeEventListener("abort", shutDown);

@@ -1,3 +1,4 @@
+import { aside } from "./aside.ts";
 import type { Config } from "../config.ts";
 import { peerOf, type SocketHandle } from "../protocol/socket-transfer.ts";
 import type { AdmissionDesk } from "./admission-desk.ts";
@@ -72,6 +73,6 @@ export class Acceptor {
 
   #destroy(socket: SocketHandle): void {
     this.refused++;
-    void socket.close();
+    aside(socket.close(), "closing a socket");
   }
 }

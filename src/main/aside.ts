@@ -8,10 +8,10 @@ import { channels } from "../protocol/channels.ts";
  * @param what - The work, in a few words.
  */
 export function aside(
-  work: PromiseLike<unknown> | undefined,
+  work: PromiseLike<unknown> | undefined | void,
   what: string,
 ): void {
-  work?.then(undefined, (error: unknown) => reportFault(what, error));
+  Promise.resolve(work).catch((error: unknown) => reportFault(what, error));
 }
 
 /** Does something at once; what it throws is published and ends nothing. */

@@ -1,3 +1,4 @@
+import { aside } from "./aside.ts";
 import type {
   DrainFilter,
   DrainShardMessage,
@@ -112,7 +113,10 @@ export class Drains {
     );
     const { id, done } = progress;
     this.#underWay.set(id, progress);
-    void done.then(() => this.#underWay.delete(id));
+    aside(
+      done.then(() => this.#underWay.delete(id)),
+      "booking a drain",
+    );
     for (const [turn, shard] of shards.entries())
       shard.post({
         type: "drain",

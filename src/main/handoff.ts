@@ -1,3 +1,4 @@
+import { aside } from "./aside.ts";
 import type { MessagePort } from "node:worker_threads";
 import type { Arrival, MainMessage } from "../protocol/messages.ts";
 
@@ -36,7 +37,7 @@ export class Handoff {
     for (const arrival of waiting) {
       const failure = this.#post([arrival]);
       if (failure === undefined) continue;
-      void arrival.handle.close();
+      aside(arrival.handle.close(), "closing a socket");
       this.#onFailure(failure, arrival);
     }
   }

@@ -1,3 +1,4 @@
+import { aside } from "./aside.ts";
 import { type ActorRefFrom, createActor } from "xstate";
 import type { Config } from "../config.ts";
 import { SluiceError } from "../errors.ts";
@@ -197,7 +198,9 @@ export class Lifecycle {
 
   force(): void {
     if (this.state === "terminated") return;
-    if (this.#shutdown === undefined) void this.shutdown({ reason: "force()" });
+    if (this.#shutdown === undefined)
+      // How it went, `terminated` tells.
+      this.shutdown({ reason: "force()" }).catch(() => {});
     this.#deadline = Math.min(this.#deadline, monotonicNow());
     this.#send("deadline.reached");
   }
@@ -205,7 +208,7 @@ export class Lifecycle {
   /** Another process serves now: this one ends, whatever anybody says. */
   leave(): void {
     // Who wants to know how it went awaits `terminated`.
-    void this.shutdown({ reason: "upgrade" }, false).catch(() => {});
+    this.shutdown({ reason: "upgrade" }, false).catch(() => {});
     if (this.#shutdown !== undefined) this.#shutdown.isFinal = true;
   }
 
@@ -214,7 +217,7 @@ export class Lifecycle {
     if (this.state !== "closing" || this.#failure !== undefined) return false;
     if (this.#shutdown?.isFinal === true) return false;
     this.#send("shutdown.calledOff");
-    void this.#host.cluster.endTurn(0);
+    aside(this.#host.cluster.endTurn(0), "giving the turn back");
     this.#deadline = Infinity;
     this.#shutdown?.reject(
       new SluiceError(
@@ -276,9 +279,12 @@ export class Lifecycle {
           this.#host.stoppage.begin();
         },
         awaitTurn: () =>
-          void cluster.takeTurn().then((isTurn) => {
-            if (isTurn) this.#send("turn.granted");
-          }),
+          aside(
+            cluster.takeTurn().then((isTurn) => {
+              if (isTurn) this.#send("turn.granted");
+            }),
+            "waiting for a turn to drain",
+          ),
         leaveQueue: () => cluster.leaveQueue(),
         suspendListener: () => this.#host.suspendListener(),
         resumeListener: () => this.#host.updateListener(),
@@ -328,6 +334,6 @@ export class Lifecycle {
     };
     const goodbyes = this.#host.conclude(report);
     if (goodbyes.length === 0) settle();
-    else void Promise.allSettled(goodbyes).then(settle);
+    else aside(Promise.allSettled(goodbyes).then(settle), "saying goodbye");
   }
 }

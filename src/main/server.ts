@@ -1,3 +1,4 @@
+import { aside } from "./aside.ts";
 import { channel } from "node:diagnostics_channel";
 import { setTimeout as after } from "node:timers/promises";
 import { Admin } from "../admin/admin.ts";
@@ -202,7 +203,8 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
   }
 
   async #openAdmin(inherited?: ListeningAdmin): Promise<void> {
-    if (!this.config.admin || this.isStopping) void inherited?.handle.close();
+    if (!this.config.admin || this.isStopping)
+      aside(inherited?.handle.close(), "closing a socket");
     else this.#admin = await Admin.open(this, inherited);
   }
 
@@ -226,7 +228,7 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
     try {
       this.#predecessor = predecessor;
       const admin = await predecessor.takeOver();
-      void this.#openAdminAfter(predecessor, admin);
+      aside(this.#openAdminAfter(predecessor, admin), "opening the inspector");
     } catch (error) {
       this.#lifecycle.beginEnd("the upgrade failed", GIVE_UP_MS);
       throw error;
@@ -247,7 +249,7 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
   ): Promise<void> {
     try {
       if (inherited !== undefined && !isSameAdmin(this.config, inherited)) {
-        void inherited.handle.close();
+        aside(inherited.handle.close(), "closing a socket");
         await Promise.race([predecessor.gone, after(ADMIN_PAUSE_MS)]);
         await this.#openAdmin();
       } else await this.#openAdmin(inherited);

@@ -1,3 +1,4 @@
+import { aside } from "./aside.ts";
 import { channel } from "node:diagnostics_channel";
 import type { MessagePort } from "node:worker_threads";
 import { createActor, type ActorRefFrom } from "xstate";
@@ -171,14 +172,17 @@ export class Shard {
       this.#owner.shardChanged(this);
     });
     actor.start();
-    void thread.ended.then((end) => {
-      // One that was given up is booked already.
-      if (!end.isStuck) this.#bookEnd(end);
-      if (actor.getSnapshot().status === "active")
-        actor.send({ type: "thread.ended" });
-      this.#thread = undefined;
-      this.#afterEnd(end);
-    });
+    aside(
+      thread.ended.then((end) => {
+        // One that was given up is booked already.
+        if (!end.isStuck) this.#bookEnd(end);
+        if (actor.getSnapshot().status === "active")
+          actor.send({ type: "thread.ended" });
+        this.#thread = undefined;
+        this.#afterEnd(end);
+      }),
+      `booking the end of shard ${this.index}`,
+    );
   }
 
   /** Closes its connections and ends its thread, by the farewell's deadline. */
@@ -284,7 +288,7 @@ export class Shard {
       port.postMessage({ type: "arrival", luggage, handle }, list);
     } catch {
       // Its peer has gone on the way: the thread books the end.
-      void handle?.close();
+      aside(handle?.close(), "closing a socket");
       this.post({ type: "arrival", luggage, handle: undefined });
     }
   }
@@ -310,7 +314,10 @@ export class Shard {
     if (thread === undefined || thread.end !== undefined) return;
     this.kill();
     this.#stuck.add(thread);
-    void thread.gone.then(() => this.#stuck.delete(thread));
+    aside(
+      thread.gone.then(() => this.#stuck.delete(thread)),
+      "booking the end of a thread that was given up",
+    );
     this.#bookEnd(thread.giveUp());
     this.#publish("stuck");
   }

@@ -1,3 +1,4 @@
+import { aside } from "../aside.ts";
 import { channel } from "node:diagnostics_channel";
 import type { Config } from "../../config.ts";
 import { SluiceError } from "../../errors.ts";
@@ -233,7 +234,10 @@ export class Handover {
     const isComplete = serving.length === shards.length;
     const shift = watch.look(weights, isComplete, restarts);
     if (shift !== undefined)
-      void this.#shift(serving, [shift], config.moveDeadlineMs);
+      aside(
+        this.#shift(serving, [shift], config.moveDeadlineMs),
+        "evening out the load",
+      );
   }
 }
 

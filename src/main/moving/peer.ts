@@ -1,3 +1,4 @@
+import { aside } from "../aside.ts";
 import type { Luggage } from "../../protocol/moving.ts";
 import type { SocketHandle } from "../../protocol/socket-transfer.ts";
 import type { ServerAddress } from "../listener.ts";
@@ -99,7 +100,7 @@ export class Peer {
       case "connection": {
         const { luggage } = message;
         if (this.#isClosed) {
-          void handle?.close();
+          aside(handle?.close(), "closing a socket");
           return this.#send({ type: "refused", number: luggage.number });
         }
         this.#held.set(luggage.number, { luggage, handle });
@@ -109,7 +110,7 @@ export class Peer {
         const sent = this.#sent.get(message.number);
         if (sent === undefined) return undefined;
         this.#sent.delete(message.number);
-        void sent.parcel.handle?.close();
+        aside(sent.parcel.handle?.close(), "closing a socket");
         sent.settled(true);
         return this.#send({ type: "yours", number: message.number });
       }

@@ -1,3 +1,4 @@
+import { aside } from "../aside.ts";
 import { setTimeout as after } from "node:timers/promises";
 import type { ListeningAdmin } from "../../admin/listen.ts";
 import { SluiceError } from "../../errors.ts";
@@ -192,12 +193,15 @@ export class Predecessor {
           if (this.#isOver) return;
           // It fails as a whole, and its shards close already.
           if (this.#host.isStopping)
-            void this.leave(this.#host.deadlineInMs ?? 0);
+            aside(this.leave(this.#host.deadlineInMs ?? 0), "leaving");
           else
-            void this.#giveBack(complaint).then(() =>
-              this.#done.reject(
-                new SluiceError("ERR_SLUICE_UPGRADE", complaint),
+            aside(
+              this.#giveBack(complaint).then(() =>
+                this.#done.reject(
+                  new SluiceError("ERR_SLUICE_UPGRADE", complaint),
+                ),
               ),
+              "giving connections back",
             );
         },
       );
@@ -229,7 +233,7 @@ export class Predecessor {
 
   #stop({ reason, deadlineMs }: Extract<PeerMessage, { type: "stop" }>): void {
     // Whoever wants to know how it went awaits `terminated`.
-    void this.#host
+    this.#host
       .shutdown({ reason, ...(deadlineMs !== undefined && { deadlineMs }) })
       .catch(() => {});
   }

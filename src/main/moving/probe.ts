@@ -1,3 +1,4 @@
+import { aside } from "../aside.ts";
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
@@ -90,7 +91,7 @@ class Accepted {
   take(handle: SocketHandle): void {
     if (this.#port === undefined) this.#waiting.push(handle);
     else if (peerOf(handle)?.port === this.#port) this.#give(handle);
-    else void handle.close();
+    else aside(handle.close(), "closing a socket");
   }
 
   /** From here on it is known who is expected. */
@@ -101,7 +102,8 @@ class Accepted {
 
   /** Nobody is expected any more. */
   end(): void {
-    for (const handle of this.#waiting.splice(0)) void handle.close();
+    for (const handle of this.#waiting.splice(0))
+      aside(handle.close(), "closing a socket");
   }
 }
 

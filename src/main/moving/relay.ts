@@ -1,3 +1,4 @@
+import { aside } from "../aside.ts";
 import type {
   Luggage,
   MovingShardMessage,
@@ -152,10 +153,13 @@ export class Relay {
       },
       timeUntil(deadline, monotonicNow()) + SILENCE_MS,
     );
-    void done.promise.then(() => {
-      clearTimeout(timer);
-      this.#orders.delete(id);
-    });
+    aside(
+      done.promise.then(() => {
+        clearTimeout(timer);
+        this.#orders.delete(id);
+      }),
+      "booking a move",
+    );
     if (from.state.startsWith("serving"))
       from.post({ type: "move", order: id, limit, deadline });
     else this.#said(order, {});
@@ -259,7 +263,7 @@ export class Relay {
         : (last ?? serving[0] ?? this.#host.shards.find(isClosing));
     if (to === undefined) {
       this.dropped++;
-      void parcel.handle?.close();
+      aside(parcel.handle?.close(), "closing a socket");
       return this.#land(luggage.number, from, order);
     }
     const untaken = this.#untaken.get(to) ?? 0;
