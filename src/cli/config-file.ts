@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { dirname, extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { workingFolder } from "../working-folder.ts";
 
 import { describeUnknown } from "../config.ts";
 import { defaultExportOf } from "../config/default-export.ts";
@@ -70,7 +71,7 @@ function absolute({ kind }: OptionRow, value: unknown, path: string): unknown {
   if (!isPath || typeof value !== "string" || /^[a-z]+:/i.test(value)) {
     return value;
   }
-  return resolve(dirname(path), value);
+  return resolve(workingFolder, dirname(path), value);
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

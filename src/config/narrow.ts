@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
+import { workingFolder } from "../working-folder.ts";
 import { expandAddress } from "./addresses.ts";
 import { normalizeOrigin } from "./origins.ts";
 import type { OptionKind, OptionSpec, OptionValue } from "./table.ts";
@@ -123,13 +124,14 @@ const narrowers: Readonly<Record<OptionKind, (value: unknown) => Narrowed>> = {
   },
   file: (value) => {
     const path = toFilePath(value);
-    return path === undefined ? REFUSED : resolve(path);
+    return path === undefined ? REFUSED : resolve(workingFolder, path);
   },
   module: (value) => {
     // A data: URL is a module of its own: nothing to look up, nothing to resolve.
     if (/^data:/i.test(String(value))) return String(value);
     const path = toFilePath(value);
-    return path === undefined ? REFUSED : pathToFileURL(path).href;
+    if (path === undefined) return REFUSED;
+    return pathToFileURL(resolve(workingFolder, path)).href;
   },
   choice: (value) => (typeof value === "string" ? value : REFUSED),
   boolean: (value) => {

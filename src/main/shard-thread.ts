@@ -17,6 +17,7 @@ import {
 } from "../protocol/messages.ts";
 import { rememberThread, type RunningThread } from "../protocol/threads.ts";
 import { ThreadOutput } from "./thread-output.ts";
+import { leaveRemovedFolder } from "../working-folder.ts";
 
 /** How a shard's thread ended. */
 export interface ThreadEnd {
@@ -49,6 +50,7 @@ export class ShardThread implements RunningThread {
     task: Omit<ShardTask, "port">,
     onMessage: (message: ShardMessage) => void,
   ) {
+    leaveRemovedFolder();
     const { port1, port2 } = new MessageChannel();
     this.port = port1;
     port1.on("message", onMessage);

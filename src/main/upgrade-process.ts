@@ -23,6 +23,7 @@ import {
 import { TAKE_OVER_VARIABLE } from "./moving/predecessor.ts";
 import type { MoveReport, MoveUnderWay } from "./moving/relay.ts";
 import type { ShutdownOptions } from "./server-types.ts";
+import { asCalled, existingFolder } from "../working-folder.ts";
 
 /** Of each shard's connections, so many go first, and are watched. */
 const FIRST_SHARE = 0.02;
@@ -113,11 +114,17 @@ export class Succession implements Successor {
     this.#host = host;
     this.#handover = handover;
     this.#failed.promise.catch(() => {});
+    const cwd = existingFolder();
     this.#child = spawn(process.execPath, commandLine(), {
+      cwd,
       stdio: ["inherit", "inherit", "inherit", "ipc"],
       // User data travels as structuredClone would take it.
       serialization: "advanced",
-      env: { ...process.env, [TAKE_OVER_VARIABLE]: String(process.pid) },
+      env: {
+        ...process.env,
+        PWD: cwd,
+        [TAKE_OVER_VARIABLE]: String(process.pid),
+      },
     });
     this.#peer = new Peer(channelTo(this.#child), handover.relay, () =>
       leastLoaded(host.fleet.shards),
@@ -372,10 +379,10 @@ export class Succession implements Successor {
   }
 }
 
-/** This process's own. */
+/** This process's own, with the script by the name that leads to whatever was deployed. */
 function commandLine(): string[] {
-  const [, ...rest] = process.argv;
-  return [...process.execArgv, ...rest];
+  const [, script = "", ...rest] = process.argv;
+  return [...process.execArgv, asCalled(script), ...rest];
 }
 
 function channelTo(child: ChildProcess): PeerChannel {

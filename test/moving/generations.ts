@@ -10,7 +10,7 @@ export class Generations {
   /** Of the process that serves now. */
   pid: number;
 
-  private constructor(command: Command, versions: Deployment) {
+  constructor(command: Command, versions: Deployment) {
     this.command = command;
     this.versions = versions;
     this.pid = command.child.pid as number;

@@ -34,10 +34,12 @@ export interface Command {
  *
  * @param args - Further arguments; the handlers are the tests' service unless a
  *   `--handlers` is among them.
+ * @param cwd - Where a shell has gone before, by that name.
  */
 export async function serveCommand(
   args: readonly string[] = [],
   nodeOptions: readonly string[] = [],
+  cwd?: string,
 ): Promise<Command> {
   const handlers = args.includes("--handlers") ? [] : ["--handlers", SERVICE];
   // Without the options and the npm of the process that tests it.
@@ -54,7 +56,14 @@ export async function serveCommand(
       ...handlers,
       ...args,
     ],
-    { stdio: ["ignore", "pipe", "pipe"], env: Object.fromEntries(env) },
+    {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: {
+        ...Object.fromEntries(env),
+        ...(cwd !== undefined && { PWD: cwd }),
+      },
+      ...(cwd !== undefined && { cwd }),
+    },
   );
   onTestFinished(() => void child.kill("SIGKILL"));
   let stdout = "";
