@@ -160,7 +160,9 @@ export class Generations {
 
   /** Puts the version that serves back on disk. */
   withdraw(): void {
-    this.deploy("serves", this.version);
+    const { version } = this;
+    this.deploy("serves", version);
+    this.version = version;
   }
 
   /** Something else may serve than what is on disk. */

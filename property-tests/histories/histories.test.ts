@@ -56,6 +56,18 @@ describe("a server through all its processes", () => {
       ]),
     ],
     [
+      "and clients break off as it starts",
+      new History(false, false, [new successions.UpgradeUnderResets()]),
+    ],
+    [
+      "first by some that die while they take over",
+      new History(false, false, [
+        new successions.FailingUpgrade("dies while it takes over"),
+        new successions.FailingUpgrade("dies while it takes over"),
+        new successions.Upgrade(),
+      ]),
+    ],
+    [
       "with a link to NATS",
       new History(false, true, [
         new successions.Upgrade(),

@@ -76,6 +76,7 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
     weight: 1,
     arbitrary: fc.nat(20).map((ms) => new successions.KillOld(ms)),
   },
+  { weight: 1, arbitrary: fc.constant(new successions.UpgradeUnderResets()) },
   { weight: 1, arbitrary: fc.constant(new successions.KillPredecessor()) },
   { weight: 1, arbitrary: fc.constant(new successions.KillCurrent()) },
 );

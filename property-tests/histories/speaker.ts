@@ -131,6 +131,11 @@ export class Speaker {
     this.#client?.send("crash");
   }
 
+  /** Resets its connection, and comes back. */
+  breakOff(): void {
+    this.#client?.reset();
+  }
+
   /** For good: whatever ends now is no one's fault. */
   stay(): void {
     this.#isOver = true;

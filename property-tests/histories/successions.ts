@@ -68,6 +68,32 @@ async function wake(
   return { permit: either(immovable, (_, { code }) => code === ABNORMAL) };
 }
 
+/** The new process was born with copies of their sockets, and has nothing to do with them. */
+export class UpgradeUnderResets extends Succession {
+  readonly kind =
+    "a new process takes over, and clients break off as it starts";
+
+  async run(scene: Scene): Promise<Effect> {
+    const { generations, speakers } = scene;
+    const since = generations.log.length;
+    const restless = speakers.filter(({ name }) => name % 2 === 0);
+    const upgraded = new Upgrade().run(scene);
+    await generations.logged(
+      ({ event }) => event === "upgrading",
+      since,
+      PATIENCE_MS,
+    );
+    for (const speaker of restless) speaker.breakOff();
+    const { permit } = await upgraded;
+    return {
+      permit: either(
+        permit,
+        (speaker, { code }) => code === ABNORMAL && restless.includes(speaker),
+      ),
+    };
+  }
+}
+
 /** What a process that failed to take over has taken along. */
 function takenAlong(before: Standing): Effect {
   return {

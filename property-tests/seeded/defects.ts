@@ -2,6 +2,7 @@ import { machineDefects } from "./machine-defects.ts";
 import { serverDefects } from "./server-defects.ts";
 import { bordersDefects } from "./sound-borders.ts";
 import { endingDefects } from "./sound-endings.ts";
+import { historyDefects } from "./sound-histories.ts";
 import { lifecycleDefects } from "./sound-lifecycle.ts";
 import { operatorDefects } from "./sound-operators.ts";
 import { upgradeDefects } from "./sound-upgrade.ts";
@@ -28,6 +29,7 @@ export const defects: readonly Defect[] = [
   ...serverDefects,
   ...bordersDefects,
   ...endingDefects,
+  ...historyDefects,
   ...lifecycleDefects,
   ...operatorDefects,
   ...upgradeDefects,

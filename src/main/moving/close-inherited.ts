@@ -4,6 +4,13 @@ import { closeSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 const LISTEN = "0A";
 /** Standard input, output and error are whatever they were started with. */
 const LAST_STANDARD_STREAM = 2;
+/** Of a descriptor that a program does not leave to those that it starts (open(2)). */
+const CLOSE_ON_EXEC = 0o2000000;
+/** Every socket that has not ended is in one of these. */
+const TABLES = [
+  ...["tcp", "tcp6", "udp", "udp6", "udplite", "udplite6"],
+  ...["raw", "raw6", "icmp", "icmp6", "unix", "netlink", "packet"],
+];
 
 /**
  * Closes the connections that this process was born with.
@@ -18,20 +25,40 @@ const LAST_STANDARD_STREAM = 2;
  * would go on with the number, whoever has it next. So the caller says which
  * ports the processes before have accepted on, and calls this before it accepts
  * there itself or is given anything. Whatever was accepted on one of them by
- * then was inherited, and nothing here knows its number. Linux tells which is
- * which; where there is no /proc, nothing is closed.
+ * then was inherited, and nothing here knows its number. Nor does it of sockets
+ * that ended since, which have no port any more: those that are in no table, and
+ * that have come through the start, as nothing does that was opened here. Linux tells which is which; where there is no /proc, nothing is closed.
  *
  * @param ports - Of connections that the processes before may hold.
  * @returns how many were closed
  */
 export function closeInherited(ports: readonly number[]): number {
   const inherited = acceptedOn(new Set(ports));
-  const descriptors = listDescriptors().filter(
-    (descriptor) =>
-      descriptor > LAST_STANDARD_STREAM && inherited.has(inodeOf(descriptor)),
-  );
+  const descriptors = listDescriptors().filter((descriptor) => {
+    const inode = inodeOf(descriptor);
+    if (descriptor <= LAST_STANDARD_STREAM || inode === "") return false;
+    return inherited.has(inode) || (isLeftToUs(descriptor) && hasEnded(inode));
+  });
   for (const descriptor of descriptors) closeSync(descriptor);
   return descriptors.length;
+}
+
+/** Whether it has come through the start of this process: what is opened here does not go on to another. */
+function isLeftToUs(descriptor: number): boolean {
+  const [, flags = ""] =
+    linesOf(`/proc/self/fdinfo/${descriptor}`)
+      .find((line) => line.startsWith("flags:"))
+      ?.split(/\s+/) ?? [];
+  return flags !== "" && (Number.parseInt(flags, 8) & CLOSE_ON_EXEC) === 0;
+}
+
+/** Whether the system lists a socket nowhere any more. */
+function hasEnded(inode: string): boolean {
+  return TABLES.every((table) =>
+    linesOf(`/proc/self/net/${table}`).every(
+      (line) => !line.trim().split(/\s+/).includes(inode),
+    ),
+  );
 }
 
 /** Inodes of the TCP connections in this network namespace that were accepted on one of these ports. */

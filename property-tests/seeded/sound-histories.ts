@@ -1,0 +1,54 @@
+import type { Defect } from "./defects.ts";
+
+const histories = ["property-tests/histories"];
+
+/** What a process did that was started to take over, and every thread of it: threads inherit the arguments. */
+const closesConnections = `
+  import { closeSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+  const rows = readFileSync("/proc/self/net/tcp", "latin1").split("\\n").slice(1);
+  const fields = rows.map((row) => row.trim().split(/\\s+/));
+  const inodes = new Set(fields.filter((row) => row[3] !== "0A").map((row) => row[9]));
+  for (const descriptor of readdirSync("/proc/self/fd")) {
+    let target = "";
+    try { target = readlinkSync("/proc/self/fd/" + descriptor); } catch {}
+    const inode = /^socket:\\[(\\d+)\\]$/.exec(target)?.[1];
+    if (inodes.has(inode)) closeSync(Number(descriptor));
+  }`;
+const preloaded = `data:text/javascript,${encodeURIComponent(closesConnections)}`;
+
+/** Mistakes that show in what happens after one another. */
+export const historyDefects: readonly Defect[] = [
+  {
+    rule: "a thread of a new process closes no descriptor that others own",
+    file: "src/main/upgrade-process.ts",
+    original: "return [...process.execArgv, ...rest];",
+    defective: `return ["--import", ${JSON.stringify(preloaded)}, ...process.execArgv, ...rest];`,
+    suites: histories,
+    law: "and shards are reloaded, die, and start again",
+  },
+  {
+    rule: "a new process keeps no socket that has ended while it started",
+    file: "src/main/moving/close-inherited.ts",
+    original: " || (isLeftToUs(descriptor) && hasEnded(inode))",
+    defective: " || (false && isLeftToUs(descriptor) && hasEnded(inode))",
+    suites: histories,
+    law: "and clients break off as it starts",
+  },
+  {
+    rule: "who has gone back to serving does not stop to accept",
+    file: "src/main/upgrade-process.ts",
+    original:
+      "    // It may have gone back meanwhile, and accepts then.\n    this.#over.signal.throwIfAborted();\n",
+    defective: "",
+    suites: histories,
+    law: "first by some that die while they take over",
+  },
+  {
+    rule: "who closes and ends in one breath over TLS is clean",
+    file: "src/workers/reception.ts",
+    original: 'if (connection.lifecycle.name === "draining.answering") return;',
+    defective: "",
+    suites: ["test/integration/tls.test.ts"],
+    law: "in one breath",
+  },
+];
