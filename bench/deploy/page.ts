@@ -1,6 +1,7 @@
 /** The figures as they stand in docs/handover.md. */
 import { markdownTable, type Table } from "../report/table.ts";
 import type { DeployResult } from "./comparison.ts";
+import type { HistoriesResult } from "./histories.ts";
 import type { IdleResult } from "./idle.ts";
 import type { ProofResult } from "./proof.ts";
 import type { HandoverResults } from "./publish.ts";
@@ -53,7 +54,7 @@ export function comparisonTable(results: readonly DeployResult[]): Table {
 
 /** Everything between the markers. */
 export function renderSection(results: HandoverResults): string {
-  const { machine, versions, proof, idle, comparison } = results;
+  const { machine, versions, proof, histories, idle, comparison } = results;
   const { cpu, cores } = machine;
   const software = ["node", "ws", "socket.io"]
     .filter((name) => versions[name] !== undefined)
@@ -61,6 +62,7 @@ export function renderSection(results: HandoverResults): string {
   return [
     `Measured by \`npm run handover -- --publish\` on ${cores} cores (${cpu}) that clients and server share; ${software.join(", ")}.`,
     ...(proof === undefined ? [] : [renderProof(proof)]),
+    ...(histories === undefined ? [] : [renderHistories(histories)]),
     ...(idle === undefined ? [] : [renderIdle(idle)]),
     ...(comparison === undefined || proof === undefined
       ? []
@@ -78,6 +80,28 @@ function renderProof(proof: ProofResult): string {
       `${processes} processes add up (${count(movedBetweenProcesses)} connections moved between them, the rest between shards). ` +
       "From sending to reply, for the messages that were sent while it was going on; and, by client and operation, for its slowest one:",
     markdownTable(proofTable(proof)),
+  ].join("\n\n");
+}
+
+function renderHistories({
+  options,
+  operations,
+  processes,
+  messages,
+  kinds,
+}: HistoriesResult): string {
+  const { clients, intervalMs, histories, seed } = options;
+  return [
+    "### Whatever comes first",
+    `The same law as in [the tests](laws.md#of-histories), with ${clients} clients that send a message every ${intervalMs} ms: ${histories} random histories (\`npm run handover -- histories --histories ${histories} --seed ${seed}\`), ` +
+      `${operations} operations in ${processes} processes. Nobody who could move was closed, except with a thread or a process that was killed; ${count(messages)} messages were answered, each once and in order; the ledgers add up, ` +
+      "and no descriptor, thread or process was left.",
+    markdownTable({
+      head: ["operation", "times"],
+      rows: Object.entries(kinds)
+        .toSorted(([, a], [, b]) => b - a)
+        .map(([kind, times]) => [kind, String(times)]),
+    }),
   ].join("\n\n");
 }
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { format } from "prettier";
 import type { MachineFacts, Versions } from "../measure/machine.ts";
 import type { DeployResult } from "./comparison.ts";
+import type { HistoriesResult } from "./histories.ts";
 import type { IdleResult } from "./idle.ts";
 import { renderSection } from "./page.ts";
 import type { ProofResult } from "./proof.ts";
@@ -19,6 +20,7 @@ export interface HandoverResults {
   readonly machine: MachineFacts;
   readonly versions: Versions;
   proof?: ProofResult;
+  histories?: HistoriesResult;
   idle?: IdleResult;
   comparison?: readonly DeployResult[];
 }

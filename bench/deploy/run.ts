@@ -4,33 +4,38 @@
  *
  *     npm run handover
  *     npm run handover -- proof --reloads 100
+ *     npm run handover -- histories --histories 20 --seed 42
  */
 import { parseArgs } from "node:util";
 import { plainTable } from "../report/table.ts";
 import { readVersions, machineFacts } from "../measure/machine.ts";
 import { deployTo, type DeployResult } from "./comparison.ts";
 import { contenders } from "./contenders.ts";
+import { type HistoriesOptions, playHistories } from "./histories.ts";
 import { moveIdle } from "./idle.ts";
 import { comparisonTable, proofTable } from "./page.ts";
 import { prove, type ProofOptions } from "./proof.ts";
 import { publish, type HandoverResults } from "./publish.ts";
 
-const USAGE = `Usage: npm run handover -- [proof] [idle] [comparison] [flags]
+const USAGE = `Usage: npm run handover -- [proof] [histories] [idle] [comparison] [flags]
 
-  --clients N      of the proof and the comparison (default 1000)
+  --clients N      of the proof, the histories and the comparison (default 1000)
   --interval N     milliseconds between two messages of a client (default 100)
   --moves N        times that a shard is emptied, and the shards are evened out (default 10)
   --reloads N      (default 20)
   --upgrades N     (default 5)
+  --histories N    random histories, each up to twelve operations (default 10)
+  --seed S         of the histories (drawn and printed otherwise)
   --idle N         idle connections that move to another shard (default 10000)
   --publish        put the figures into docs/handover.md`;
 
-const parts = ["proof", "idle", "comparison"] as const;
+const parts = ["proof", "histories", "idle", "comparison"] as const;
 type Part = (typeof parts)[number];
 
 interface Wish {
   readonly parts: readonly Part[];
   readonly proof: ProofOptions;
+  readonly histories: HistoriesOptions;
   readonly idle: number;
   readonly isPublished: boolean;
 }
@@ -47,6 +52,8 @@ function read(commandLine: readonly string[]): Wish | "help" {
       moves: number,
       reloads: number,
       upgrades: number,
+      histories: number,
+      seed: number,
       idle: number,
       publish: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
@@ -59,11 +66,18 @@ function read(commandLine: readonly string[]): Wish | "help" {
       throw new TypeError(`"${name}" is none of ${parts.join(", ")}`);
     return part;
   });
+  const clients = wholeNumber("--clients", values.clients, 1_000);
+  const intervalMs = wholeNumber("--interval", values.interval, 100);
+  const drawn = Math.floor(Math.random() * 0x7fff_ffff);
   return {
     parts: wanted.length === 0 ? parts : wanted,
+    histories: {
+      ...{ clients, intervalMs },
+      histories: wholeNumber("--histories", values.histories, 10),
+      seed: wholeNumber("--seed", values.seed, drawn),
+    },
     proof: {
-      clients: wholeNumber("--clients", values.clients, 1_000),
-      intervalMs: wholeNumber("--interval", values.interval, 100),
+      ...{ clients, intervalMs },
       moves: wholeNumber("--moves", values.moves, 10),
       reloads: wholeNumber("--reloads", values.reloads, 20),
       upgrades: wholeNumber("--upgrades", values.upgrades, 5),
@@ -109,6 +123,13 @@ async function run(wish: Wish): Promise<void> {
       console.error(`${name}: ${Math.round(tookMs)} ms each`),
     );
     console.log(plainTable(proofTable(results.proof)));
+  }
+  if (has("histories")) {
+    console.error(`histories start from seed ${wish.histories.seed}`);
+    results.histories = await playHistories(wish.histories, (history, index) =>
+      console.error(`${index}: ${String(history)}`),
+    );
+    console.log(results.histories);
   }
   if (has("comparison")) {
     results.comparison = await compare(wish.proof);
