@@ -53,6 +53,13 @@ export const endingDefects: readonly Defect[] = [
     law: "does not end the server while another serves",
   },
   {
+    rule: "clients do not get the last descriptors",
+    file: "src/main/descriptors.ts",
+    original: "    if (inUse < this.forClients) return",
+    defective: "    if (inUse < this.limit) return",
+    suites: ["test/integration/descriptors.test.ts"],
+  },
+  {
     rule: "a shard that stands still keeps no move waiting",
     file: "src/main/moving/relay.ts",
     original: "        this.#said(order, {});\n      },\n",

@@ -114,6 +114,12 @@ export function createMetrics(
     (set) => set(server.stats().ledger.accepted),
   );
   counter(
+    "sluice_descriptor_refusals_total",
+    "Sockets refused because the process had no descriptors left for clients.",
+    [],
+    (set) => set(server.stats().refusedForDescriptors),
+  );
+  counter(
     "sluice_connections_opened_total",
     "Connections whose opening handshake was completed.",
     ["shard"],

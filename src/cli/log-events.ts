@@ -23,6 +23,14 @@ const rules: Readonly<Record<ChannelName, Readonly<Record<string, Rule>>>> = {
       "{dropped} malformed messages of another {border} were dropped, the last {what}",
     ],
     fault: ["error", "{what} failed"],
+    "descriptors-few": [
+      "warn",
+      "maxConnections is {maxConnections}, but the limit of descriptors ({limit}) leaves {forClients} for clients: raise it (LimitNOFILE, ulimit -n)",
+    ],
+    "descriptors-scarce": [
+      "error",
+      "clients are refused for want of descriptors, {refused} so far: the limit is {limit}",
+    ],
     "admin-failed": ["error", "the inspector failed to answer a call"],
     "state.closing": ["info", "closing: telling every connection"],
     "state.draining": ["info", "draining: waiting for those that were told"],
@@ -41,6 +49,10 @@ const rules: Readonly<Record<ChannelName, Readonly<Record<string, Rule>>>> = {
     ],
     unblocked: ["info", "shard {shard} answers again"],
     killed: ["warn", "shard {shard} had to be ended by force"],
+    stuck: [
+      "error",
+      "the thread of shard {shard} cannot be ended: a handler is inside a native call",
+    ],
   },
   [channels.handlerError]: { "": ["error", "handler failed"] },
   [channels.rejected]: { "": ["debug", "upgrade rejected"] },

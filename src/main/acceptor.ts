@@ -3,6 +3,7 @@ import type { Config } from "../config.ts";
 import { peerOf, type SocketHandle } from "../protocol/socket-transfer.ts";
 import type { AdmissionDesk } from "./admission-desk.ts";
 import { chooseShard } from "./balancer.ts";
+import type { Descriptors } from "./descriptors.ts";
 import type { Fleet } from "./fleet.ts";
 
 /** Over the limit of connections, so many more are refused properly; beyond, sockets are destroyed at once. */
@@ -13,15 +14,22 @@ export class Acceptor {
   readonly #config: Config;
   readonly #fleet: Fleet;
   readonly #desk: AdmissionDesk;
+  readonly #descriptors: Descriptors;
   #previous = -1;
   #accepted = 0;
   /** Sockets that no shard could take. */
   refused = 0;
 
-  constructor(config: Config, fleet: Fleet, desk: AdmissionDesk) {
+  constructor(
+    config: Config,
+    fleet: Fleet,
+    desk: AdmissionDesk,
+    descriptors: Descriptors,
+  ) {
     this.#config = config;
     this.#fleet = fleet;
     this.#desk = desk;
+    this.#descriptors = descriptors;
   }
 
   /** Numbers below this one belong to another process. */
@@ -35,6 +43,8 @@ export class Acceptor {
   }
 
   accept(socket: SocketHandle): void {
+    const supply = this.#descriptors.take();
+    if (supply === "spent") return this.#destroy(socket);
     const { maxConnections, balance } = this.#config;
     const { shards, besides } = this.#fleet;
     const candidates = shards.map(({ load, isAccepting, isBlocked }) => ({
@@ -62,7 +72,7 @@ export class Acceptor {
       handle: socket,
       id: this.takeNumber(),
       refusal:
-        total >= maxConnections
+        total >= maxConnections || supply === "scarce"
           ? "too-many-connections"
           : standing === "over"
             ? "too-many-from-address"

@@ -58,6 +58,8 @@ export interface ServerStats {
   cluster: LinkStats | undefined;
   /** Messages that were dropped because they are not what may come, by who sent them: shards, other instances, the process before or after. */
   malformed: Record<Border, number>;
+  /** Sockets refused because the process had no descriptors left for clients. */
+  refusedForDescriptors: number;
   /** Milliseconds left of a shutdown under way. */
   deadlineInMs: number | undefined;
 }

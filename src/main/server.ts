@@ -33,6 +33,7 @@ import { Cluster } from "./cluster/cluster.ts";
 import type { InstanceEntry, LinkStats } from "./cluster/engine.ts";
 import { describeInstance, nameInstance } from "./cluster/instance.ts";
 import type { Drain, DrainTarget } from "./drain.ts";
+import { Descriptors } from "./descriptors.ts";
 import { Farewells } from "./farewells.ts";
 import { Fleet } from "./fleet.ts";
 import { Lifecycle, type LifecycleHost } from "./lifecycle.ts";
@@ -133,6 +134,7 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
   readonly #acceptor: Acceptor;
   readonly #listener: Listener;
   readonly #desk: AdmissionDesk;
+  readonly #descriptors: Descriptors;
   readonly #watch: { stop(): void };
   readonly #topics: TopicRouter;
   readonly #handover: Handover;
@@ -155,7 +157,15 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
     this.#topics = new TopicRouter(config, this.fleet, this.cluster.engine);
     this.#handover = new Handover(this);
     this.#operations = new Operations(this, this.#handover);
-    this.#acceptor = new Acceptor(config, this.fleet, this.#desk);
+    this.#descriptors = new Descriptors(config.workers, () =>
+      this.#publish("descriptors-scarce", this.#describeDescriptors()),
+    );
+    this.#acceptor = new Acceptor(
+      config,
+      this.fleet,
+      this.#desk,
+      this.#descriptors,
+    );
     this.#listener = new Listener(
       config,
       (socket) => this.#acceptor.accept(socket),
@@ -362,6 +372,7 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
       handover: this.#handover.stats(),
       cluster: this.#describeCluster(),
       malformed: this.malformed.counts,
+      refusedForDescriptors: this.#descriptors.refused,
       deadlineInMs: this.#lifecycle.deadlineInMs,
     };
   }
@@ -584,8 +595,13 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
   }
 
   announceListening(): void {
-    const { address, fleet } = this;
+    const { address, fleet, config } = this;
     this.#publish("listening", { address, workers: fleet.shards.length });
+    if (config.maxConnections > this.#descriptors.forClients)
+      this.#publish("descriptors-few", {
+        maxConnections: config.maxConnections,
+        ...this.#describeDescriptors(),
+      });
   }
 
   conclude(report: ShutdownReport | undefined): Promise<unknown>[] {
@@ -604,6 +620,11 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
     if (this.cluster.engine.isClustered)
       goodbyes.push(this.cluster.stop(this.#farewells.returningForMs));
     return goodbyes;
+  }
+
+  #describeDescriptors(): Record<string, unknown> {
+    const { limit, forClients, refused } = this.#descriptors;
+    return { limit, forClients, refused };
   }
 
   #publish(event: string, details: Record<string, unknown>): void {

@@ -35,20 +35,30 @@ export interface Command {
  * @param args - Further arguments; the handlers are the tests' service unless a
  *   `--handlers` is among them.
  * @param cwd - Where a shell has gone before, by that name.
+ * @param descriptors - The process may have no more than so many.
  */
 export async function serveCommand(
   args: readonly string[] = [],
   nodeOptions: readonly string[] = [],
   cwd?: string,
+  descriptors?: number,
 ): Promise<Command> {
   const handlers = args.includes("--handlers") ? [] : ["--handlers", SERVICE];
   // Without the options and the npm of the process that tests it.
   const env = Object.entries(process.env).filter(
     ([name]) => !/^(?:SLUICE|npm|NODE|VITEST)_/i.test(name),
   );
+  const [program = process.execPath, ...before] =
+    descriptors === undefined
+      ? []
+      : [
+          ...["/bin/sh", "-c", `ulimit -n ${descriptors} && exec "$0" "$@"`],
+          process.execPath,
+        ];
   const child = spawn(
-    process.execPath,
+    program,
     [
+      ...before,
       ...nodeOptions,
       CLI,
       "serve",
