@@ -22,6 +22,7 @@ import type {
   ShardMessage,
   TlsMaterial,
 } from "../protocol/messages.ts";
+import { monotonicNow } from "../protocol/clock.ts";
 import type { ShardCounters } from "../protocol/shard-counters.ts";
 import type { SocketHandle } from "../protocol/socket-transfer.ts";
 import type { Sendable } from "../topics/payload.ts";
@@ -104,6 +105,9 @@ async function findWhyNoMoves(config: Config): Promise<string | undefined> {
 const GIVE_UP_MS = 1_000;
 /** The process before may take so long to let go of the inspector's port. */
 const ADMIN_PAUSE_MS = 1_000;
+/** Of a process that was killed, its sockets are gone by then. */
+const ADMIN_PATIENCE_MS = 10_000;
+const ADMIN_LOOK_MS = 50;
 /** Subscribers to these in main hear what happens in the shards. */
 const forwardable = [
   channels.connection,
@@ -262,9 +266,23 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
         aside(inherited.handle.close(), "closing a socket");
         await Promise.race([predecessor.gone, after(ADMIN_PAUSE_MS)]);
         await this.#openAdmin();
-      } else await this.#openAdmin(inherited);
+      } else if (inherited !== undefined) await this.#openAdmin(inherited);
+      else await this.#openAdminOnceFree();
     } catch (error) {
       this.#publish("admin-failed", { error });
+    }
+  }
+
+  /** The process before was killed: the system takes a moment to clear its port. */
+  async #openAdminOnceFree(): Promise<void> {
+    const until = monotonicNow() + ADMIN_PATIENCE_MS;
+    for (;;) {
+      try {
+        return await this.#openAdmin();
+      } catch (error) {
+        if (monotonicNow() > until) throw error;
+        await after(ADMIN_LOOK_MS);
+      }
     }
   }
 
