@@ -1,12 +1,11 @@
-import { inspect } from "node:util";
-
 import { checkTogether } from "./config/cross-checks.ts";
+import { describeUnknown, show } from "./config/describe.ts";
 import { describeAccepted, narrow, REFUSED } from "./config/narrow.ts";
-import { suggest } from "./config/suggest.ts";
 import { optionSpecs } from "./config/table.ts";
 import type { KindTypes, OptionSpec } from "./config/table.ts";
 import { SluiceError } from "./errors.ts";
 
+export { describeUnknown } from "./config/describe.ts";
 export { isSendableCloseCode } from "./config/narrow.ts";
 export { optionTable, renderOptionTable } from "./config/rows.ts";
 
@@ -127,21 +126,4 @@ function refuseUnknownKeys(options: unknown): void {
     "ERR_SLUICE_OPTION",
     describeUnknown(unknown, optionKeys),
   );
-}
-
-/** `heartbeat: no such option; did you mean heartbeatIntervalMs?` */
-export function describeUnknown(
-  name: string,
-  known: readonly string[],
-): string {
-  const meant = suggest(name, known);
-  return meant === undefined
-    ? `${name}: no such option`
-    : `${name}: no such option; did you mean ${meant}?`;
-}
-
-function show(value: unknown): string {
-  return typeof value === "string"
-    ? JSON.stringify(value)
-    : inspect(value, { breakLength: Infinity, depth: 1 });
 }

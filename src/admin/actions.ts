@@ -2,7 +2,13 @@ import { isSendableCloseCode } from "../config.ts";
 import { SluiceError, type SluiceErrorCode } from "../errors.ts";
 import { type Call, CallError } from "./call.ts";
 import type { DrainLog } from "./drains.ts";
-import { readFlag, readInteger, readText, refuseOthers } from "./fields.ts";
+import {
+  readDuration,
+  readFlag,
+  readInteger,
+  readText,
+  refuseOthers,
+} from "./fields.ts";
 import type { Following } from "./following.ts";
 import type { Routes } from "./router.ts";
 import { type InspectedServer, readShard, shardAt } from "./subject.ts";
@@ -46,8 +52,8 @@ export function actionRoutes(
     );
     const aimed = shard ?? readShard(fields, server);
     const pathPrefix = readText(fields, "pathPrefix");
-    const olderThanMs = readInteger(fields, "olderThanMs", 0, MAX_DELAY_MS);
-    const deadlineMs = readInteger(fields, "deadlineMs", 1, MAX_DELAY_MS);
+    const olderThanMs = readDuration(fields, "olderThanMs", 0, MAX_DELAY_MS);
+    const deadlineMs = readDuration(fields, "deadlineMs", 1, MAX_DELAY_MS);
     const target = {
       ...(readFlag(fields, "move") === true && { move: true }),
       ...(aimed !== undefined && { shard: aimed }),
@@ -119,7 +125,7 @@ export function actionRoutes(
       const body = await call.body();
       const fields = (name: string): unknown => body[name];
       refuseOthers(Object.keys(body), ["deadlineMs", "reason"]);
-      const deadlineMs = readInteger(fields, "deadlineMs", 1, MAX_DELAY_MS);
+      const deadlineMs = readDuration(fields, "deadlineMs", 1, MAX_DELAY_MS);
       const reason = readText(fields, "reason", 200) ?? "inspector";
       server
         .shutdown({ reason, ...(deadlineMs !== undefined && { deadlineMs }) })

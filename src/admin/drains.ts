@@ -1,5 +1,5 @@
 import { aside } from "../main/aside.ts";
-import type { Drain, DrainTarget } from "../main/drain.ts";
+import type { Drain, NarrowedTarget } from "../main/drain.ts";
 import type { DrainStatus } from "./api.ts";
 import { CallError } from "./call.ts";
 
@@ -24,7 +24,7 @@ export class DrainLog {
     return this.#known.map(({ status }) => status);
   }
 
-  add(drain: Drain, target: DrainTarget): DrainStatus {
+  add(drain: Drain, target: NarrowedTarget): DrainStatus {
     const status: DrainStatus = {
       id: ++this.#count,
       isMove: target.move === true,

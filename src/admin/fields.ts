@@ -1,3 +1,5 @@
+import { suggest } from "../config/suggest.ts";
+import { parseDuration } from "../config/units.ts";
 import { CallError } from "./call.ts";
 
 /** Where fields come from: a query or a JSON body. */
@@ -24,6 +26,18 @@ export function readInteger(
   )
     return value;
   throw refuse(name, given, `an integer from ${min} to ${max}`);
+}
+
+/** Reads a time: milliseconds, or words such as `8s`; `undefined` where it is not given. */
+export function readDuration(
+  fields: Fields,
+  name: string,
+  min: number,
+  max: number,
+): number | undefined {
+  const given = fields(name);
+  const parsed = typeof given === "string" ? parseDuration(given) : undefined;
+  return readInteger(() => parsed ?? given, name, min, max);
 }
 
 /** Reads text of limited length; `undefined` where it is empty or not given. */
@@ -66,10 +80,13 @@ export function refuseOthers(
 ): void {
   for (const name of given)
     if (!known.includes(name))
-      throw new CallError(
-        400,
-        `${name.slice(0, 64)}: no such field; there are ${known.join(", ")}`,
-      );
+      throw new CallError(400, describeOther(name.slice(0, 64), known));
+}
+
+function describeOther(name: string, known: readonly string[]): string {
+  const meant = suggest(name, known);
+  const there = `there are ${known.join(", ")}`;
+  return `${name}: no such field; ${meant === undefined ? there : `did you mean ${meant}?`}`;
 }
 
 function refuse(name: string, given: unknown, accepted: string): CallError {

@@ -1,4 +1,11 @@
 import { aside } from "./aside.ts";
+import {
+  DURATION,
+  FLAG,
+  narrowArguments,
+  SHARD,
+  TEXT,
+} from "../config/arguments.ts";
 import type {
   DrainFilter,
   DrainShardMessage,
@@ -8,13 +15,41 @@ import type { Refusals } from "../protocol/moving.ts";
 import type { Shard } from "./shard.ts";
 
 /** What a drain is aimed at; without any of it, at every connection. */
-export interface DrainTarget extends DrainFilter {
+export interface DrainTarget {
+  /** Only connections whose path starts so. */
+  pathPrefix?: string;
+  /** Only connections that have been open for longer: milliseconds, or words such as `"5m"`. */
+  olderThanMs?: number | string;
   /** One shard, by its index; it takes no new connections until it is resumed. */
   shard?: number;
   /** Moves the shard's connections to the others instead, tells only those that cannot move to come back (1012), and starts the shard again. */
   move?: boolean;
-  /** Milliseconds until those who were told are forced; by default the shutdown deadline. */
-  deadlineMs?: number;
+  /** Until those who were told are forced: milliseconds, or words such as `"8s"`; by default the shutdown deadline. */
+  deadlineMs?: number | string;
+}
+
+/** The same, narrowed. */
+export interface NarrowedTarget extends DrainFilter {
+  readonly shard?: number;
+  readonly move?: boolean;
+  readonly deadlineMs?: number;
+}
+
+const TARGET = {
+  shard: SHARD,
+  move: FLAG,
+  pathPrefix: TEXT,
+  olderThanMs: DURATION,
+  deadlineMs: DURATION,
+};
+
+/**
+ * Narrows what a drain is aimed at: a mistake in it must not aim it at everyone.
+ *
+ * @throws SluiceError `ERR_SLUICE_OPTION`.
+ */
+export function narrowTarget(target: unknown): NarrowedTarget {
+  return narrowArguments(TARGET, target, "drain()");
 }
 
 /** What a drain came to. */

@@ -1,5 +1,6 @@
 import { channel } from "node:diagnostics_channel";
 import type { Config } from "../config.ts";
+import { requireArgument, SHARD } from "../config/arguments.ts";
 import { SluiceError } from "../errors.ts";
 import { channels } from "../protocol/channels.ts";
 import { monotonicNow } from "../protocol/clock.ts";
@@ -8,7 +9,7 @@ import type {
   ShardMessage,
   TlsMaterial,
 } from "../protocol/messages.ts";
-import { type Drain, Drains, type DrainTarget } from "./drain.ts";
+import { type Drain, Drains, type DrainTarget, narrowTarget } from "./drain.ts";
 import type { Fleet } from "./fleet.ts";
 import { type Handover, SERVICE_RESTART } from "./moving/handover.ts";
 import type { MoveReport } from "./moving/relay.ts";
@@ -62,7 +63,8 @@ export class Operations {
     return this.#succession;
   }
 
-  drain({ shard, move, deadlineMs, ...filter }: DrainTarget): Drain {
+  drain(target: DrainTarget | undefined): Drain {
+    const { shard, move, deadlineMs, ...filter } = narrowTarget(target);
     const { fleet, config } = this.#host;
     this.#requireListening("drain()");
     const withinMs = deadlineMs ?? config.shutdownDeadlineMs;
@@ -98,8 +100,9 @@ export class Operations {
     );
   }
 
-  resume(shard?: number): void {
+  resume(given?: number): void {
     const { shards } = this.#host.fleet;
+    const shard = given === undefined ? undefined : toIndex(given, "resume()");
     this.#resume(shard === undefined ? shards : [this.#shardAt(shard)]);
   }
 
@@ -113,7 +116,8 @@ export class Operations {
     this.#host.updateListener();
   }
 
-  async restartShard(index: number): Promise<void> {
+  async restartShard(given: number): Promise<void> {
+    const index = toIndex(given, "restartShard()");
     this.#requireStability("restartShard()");
     const deadline = monotonicNow() + this.#host.config.shutdownDeadlineMs;
     await this.#shardAt(index).restart(this.#host.farewell(deadline, 1, 0));
@@ -207,4 +211,9 @@ export class Operations {
       `${method}: the server is ${this.#host.state}, it has to be listening`,
     );
   }
+}
+
+/** @throws SluiceError `ERR_SLUICE_OPTION` for what is no index of a shard. */
+function toIndex(given: unknown, caller: string): number {
+  return requireArgument(SHARD, given, `${caller}: shard`) as number;
 }

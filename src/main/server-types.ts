@@ -65,8 +65,8 @@ export interface ServerStats {
 }
 
 export interface ShutdownOptions {
-  /** Milliseconds from now; `shutdownDeadlineMs` by default. A later call may only shorten it. */
-  deadlineMs?: number;
+  /** Milliseconds from now, or words such as `"8s"`; `shutdownDeadlineMs` by default. A later call may only shorten it. */
+  deadlineMs?: number | string;
   /** For the report. */
   reason?: string;
 }
@@ -97,7 +97,8 @@ export interface SluiceServer {
    * Ends the server: closes every connection within the deadline. Called
    * twice, both get the same report.
    *
-   * @throws SluiceError `ERR_SLUICE_SHUTDOWN_CALLED_OFF` when it was called off.
+   * @throws SluiceError `ERR_SLUICE_SHUTDOWN_CALLED_OFF` when it was called off,
+   *   `ERR_SLUICE_OPTION` for options that it does not take: it goes on then.
    */
   shutdown(options?: ShutdownOptions): Promise<ShutdownReport>;
   /** Ends a shutdown now: what is left is forced. */
@@ -139,7 +140,9 @@ export interface SluiceServer {
    * Closes some connections, or all, and goes on running.
    *
    * @throws SluiceError `ERR_SLUICE_STATE` unless the server is listening, and
-   *   for a shard that does not exist.
+   *   for a shard that does not exist; `ERR_SLUICE_OPTION` for a target that is
+   *   none. It is thrown, since there is no drain then, where calls that only
+   *   promise something reject.
    */
   drain(target?: DrainTarget): Drain;
   /** Lets a drained shard, or all of them, take connections again. */

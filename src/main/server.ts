@@ -9,6 +9,7 @@ import {
   type PassedAdmin,
 } from "../admin/listen.ts";
 import { type Config, resolveConfig, type ServerOptions } from "../config.ts";
+import { narrowArguments, SIGNAL } from "../config/arguments.ts";
 import type { SluiceError } from "../errors.ts";
 import type {
   PresenceListener,
@@ -26,6 +27,7 @@ import { monotonicNow } from "../protocol/clock.ts";
 import type { ShardCounters } from "../protocol/shard-counters.ts";
 import type { SocketHandle } from "../protocol/socket-transfer.ts";
 import type { Sendable } from "../topics/payload.ts";
+import { checkPublishing } from "../topics/rules.ts";
 import { checkSockets } from "../transplant.ts";
 import { orAborted, shutDownWith } from "./abort.ts";
 import { Acceptor } from "./acceptor.ts";
@@ -37,7 +39,12 @@ import type { Drain, DrainTarget } from "./drain.ts";
 import { Descriptors } from "./descriptors.ts";
 import { Farewells } from "./farewells.ts";
 import { Fleet } from "./fleet.ts";
-import { Lifecycle, type LifecycleHost } from "./lifecycle.ts";
+import {
+  Lifecycle,
+  type LifecycleHost,
+  narrowShutdown,
+  type ShutdownOrder,
+} from "./lifecycle.ts";
 import { Listener, type ServerAddress } from "./listener.ts";
 import { Malformed } from "./malformed.ts";
 import { Handover } from "./moving/handover.ts";
@@ -82,8 +89,9 @@ import { watchShards } from "./watch.ts";
  */
 export async function serve(
   options: ServerOptions = {},
-  { signal }: ServeControl = {},
+  control?: ServeControl,
 ): Promise<SluiceServer> {
+  const { signal }: ServeControl = narrowArguments(CONTROL, control, "serve()");
   requireRuntime();
   const config = resolveConfig(options);
   const [tls, whyNoMoves] = await Promise.all([
@@ -100,6 +108,8 @@ export async function serve(
 async function findWhyNoMoves(config: Config): Promise<string | undefined> {
   return config.handover ? checkSockets() : "the option handover is off";
 }
+
+const CONTROL = { signal: SIGNAL };
 
 /** A process that could not take over has given back what it can. */
 const GIVE_UP_MS = 1_000;
@@ -403,19 +413,27 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
 
   // What it can be asked for.
 
-  shutdown(options: ShutdownOptions = {}): Promise<ShutdownReport> {
-    const { deadlineMs = this.config.shutdownDeadlineMs } = options;
+  shutdown(options?: ShutdownOptions): Promise<ShutdownReport> {
+    try {
+      return this.#shutDown(narrowShutdown(options));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #shutDown(order: ShutdownOrder): Promise<ShutdownReport> {
+    const { deadlineMs = this.config.shutdownDeadlineMs } = order;
     const leaving = this.#predecessor?.leave(deadlineMs);
-    if (leaving === undefined) return this.#shutDown(options);
-    const report = leaving.then(() => this.#shutDown(options));
+    if (leaving === undefined) return this.#shutDownAlone(order);
+    const report = leaving.then(() => this.#shutDownAlone(order));
     // Those who only await `terminated` need not catch this one.
     report.catch(() => {});
     return report;
   }
 
-  #shutDown(options: ShutdownOptions): Promise<ShutdownReport> {
-    const report = this.#lifecycle.shutdown(options);
-    this.#operations.succession?.stop(options);
+  #shutDownAlone(order: ShutdownOrder): Promise<ShutdownReport> {
+    const report = this.#lifecycle.shutdown(order);
+    this.#operations.succession?.stop(order);
     return report;
   }
 
@@ -433,9 +451,9 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
   publish(
     topic: string,
     data: Sendable,
-    options: PublishOptions = {},
+    options?: PublishOptions,
   ): PublishStatus {
-    return this.#topics.publish(topic, data, options);
+    return this.#topics.publish(topic, data, checkPublishing(options));
   }
 
   published(): Promise<void> {
@@ -454,7 +472,7 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
     return this.#topics.watch(topic, listener);
   }
 
-  drain(target: DrainTarget = {}): Drain {
+  drain(target?: DrainTarget): Drain {
     return this.#operations.drain(target);
   }
 

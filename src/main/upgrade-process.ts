@@ -22,8 +22,8 @@ import {
 } from "./moving/peer.ts";
 import { TAKE_OVER_VARIABLE } from "./moving/predecessor.ts";
 import type { MoveReport, MoveUnderWay } from "./moving/relay.ts";
-import type { ShutdownOptions } from "./server-types.ts";
 import { asCalled, existingFolder } from "../working-folder.ts";
+import type { ShutdownOrder } from "./lifecycle.ts";
 
 /** Of each shard's connections, so many go first, and are watched. */
 const FIRST_SHARE = 0.02;
@@ -209,7 +209,7 @@ export class Succession implements Successor {
   }
 
   /** This process was asked to stop: what it has handed over stops with it, at whatever point that is. */
-  stop({ reason = "shutdown()", deadlineMs }: ShutdownOptions): void {
+  stop({ reason = "shutdown()", deadlineMs }: ShutdownOrder): void {
     if (this.#phase === "committed")
       return this.#sayStop({ reason, deadlineMs });
     const withinMs = deadlineMs ?? this.#host.config.shutdownDeadlineMs;

@@ -1,4 +1,9 @@
+import { checkFlag, checkKeys, narrowArguments } from "../config/arguments.ts";
 import { SluiceError } from "../errors.ts";
+import type { PublishOptions, SubscribeOptions } from "../handlers.ts";
+
+/** Of the server, of a shard, and of a connection. */
+type PublishingOptions = PublishOptions & { readonly includeSelf?: boolean };
 
 /** The limits that a topic's name and a publication have to keep. */
 export interface TopicLimits {
@@ -69,6 +74,39 @@ export function measurePayload(
     "ERR_SLUICE_PAYLOAD",
     `${caller}: got a payload of ${bytes} bytes, takes at most ${maxPayloadBytes} (maxPayloadBytes)`,
   );
+}
+
+const PUBLISHING = ["isBinary"] as const;
+const PUBLISHING_FROM = ["isBinary", "includeSelf"] as const;
+
+/**
+ * Refuses options of a publication that mean nothing.
+ *
+ * @param isFrom - A connection publishes, which may hear itself.
+ * @throws SluiceError `ERR_SLUICE_OPTION`.
+ */
+export function checkPublishing(
+  options: PublishingOptions | undefined,
+  isFrom = false,
+): PublishingOptions {
+  if (options === undefined) return {};
+  checkKeys(isFrom ? PUBLISHING_FROM : PUBLISHING, options, "publish()");
+  checkFlag(options.isBinary, "publish(): isBinary");
+  checkFlag(options.includeSelf, "publish(): includeSelf");
+  return options;
+}
+
+const SUBSCRIBING = {
+  whenCongested: { kind: "choice", choices: ["close", "drop"] },
+} as const;
+
+/**
+ * Refuses options of a subscription that mean nothing.
+ *
+ * @throws SluiceError `ERR_SLUICE_OPTION`.
+ */
+export function narrowSubscribing(options: unknown): SubscribeOptions {
+  return narrowArguments(SUBSCRIBING, options, "subscribe()");
 }
 
 function describe(topic: unknown, length: number): string {

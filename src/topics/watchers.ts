@@ -1,3 +1,4 @@
+import { LISTENER, requireArgument } from "../config/arguments.ts";
 import type { PresenceEvent, PresenceListener } from "../handlers.ts";
 import { presenceTopic } from "./rules.ts";
 import type { TopicTable } from "./topic-table.ts";
@@ -28,6 +29,7 @@ export class Watchers {
 
   /** @returns what ends the watch */
   add(topic: string, listener: PresenceListener): () => void {
+    requireArgument(LISTENER, listener, "watch(): listener");
     const announcements = presenceTopic(topic);
     let listeners = this.#listeners.get(topic);
     if (listeners === undefined) {

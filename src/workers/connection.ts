@@ -1,5 +1,7 @@
 import type { Socket } from "node:net";
 import { isSendableCloseCode } from "../config.ts";
+import { checkFlag } from "../config/arguments.ts";
+import { show } from "../config/describe.ts";
 import { SluiceError } from "../errors.ts";
 import type {
   Connection,
@@ -13,6 +15,7 @@ import type {
 import type { ConnectionEventType } from "../machines/connection.ts";
 import type { TableState } from "../machines/transition-table.ts";
 import { type Sendable, toPayload } from "../topics/payload.ts";
+import { checkPublishing } from "../topics/rules.ts";
 import type { RequestHead } from "./handshake/request-head.ts";
 import type { FrameListener } from "./frame-reader.ts";
 import { Inbox } from "./inbox.ts";
@@ -166,6 +169,7 @@ export class LiveConnection
     isBinary = typeof data !== "string",
   ): SendStatus {
     const payload = toPayload(data, "send()");
+    checkFlag(isBinary, "send(): isBinary");
     if (!this.has("open") && !this.has("closing")) return "closed";
     const { shard, outgoing } = this;
     if (this.compressor === null)
@@ -183,7 +187,7 @@ export class LiveConnection
     return new Set(this.subscriptions?.keys());
   }
 
-  subscribe(topic: string, options: SubscribeOptions = {}): boolean {
+  subscribe(topic: string, options?: SubscribeOptions): boolean {
     return this.shard.topics.subscribe(this, topic, options);
   }
 
@@ -194,8 +198,9 @@ export class LiveConnection
   publish(
     topic: string,
     data: Sendable,
-    options: PublishOptions & { readonly includeSelf?: boolean } = {},
+    given?: PublishOptions & { readonly includeSelf?: boolean },
   ): PublishStatus {
+    const options = checkPublishing(given, true);
     if (!this.has("open") && !this.has("closing")) return "closed";
     const except = options.includeSelf === true ? null : this;
     return this.shard.topics.publishFrom(except, topic, data, options);
@@ -220,6 +225,11 @@ export class LiveConnection
       throw new SluiceError(
         "ERR_SLUICE_CLOSE_CODE",
         `close(): got the code ${String(code)}, takes 1000 to 1014 without 1004, 1005 and 1006, or 3000 to 4999`,
+      );
+    if (typeof reason !== "string")
+      throw new SluiceError(
+        "ERR_SLUICE_CLOSE_REASON",
+        `close(): got ${show(reason)} as a reason, takes text`,
       );
     const reasonBytes = Buffer.byteLength(reason);
     if (reasonBytes > MAX_REASON_BYTES)

@@ -24,9 +24,11 @@ import { toPayload } from "../../topics/payload.ts";
 import { readPresence } from "../../topics/presence.ts";
 import { Publisher } from "../../topics/publisher.ts";
 import {
+  checkPublishing,
   checkTopic,
   isAnnouncement,
   measurePayload,
+  narrowSubscribing,
   presenceTopic,
 } from "../../topics/rules.ts";
 import { bytesOf } from "../../topics/shared-frames.ts";
@@ -102,9 +104,10 @@ export class ShardTopics implements HandlerShard, LinksOwner {
   subscribe(
     connection: LiveConnection,
     topic: string,
-    { whenCongested = "close" }: SubscribeOptions,
+    options: SubscribeOptions | undefined,
   ): boolean {
     checkTopic(topic, "subscribe()", this.#config);
+    const { whenCongested = "close" } = narrowSubscribing(options);
     if (!connection.has("open")) return false;
     const subscriptions = (connection.subscriptions ??= new Map<
       string,
@@ -127,6 +130,7 @@ export class ShardTopics implements HandlerShard, LinksOwner {
   }
 
   unsubscribe(connection: LiveConnection, topic: string): boolean {
+    checkTopic(topic, "unsubscribe()", this.#config);
     if (!connection.subscriptions?.delete(topic)) return false;
     this.#subscriptions.delete(topic, connection);
     this.#announce("left", topic, connection);
@@ -166,9 +170,9 @@ export class ShardTopics implements HandlerShard, LinksOwner {
   publish(
     topic: string,
     data: unknown,
-    options: PublishOptions = {},
+    options?: PublishOptions,
   ): PublishStatus {
-    return this.publishFrom(null, topic, data, options);
+    return this.publishFrom(null, topic, data, checkPublishing(options));
   }
 
   /** @param except - Who does not get it, though it may subscribe. */
