@@ -4,6 +4,8 @@ import { bordersDefects } from "./sound-borders.ts";
 import { endingDefects } from "./sound-endings.ts";
 import { historyDefects } from "./sound-histories.ts";
 import { lifecycleDefects } from "./sound-lifecycle.ts";
+import { doorDefects } from "./sound-doors.ts";
+import { upgradeDefects } from "./sound-upgrade.ts";
 import { operatorDefects } from "./sound-operators.ts";
 import { upgradeDefects } from "./sound-upgrade.ts";
 import { workersDefects } from "./sound-workers.ts";
@@ -28,6 +30,10 @@ export const defects: readonly Defect[] = [
   ...machineDefects,
   ...serverDefects,
   ...bordersDefects,
+  ...lifecycleDefects,
+  ...doorDefects,
+  ...upgradeDefects,
+  ...operatorDefects,
   ...endingDefects,
   ...historyDefects,
   ...lifecycleDefects,

@@ -1,0 +1,71 @@
+import type { Defect } from "./defects.ts";
+
+const authorize = "test/integration/authorize.test.ts";
+const requests = "test/integration/bad-requests.test.ts";
+const tls = "test/integration/tls.test.ts";
+
+export const doorDefects: readonly Defect[] = [
+  {
+    rule: "a verdict lets in by true alone",
+    file: "src/workers/handshake/authorization.ts",
+    original: `const accept = fields.get("accept");`,
+    defective: `const accept = Boolean(fields.get("accept"));`,
+    suites: [authorize],
+  },
+  {
+    rule: "a subprotocol is agreed to only where it is spoken",
+    file: "src/workers/handshake/subprotocols.ts",
+    original: "offered.find((name) => spoken.includes(name))",
+    defective: "offered[0]",
+    suites: [authorize],
+  },
+  {
+    rule: "a path has one meaning",
+    file: "src/workers/handshake/upgrade.ts",
+    original: "/^\\/\\/|",
+    defective: "/^\\/\\/\\/\\/|",
+    suites: ["test/workers/handshake/handshake.property.test.ts"],
+  },
+  {
+    rule: "nobody is taken for the server's own connection",
+    file: "src/workers/handshake/upgrade.ts",
+    original: "if (fields.probe !== undefined && !isProbe)",
+    defective: "if (false)",
+    suites: [requests],
+  },
+  {
+    rule: "who says nothing counts against the limit by address",
+    file: "src/main/admission-desk.ts",
+    original: "if (this.#limit === 0) return undefined;",
+    defective: "if (this.#limit >= 0) return undefined;",
+    suites: [requests],
+  },
+  {
+    rule: "a counted socket that never reached its shard is given back",
+    file: "src/main/shard.ts",
+    original: "    if (address !== undefined)\n",
+    defective: "    if (false)\n",
+    suites: [requests],
+  },
+  {
+    rule: "a TLS record that cannot be decrypted ends the connection",
+    file: "src/workers/secure-socket.ts",
+    original: `socket.on("_tlsError", () => socket.destroy());`,
+    defective: "",
+    suites: [tls],
+  },
+  {
+    rule: "a client shakes hands once",
+    file: "src/workers/secure-socket.ts",
+    original: "constants.SSL_OP_NO_RENEGOTIATION",
+    defective: "0 * constants.SSL_OP_NO_RENEGOTIATION",
+    suites: [tls],
+  },
+  {
+    rule: "key and certificate are tried before they are adopted",
+    file: "src/main/tls-material.ts",
+    original: "    await shakeHands(material);\n",
+    defective: "",
+    suites: [tls],
+  },
+];
