@@ -7,7 +7,6 @@ import { lifecycleDefects } from "./sound-lifecycle.ts";
 import { doorDefects } from "./sound-doors.ts";
 import { upgradeDefects } from "./sound-upgrade.ts";
 import { operatorDefects } from "./sound-operators.ts";
-import { upgradeDefects } from "./sound-upgrade.ts";
 import { workersDefects } from "./sound-workers.ts";
 
 /** A small mistake, made on purpose, and where it is expected to be noticed. */
@@ -36,8 +35,5 @@ export const defects: readonly Defect[] = [
   ...operatorDefects,
   ...endingDefects,
   ...historyDefects,
-  ...lifecycleDefects,
-  ...operatorDefects,
-  ...upgradeDefects,
   ...workersDefects,
 ];

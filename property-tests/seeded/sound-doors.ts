@@ -68,4 +68,18 @@ export const doorDefects: readonly Defect[] = [
     defective: "",
     suites: [tls],
   },
+  {
+    rule: "what clients can repeat at will does not fill the log",
+    file: "src/cli/log-rules.ts",
+    original: `{ "": ["error", "handler failed", whereItFailed] }`,
+    defective: `{ "": ["error", "handler failed"] }`,
+    suites: ["test/cli/logger.test.ts"],
+  },
+  {
+    rule: "whatever is published has its place in the log",
+    file: "src/cli/log-rules.ts",
+    original: `    killed: ["warn", "shard {shard} had to be ended by force"],\n`,
+    defective: "",
+    suites: ["test/cli/log-rules.test.ts"],
+  },
 ];

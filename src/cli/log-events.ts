@@ -1,113 +1,10 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 
-import type { Level, Logger } from "pino";
+import type { Logger } from "pino";
 
 import { channels } from "../protocol/channels.ts";
-import type { ChannelName } from "../protocol/channels.ts";
-
-type Message = Readonly<Record<string, unknown>>;
-type Rule = readonly [level: Level, text: string];
-
-/**
- * What each message of the library's diagnostics channels becomes in the log,
- * by channel and by the message's `event` (and its `state`, if it has one);
- * `""` stands for a channel with one kind of message. An event without a rule
- * is logged at `debug`. Texts name fields of the message in braces.
- */
-const rules: Readonly<Record<ChannelName, Readonly<Record<string, Rule>>>> = {
-  [channels.server]: {
-    listening: ["debug", "listening"],
-    inspector: ["info", "inspector at {url}"],
-    malformed: [
-      "warn",
-      "{dropped} malformed messages of another {border} were dropped, the last {what}",
-    ],
-    fault: ["error", "{what} failed"],
-    "descriptors-few": [
-      "warn",
-      "maxConnections is {maxConnections}, but the limit of descriptors ({limit}) leaves {forClients} for clients: raise it (LimitNOFILE, ulimit -n)",
-    ],
-    "descriptors-scarce": [
-      "error",
-      "clients are refused for want of descriptors, {refused} so far: the limit is {limit}",
-    ],
-    "admin-failed": ["error", "the inspector failed to answer a call"],
-    "state.closing": ["info", "closing: telling every connection"],
-    "state.draining": ["info", "draining: waiting for those that were told"],
-  },
-  [channels.shard]: {
-    started: ["debug", "shard {shard} started"],
-    died: [
-      "warn",
-      "shard {shard} died; {crashed} connections are lost with it",
-    ],
-    restarting: ["info", "shard {shard} is being replaced"],
-    "start-failed": ["error", "shard {shard} could not start"],
-    blocked: [
-      "warn",
-      "shard {shard} does not answer: its event loop is blocked",
-    ],
-    unblocked: ["info", "shard {shard} answers again"],
-    killed: ["warn", "shard {shard} had to be ended by force"],
-    stuck: [
-      "error",
-      "the thread of shard {shard} cannot be ended: a handler is inside a native call",
-    ],
-  },
-  [channels.handlerError]: { "": ["error", "handler failed"] },
-  [channels.rejected]: { "": ["debug", "upgrade rejected"] },
-  [channels.connection]: {
-    opened: ["debug", "connection opened"],
-    congested: ["debug", "connection congested"],
-    terminated: ["debug", "connection terminated"],
-  },
-  [channels.handoffFailed]: {
-    "": ["debug", "socket could not be handed over"],
-  },
-  [channels.cluster]: {
-    connected: ["info", "linked to the other instances"],
-    backingOff: ["warn", "no link to the other instances; local topics go on"],
-    "turn-granted": ["info", "this instance's turn to drain"],
-    "turn-not-granted": ["warn", "draining without a turn in the cluster"],
-  },
-  [channels.tls]: {
-    reloaded: ["info", "TLS key and certificate reloaded"],
-    "reload-failed": ["error", "TLS not reloaded; the old certificate stays"],
-  },
-  [channels.handover]: {
-    off: ["warn", "connections cannot be moved; they are closed instead"],
-    evacuating: ["info", "the connections of shard {shard} move to the others"],
-    evacuated: [
-      "info",
-      "shard {shard} was emptied and starts again: {moved} moved, {told} told to come back",
-    ],
-    rebalanced: ["info", "{moved} connections moved to even out the load"],
-    reloading: [
-      "info",
-      "reload: new shards start beside the old; {movable} connections can move",
-    ],
-    "trial-passed": ["info", "the new version has passed its trial"],
-    reloaded: [
-      "info",
-      "reloaded: every shard runs the new version; {moved} connections moved, {told} told to come back",
-    ],
-    "rolled-back": ["error", "the old version stays: the new one failed"],
-    "called-off": [
-      "info",
-      "the upgrade was called off: both processes were asked to stop",
-    ],
-    upgrading: [
-      "info",
-      "upgrade: a new process starts; {movable} connections can move",
-    ],
-    upgraded: [
-      "info",
-      "upgraded: process {pid} serves; {moved} connections moved, {told} told to come back",
-    ],
-    "taking-over": ["info", "taking over from the process before"],
-    "taken-over": ["info", "took over; the process before may end"],
-  },
-};
+import { logRules, type Message, type Rule } from "./log-rules.ts";
+import { type Clock, Throttle } from "./throttle.ts";
 
 const UNKNOWN: Rule = ["debug", "event"];
 
@@ -123,17 +20,28 @@ const UNKNOWN: Rule = ["debug", "event"];
 export function logEvents(
   logger: Logger,
   hasStarted: () => boolean = () => true,
+  clock?: Clock,
 ): () => void {
-  const listeners = Object.entries(rules)
+  const throttles: Throttle<Repeated>[] = [];
+  const listeners = Object.entries(logRules)
     .filter(([, events]) =>
       Object.values(events).some(([level]) => logger.isLevelEnabled(level)),
     )
     .map(([channel, events]) => {
+      const throttle = new Throttle<Repeated>(
+        ({ rule: [level, text], message }, count, ms) =>
+          logRepeated(logger, level, text, message, channel, count, ms),
+        clock,
+      );
+      throttles.push(throttle);
       const listener = (message: unknown): void => {
         if (!isMessage(message)) return;
         const rule = ruleFor(events, message);
         const isStart = isLifecycle(channel, message) && !hasStarted();
-        const [level, text] = rule;
+        const [level, text, kindOf] = rule;
+        const kind = kindOf?.(message);
+        if (kind !== undefined && !throttle.admits(kind, { rule, message }))
+          return;
         logMessage(logger, [isStart ? "debug" : level, text], message, channel);
       };
       subscribe(channel, listener);
@@ -141,7 +49,36 @@ export function logEvents(
     });
   return () => {
     for (const stop of listeners) stop();
+    for (const throttle of throttles) throttle.stop();
   };
+}
+
+/** What the last line of a kind is about. */
+interface Repeated {
+  readonly rule: Rule;
+  readonly message: Message;
+}
+
+/** One line for many: what they have in common is the event, and the hook if it is one's. */
+function logRepeated(
+  logger: Logger,
+  level: Rule[0],
+  text: string,
+  { event, hook }: Message,
+  channel: string,
+  count: number,
+  withinMs: number,
+): void {
+  const what = (text.split(/[;:,{]/u)[0] ?? text).trim();
+  logger[level](
+    {
+      channel,
+      ...(event === undefined ? {} : { event }),
+      ...(hook === undefined ? {} : { hook }),
+      suppressed: count,
+    },
+    `${what}: ${count} more like it within ${Math.ceil(withinMs / 1000)} s`,
+  );
 }
 
 function ruleFor(
@@ -158,7 +95,7 @@ function isLifecycle(channel: string, { state }: Message): boolean {
 
 function logMessage(
   logger: Logger,
-  [level, text]: Rule,
+  [level, text]: readonly [level: Rule[0], text: string],
   { event, error, ...fields }: Message,
   channel: string,
 ): void {

@@ -122,6 +122,7 @@ const ADMIN_LOOK_MS = 50;
 const forwardable = [
   channels.connection,
   channels.rejected,
+  channels.originRefused,
   channels.handlerError,
 ];
 

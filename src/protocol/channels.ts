@@ -13,6 +13,8 @@ export const channels = {
   connection: "sluice:connection",
   /** Upgrades refused: `{ shard, connection, remoteAddress, status, reason }`. */
   rejected: "sluice:rejected",
+  /** An upgrade of a page that may not connect, besides `rejected`: `{ shard, connection, remoteAddress, origin, host }`. */
+  originRefused: "sluice:origin-refused",
   /** A hook that threw or rejected: `{ shard, connection, hook, error }`. */
   handlerError: "sluice:handler-error",
   /** A socket whose peer was gone before it could be handed over: `{ code }`. */

@@ -36,6 +36,9 @@ import type { Clock } from "./timer-wheel.ts";
 import { ShardTopics } from "./topics/shard-topics.ts";
 import { Upgrade } from "./upgrade.ts";
 
+/** Of a client's own words in a report. */
+const MAX_REPORTED = 200;
+
 /** What the connections of one shard share. */
 export class ShardContext {
   readonly config: Config;
@@ -187,6 +190,20 @@ export class ShardContext {
       remoteAddress: connection.remoteAddress,
       status,
       reason,
+    }));
+  }
+
+  /** @param origin - As the client sent it, and so is the host. */
+  reportForeignOrigin(
+    connection: LiveConnection,
+    origin: string,
+    host: string,
+  ): void {
+    this.#publish(channels.originRefused, () => ({
+      connection: connection.id,
+      remoteAddress: connection.remoteAddress,
+      origin: origin.slice(0, MAX_REPORTED),
+      host: host.slice(0, MAX_REPORTED),
     }));
   }
 

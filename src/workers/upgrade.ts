@@ -91,7 +91,12 @@ export class Upgrade {
     const { shard } = connection;
     const { isProbe, refusal: refused } = this.#arrival;
     const verdict = examineUpgrade(request, shard.upgradePolicy, isProbe);
-    if (verdict.kind !== "upgrade") return this.#refuse(verdict);
+    if (verdict.kind !== "upgrade") {
+      const { origin, host } = request.fields;
+      if (verdict.reason === "origin")
+        shard.reportForeignOrigin(connection, origin ?? "", host);
+      return this.#refuse(verdict);
+    }
     if (refused !== undefined) return this.#refuseFor(refused);
     connection.head = request.head;
     // Once the socket has closed, the system does not know its peer any more.

@@ -113,6 +113,38 @@ describe("the log", () => {
     );
   });
 
+  it("tells a failing hook a few times, then how often, by the place that failed", () => {
+    const lines = logging("json");
+    const fail = (hook: string, client: number, line: number): void => {
+      const message = `no such user: ${client}`;
+      const stack = `Error: ${message}\n    at ${hook} (handlers.ts:${line}:1)`;
+      const error = { name: "Error", message, stack };
+      channel("sluice:handler-error").publish({ hook, error });
+    };
+    for (let client = 0; client < 500; client++) {
+      fail("authorize", client, 3);
+      if (client % 100 === 0) fail("authorize", client, 7);
+    }
+    expect(lines).toHaveLength(10);
+    fail("message", 0, 3);
+    expect(lines).toHaveLength(11);
+  });
+
+  it("warns of a refused origin, with what can be done", () => {
+    const lines = logging("json", "info");
+    channel("sluice:origin-refused").publish({
+      shard: 0,
+      origin: "https://app.example:8443",
+      host: "app.example",
+    });
+    expect(parsed(lines[0])).toMatchObject({
+      level: WARN,
+      msg: expect.stringMatching(
+        /https:\/\/app\.example:8443.*app\.example .*--origins.*Host/,
+      ),
+    });
+  });
+
   it("falls silent when it is told to stop", () => {
     const lines: string[] = [];
     const stop = logEvents(
@@ -125,5 +157,26 @@ describe("the log", () => {
     stop();
     channel("sluice:shard").publish({ event: "started", shard: 2 });
     expect(lines).toEqual([]);
+  });
+
+  it("says what it has kept to itself when it is told to stop", () => {
+    const lines: string[] = [];
+    const stop = logEvents(
+      createLogger(
+        { log: "json", logLevel: "info" },
+        (l) => lines.push(l),
+        false,
+      ),
+    );
+    for (let count = 0; count < 100; count++)
+      channel("sluice:handler-error").publish({ hook: "message", error: "no" });
+    stop();
+    expect(lines).toHaveLength(6);
+    expect(parsed(lines[5])).toMatchObject({
+      level: ERROR,
+      hook: "message",
+      suppressed: 95,
+      msg: expect.stringMatching(/^handler failed: 95 more like it within/),
+    });
   });
 });

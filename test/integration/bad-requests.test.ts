@@ -1,4 +1,5 @@
-import { describe, expect, it } from "vitest";
+import { MessagePort } from "node:worker_threads";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { channels } from "../../src/index.ts";
 import { overhear } from "../support/diagnostics.ts";
 import {
@@ -462,6 +463,27 @@ describe("limits of connections", () => {
     });
     last?.send("in");
     expect(await last?.message()).toBe("in");
+  });
+
+  it("gives back the place of one that could not be handed to a shard", async () => {
+    const failed = overhear(channels.handoffFailed);
+    const server = await startServer({ maxConnectionsPerAddress: 1 });
+    const post: unknown = Reflect.get(MessagePort.prototype, "postMessage");
+    const spy = vi
+      .spyOn(MessagePort.prototype, "postMessage")
+      .mockImplementation(function (this: MessagePort, message, ...transfer) {
+        if ((message as { type?: string }).type === "sockets")
+          throw new Error("cannot be moved, on purpose");
+        Reflect.apply(post as () => void, this, [message, ...transfer]);
+      });
+    onTestFinished(() => spy.mockRestore());
+    const lost = await RawClient.connect(server.port);
+    await within("the end of TCP", lost.ended);
+    await failed.said({ shard: 0 });
+    spy.mockRestore();
+    const client = await RawClient.open(server.port);
+    client.send("in");
+    expect(await client.message()).toBe("in");
   });
 
   it("limits each address over all shards, and makes room when one ends", async () => {

@@ -1,0 +1,15 @@
+import { readFile, writeFile } from "node:fs/promises";
+
+import { renderLogTable } from "../src/cli/log-rules.ts";
+
+/** Renews the table of what is logged in place. */
+const file = new URL("../docs/deployment.md", import.meta.url);
+const BEGIN = "<!-- generated: log -->";
+const page = await readFile(file, "utf8");
+const from = page.indexOf(BEGIN);
+const to = page.indexOf("<!-- end -->", from);
+if (from < 0 || to < 0) throw new Error(`no place for the table: ${file.href}`);
+await writeFile(
+  file,
+  `${page.slice(0, from + BEGIN.length)}\n\n${renderLogTable()}\n\n${page.slice(to)}`,
+);
