@@ -39,6 +39,7 @@ import { Lookout } from "./lookout.ts";
 import { createMetrics } from "./metrics.ts";
 import { pagePaths, sendPage } from "./page.ts";
 import { Router, type Routes } from "./router.ts";
+import { SocketRoom } from "./socket-room.ts";
 import { askForToken, signIn, signInStyle } from "./session.ts";
 import { type Identity, readStatus } from "./status.ts";
 import { Streams } from "./streams.ts";
@@ -47,6 +48,8 @@ import type { InspectedServer } from "./subject.ts";
 const MAX_SOCKETS = 256;
 const MAX_HEADER_BYTES = 16 * 1024;
 const REQUEST_DEADLINE_MS = 10_000;
+/** How often Node looks for requests that are late; its own default is 30 s. */
+const LOOK_FOR_LATE_MS = 1_000;
 /** What readers may take to get the last word before their sockets are cut. */
 const FAREWELL_MS = 100;
 
@@ -56,6 +59,7 @@ export class Admin {
   readonly #identity: Identity;
   readonly #http: Server;
   readonly #guard: Guard;
+  readonly #room = new SocketRoom(MAX_SOCKETS);
   readonly #inquiries = new Inquiries();
   readonly #streams = new Streams();
   readonly #drains = new DrainLog(() => this.#lookout.hurry());
@@ -140,6 +144,7 @@ export class Admin {
         maxHeaderSize: MAX_HEADER_BYTES,
         requestTimeout: REQUEST_DEADLINE_MS,
         headersTimeout: REQUEST_DEADLINE_MS,
+        connectionsCheckingInterval: LOOK_FOR_LATE_MS,
       },
       (request, response) =>
         aside(
@@ -147,7 +152,7 @@ export class Admin {
           "answering a call of the inspector",
         ),
     );
-    this.#http.maxConnections = MAX_SOCKETS;
+    this.#http.on("connection", (socket) => this.#room.enter(socket));
   }
 
   get address(): AdminAddress {
@@ -273,7 +278,10 @@ export class Admin {
         return signIn(call, this.#guard);
     }
     const stranger = this.#guard.refuseStranger(guarded);
-    if (stranger === undefined) return this.#router.answer(call);
+    if (stranger === undefined) {
+      this.#room.serve(request.socket, call.response);
+      return this.#router.answer(call);
+    }
     if (path === "/" && method === "GET") return askForToken(call);
     return call.refuse(stranger.status, stranger.message, {
       "WWW-Authenticate": 'Bearer realm="sluice"',

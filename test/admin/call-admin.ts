@@ -62,9 +62,10 @@ export interface AdminEvent {
 export async function openEvents(
   server: Pick<SluiceServer, "adminAddress">,
   path: string,
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<AsyncIterator<AdminEvent> & { close(): void }> {
   const { host, port } = server.adminAddress as { host: string; port: number };
-  const outgoing = request({ host, port, path, agent: false });
+  const outgoing = request({ host, port, path, headers, agent: false });
   outgoing.end();
   const [response] = (await once(outgoing, "response")) as [IncomingMessage];
   onTestFinished(() => void outgoing.destroy());

@@ -5,7 +5,8 @@ import { channels, resolveConfig, serve } from "../../src/index.ts";
 import type { Status } from "../../src/admin/api.ts";
 import { overhear } from "../support/diagnostics.ts";
 import { startServer } from "../support/server.ts";
-import { until } from "../support/within.ts";
+import { RawClient } from "../support/raw-client.ts";
+import { until, within } from "../support/within.ts";
 import { callAdmin, openEvents, post } from "./call-admin.ts";
 
 const TOKEN = "correct-horse-battery";
@@ -55,6 +56,36 @@ describe("the admin listener", () => {
       url: `http://127.0.0.1:${port}`,
       insteadOf: 8081,
     });
+  });
+
+  it("lets nobody be locked out by those who open sockets and say nothing", async () => {
+    const server = await startServer({ ...ADMIN, adminToken: TOKEN });
+    const { port = 0 } = server.adminAddress ?? {};
+    const headers = { authorization: `Bearer ${TOKEN}` };
+    const events = await openEvents(server, "/api/events", headers);
+    await events.next();
+    const clients: RawClient[] = [];
+    const crowd = async (bytes: string): Promise<void> => {
+      for (let count = 0; count < 300; count++) {
+        const client = await RawClient.connect(port);
+        client.write(bytes);
+        clients.push(client);
+      }
+    };
+    // Silent, in the middle of a request, with an answer, and waiting to be told a body's end.
+    await crowd("");
+    await crowd("GET /metrics HTTP/1.1\r\n");
+    await crowd("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    await crowd(
+      "POST /session HTTP/1.1\r\nHost: localhost\r\nSluice-Request: 1\r\nContent-Length: 9\r\n\r\n",
+    );
+    for (const path of ["/healthz", "/metrics", "/api/status"])
+      expect((await callAdmin(server, path, { headers })).status).toBe(200);
+    // Whoever is served stays.
+    const next = events.next();
+    server.drain({ pathPrefix: "/nobody" });
+    expect((await within("an event", next)).done).not.toBe(true);
+    for (const client of clients) client.destroy();
   });
 
   it("is not given to the network without a token", () => {
