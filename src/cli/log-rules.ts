@@ -79,6 +79,10 @@ export const logRules: Readonly<
     ],
     unblocked: ["info", "shard {shard} answers again"],
     killed: ["warn", "shard {shard} had to be ended by force"],
+    stuck: [
+      "error",
+      "shard {shard} cannot be ended: a handler does not come back from a native call",
+    ],
   },
   [channels.handlerError]: { "": ["error", "handler failed", whereItFailed] },
   [channels.originRefused]: {

@@ -43,7 +43,7 @@ describe("what is logged", () => {
   });
 
   it("says at the default level whatever goes wrong", () => {
-    const bad = /failed|died|^blocked|killed|rolled-back|not-granted/;
+    const bad = /failed|died|^blocked|killed|stuck|rolled-back|not-granted/;
     const silent = Object.values(logRules)
       .flatMap((events) => Object.entries(events))
       .filter(([event, [level]]) => bad.test(event) && level === "debug");
