@@ -268,6 +268,26 @@ describe("resolveConfig", () => {
       { tlsCertFile: "/cert.pem" },
       'tlsCertFile: got "/cert.pem", takes tlsKeyFile beside it: TLS needs both',
     ],
+    [
+      { natsTlsCertFile: "/cert.pem" },
+      'natsTlsCertFile: got "/cert.pem", takes natsTlsKeyFile beside it: TLS needs both',
+    ],
+    [
+      { maxPayloadBytes: "16MiB", maxPublishBacklogBytes: "32MiB" },
+      "maxBufferedBytes (its default): got 16MiB, takes at least 16777226B, since maxPayloadBytes is 16MiB",
+    ],
+    [
+      { maxPayloadBytes: "4MiB" },
+      "maxPublishBacklogBytes (its default): got 4MiB, takes at least 4194688B, since maxPayloadBytes is 4MiB",
+    ],
+    [
+      { maxBytesPerSecond: 1000 },
+      "maxBytesPerSecond: got 1000B, takes at least 1MiB, since maxPayloadBytes (its default) is 1MiB",
+    ],
+    [
+      { admin: true, port: 8080, adminPort: 8080 },
+      "adminPort: got 8080, takes another than port",
+    ],
   ])("refuses %j, which contradict each other", (options, message) => {
     expect(refusal(options)).toBe(message);
   });

@@ -3,8 +3,27 @@ import { SluiceError } from "../errors.ts";
 import { isLoopback } from "./addresses.ts";
 import { formatDuration, formatSize } from "./units.ts";
 
+/** The header of the largest frame that a server sends (RFC 6455, 5.2). */
+const FRAME_HEADER_BYTES = 10;
+/** What a publication counts for in a backlog beside its payload and its topic, at most. */
+const PUBLICATION_BYTES = 128;
+
 /**
  * Refuses options that are each fine but contradict one another.
+ *
+ * | option                   | takes                                                                            |
+ * | ------------------------ | -------------------------------------------------------------------------------- |
+ * | `lowWaterMarkBytes`      | less than `highWaterMarkBytes`                                                   |
+ * | `highWaterMarkBytes`     | less than `maxBufferedBytes`                                                     |
+ * | `shutdownDelayMs`        | less than `shutdownDeadlineMs`                                                   |
+ * | `maxBufferedBytes`       | `maxPayloadBytes` and a frame's header: an echo fits                             |
+ * | `maxPublishBacklogBytes` | `maxPayloadBytes`, `maxTopicLengthBytes` and a little: a publication fits        |
+ * | `maxBytesPerSecond`      | 0, or `maxPayloadBytes`: a message fits into a second                            |
+ * | `tlsKeyFile`             | `tlsCertFile` beside it, and the other way round; `natsTlsKeyFile` likewise      |
+ * | `adminPort`              | another than `port`, where both listen on the same host                          |
+ * | `adminHost`              | a loopback address, unless `adminToken` is set                                   |
+ *
+ * All other options are fine beside any value of another.
  *
  * @param given - The options as given: a contradicted default is called one.
  * @param nameOf - How the message calls an option.
@@ -17,14 +36,16 @@ export function checkTogether(
 ): void {
   const show = (key: OptionKey): string =>
     given[key] === undefined ? `${nameOf(key)} (its default)` : nameOf(key);
+  const refuse = (message: string): never => {
+    throw new SluiceError("ERR_SLUICE_OPTION", message);
+  };
   const mustBeBelow = (
     low: NumericKey,
     high: NumericKey,
     format: (value: number) => string,
   ): void => {
     if (config[low] < config[high]) return;
-    throw new SluiceError(
-      "ERR_SLUICE_OPTION",
+    refuse(
       `${show(low)}: got ${format(config[low])}, takes less than ${show(high)}, which is ${format(config[high])}`,
     );
   };
@@ -32,12 +53,18 @@ export function checkTogether(
   mustBeBelow("highWaterMarkBytes", "maxBufferedBytes", formatSize);
   mustBeBelow("shutdownDelayMs", "shutdownDeadlineMs", formatDuration);
 
-  const { minReadyShards, workers } = config;
-  if (minReadyShards > workers)
-    throw new SluiceError(
-      "ERR_SLUICE_OPTION",
-      `${nameOf("minReadyShards")}: got ${minReadyShards}, takes no more than ${show("workers")}, which is ${workers}`,
+  const { maxPayloadBytes, maxTopicLengthBytes, maxBytesPerSecond } = config;
+  /** One message of the largest size has to fit, or it could never pass. */
+  const mustHold = (key: NumericKey, besidesBytes: number): void => {
+    const least = maxPayloadBytes + besidesBytes;
+    if (config[key] >= least) return;
+    refuse(
+      `${show(key)}: got ${formatSize(config[key])}, takes at least ${formatSize(least)}, since ${show("maxPayloadBytes")} is ${formatSize(maxPayloadBytes)}`,
     );
+  };
+  mustHold("maxBufferedBytes", FRAME_HEADER_BYTES);
+  mustHold("maxPublishBacklogBytes", maxTopicLengthBytes + PUBLICATION_BYTES);
+  if (maxBytesPerSecond > 0) mustHold("maxBytesPerSecond", 0);
 
   const mustComeWith = (file: FileKey, missing: FileKey): void => {
     if (config[file] === undefined || config[missing] !== undefined) return;
@@ -48,8 +75,14 @@ export function checkTogether(
   };
   mustComeWith("tlsKeyFile", "tlsCertFile");
   mustComeWith("tlsCertFile", "tlsKeyFile");
+  mustComeWith("natsTlsKeyFile", "natsTlsCertFile");
+  mustComeWith("natsTlsCertFile", "natsTlsKeyFile");
 
-  const { admin, adminHost, adminToken } = config;
+  const { admin, adminHost, adminPort, adminToken, host, port } = config;
+  if (admin && port !== 0 && adminPort === port && adminHost === host)
+    refuse(
+      `${nameOf("adminPort")}: got ${adminPort}, takes another than ${show("port")}`,
+    );
   if (admin && adminToken === undefined && !isLoopback(adminHost))
     throw new SluiceError(
       "ERR_SLUICE_OPTION",
@@ -57,7 +90,8 @@ export function checkTogether(
     );
 }
 
-type FileKey = "tlsKeyFile" | "tlsCertFile";
+type FileKey =
+  "tlsKeyFile" | "tlsCertFile" | "natsTlsKeyFile" | "natsTlsCertFile";
 
 type NumericKey = {
   [Key in OptionKey]: Config[Key] extends number ? Key : never;

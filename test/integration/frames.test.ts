@@ -274,8 +274,25 @@ describe("limits of one connection", () => {
     await until("clean", () => server.stats().ledger.outcomes.clean === 1);
   });
 
+  it("takes and returns the largest message where the buffer just holds it", async () => {
+    const maxPayloadBytes = 4 * 2 ** 20;
+    const server = await startServer({
+      maxPayloadBytes,
+      maxBufferedBytes: maxPayloadBytes + 10,
+      maxPublishBacklogBytes: "8MiB",
+    });
+    const client = await RawClient.open(server.port);
+    client.send(Buffer.alloc(maxPayloadBytes));
+    expect((await client.next())?.payload).toHaveLength(maxPayloadBytes);
+    client.sendClose();
+    expect(await client.closeFrame()).toMatchObject({ code: 1000 });
+  });
+
   it("closes with 1008 who sends more bytes than allowed", async () => {
-    const server = await startServer({ maxBytesPerSecond: 10_000 });
+    const server = await startServer({
+      maxPayloadBytes: 10_000,
+      maxBytesPerSecond: 10_000,
+    });
     const client = await RawClient.open(server.port);
     client.send(Buffer.alloc(9_000));
     expect((await client.next())?.payload).toHaveLength(9_000);

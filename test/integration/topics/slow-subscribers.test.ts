@@ -16,6 +16,7 @@ const options = {
   handlers: TOPIC_SERVICE,
   highWaterMarkBytes: 100_000,
   lowWaterMarkBytes: 50_000,
+  maxPayloadBytes: 100_000,
   maxBufferedBytes: 1_000_000,
   maxPublishBacklogBytes: 64 * 2 ** 20,
 } as const;

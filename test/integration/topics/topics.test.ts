@@ -149,6 +149,7 @@ describe("the limits of topics", () => {
   it("refuse what one turn publishes over the bound, and take more in the next", async () => {
     const { port } = await startServer({
       ...twoShards,
+      maxPayloadBytes: 1_000,
       maxPublishBacklogBytes: 100_000,
     });
     const ann = await Member.join(port);
