@@ -81,7 +81,7 @@ export const logRules: Readonly<
     killed: ["warn", "shard {shard} had to be ended by force"],
     stuck: [
       "error",
-      "shard {shard} cannot be ended: a handler does not come back from a native call",
+      "the thread of shard {shard} cannot be ended: a handler is inside a native call",
     ],
   },
   [channels.handlerError]: { "": ["error", "handler failed", whereItFailed] },
