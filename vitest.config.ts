@@ -2,14 +2,14 @@ import { defineConfig } from "vitest/config";
 
 /** Tests that use real threads and sockets run one file after the other: two would measure each other. */
 const real = [
-  "test/integration/**/*.test.ts",
-  "test/conformance/**/*.test.ts",
-  "test/clients/**/*.test.ts",
-  "test/examples/**/*.test.ts",
-  "test/package/**/*.test.ts",
-  "test/admin/**/*.test.ts",
-  "test/moving/**/*.test.ts",
-  "test/inspector/**/*.test.ts",
+  "test/real/connections/**/*.test.ts",
+  "test/real/conformance/**/*.test.ts",
+  "test/real/clients/**/*.test.ts",
+  "test/real/examples/**/*.test.ts",
+  "test/real/package/**/*.test.ts",
+  "test/real/admin/**/*.test.ts",
+  "test/real/handover/**/*.test.ts",
+  "test/real/page/**/*.test.ts",
   "property-tests/{server,http,frames,moving,histories}/**/*.test.ts",
 ];
 

@@ -1,4 +1,4 @@
-import type { Outcome } from "./machines/connection.ts";
+import type { Outcome } from "./machines/connection-machine.ts";
 
 /** What a connection asked for when it came. */
 export interface ConnectionRequest {

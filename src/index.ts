@@ -15,12 +15,12 @@ export type {
 export type { InstanceEntry, LinkStats } from "./main/cluster/engine.ts";
 export type { Drain, DrainReport, DrainTarget } from "./main/drain.ts";
 export type { AdminAddress } from "./admin/listen.ts";
-export type { Census } from "./main/moving/census.ts";
-export type { HandoverStats } from "./main/moving/handover.ts";
-export type { MoveReport } from "./main/moving/relay.ts";
-export type { ReloadReport } from "./main/reload.ts";
-export type { Successor, UpgradeReport } from "./main/upgrade-process.ts";
-export type { ServerAddress } from "./main/listener.ts";
+export type { Census } from "./main/handover/movability.ts";
+export type { HandoverStats } from "./main/handover/handover.ts";
+export type { MoveReport } from "./main/handover/relay.ts";
+export type { ReloadReport } from "./main/handover/reload.ts";
+export type { Successor, UpgradeReport } from "./main/handover/process-upgrade.ts";
+export type { ServerAddress } from "./main/accept/listener.ts";
 export type { Ledger, ShutdownPart, ShutdownReport } from "./main/report.ts";
 export { resolveConfig } from "./config.ts";
 export type { Config, ServerOptions } from "./config.ts";
@@ -44,9 +44,9 @@ export type {
   SubscribeOptions,
   WhenCongested,
 } from "./handlers.ts";
-export { outcomes } from "./machines/connection.ts";
-export type { Outcome } from "./machines/connection.ts";
+export { outcomes } from "./machines/connection-machine.ts";
+export type { Outcome } from "./machines/connection-machine.ts";
 export { channels } from "./protocol/channels.ts";
 export type { ChannelName } from "./protocol/channels.ts";
 export type { DurationSummary } from "./protocol/histogram.ts";
-export type { RefusalCause, Refusals } from "./protocol/moving.ts";
+export type { RefusalCause, Refusals } from "./protocol/handover-messages.ts";

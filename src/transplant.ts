@@ -6,7 +6,7 @@ import {
   forgetHandle,
   handleOf as transferableOf,
   type SocketHandle,
-} from "./protocol/socket-transfer.ts";
+} from "./protocol/socket-handle.ts";
 import { sayForeign } from "./foreign-value.ts";
 
 /**

@@ -8,12 +8,12 @@ import {
   connectionDelays,
   connectionMachine,
   type ConnectionEventType,
-} from "../../src/machines/connection.ts";
+} from "../../src/machines/connection-machine.ts";
 import { connectionTable } from "../../src/machines/connection-table.ts";
 import {
   LifecycleRunner,
   type LifecycleHost,
-} from "../../src/workers/lifecycle-runner.ts";
+} from "../../src/workers/lifecycle/runner.ts";
 
 /** What is printed; times are of CPU. */
 export interface LifeReport {

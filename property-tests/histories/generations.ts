@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { ShutdownReport } from "../../src/index.ts";
-import { freePort } from "../../test/integration/cluster/nats-server.ts";
+import { freePort } from "../../test/real/cluster/nats-server.ts";
 import { until } from "../../test/support/within.ts";
 import { Keeper, type ProcessEnd } from "./keeper.ts";
 import type { Behaviour } from "./service.ts";

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { NatsServer } from "../../test/integration/cluster/nats-server.ts";
+import { NatsServer } from "../../test/real/cluster/nats-server.ts";
 import { until } from "../../test/support/within.ts";
 import { type Descriptors, descriptorsOf } from "./descriptors.ts";
 import { type Answer, Generations, type Standing } from "./generations.ts";

@@ -1,5 +1,5 @@
 import * as fc from "fast-check";
-import type { ConnectionEventType } from "../../src/machines/connection.ts";
+import type { ConnectionEventType } from "../../src/machines/connection-machine.ts";
 import { replay } from "../support/laws.ts";
 import {
   type SimulatedConnection,

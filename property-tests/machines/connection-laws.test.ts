@@ -3,7 +3,7 @@ import {
   connectionDelays,
   connectionEvents,
   connectionMachine,
-} from "../../src/machines/connection.ts";
+} from "../../src/machines/connection-machine.ts";
 import { remember, unborn } from "./connection-history.ts";
 import { connectionLaws, isConnectionLasting } from "./connection-laws.ts";
 import { examineEveryMove, examineSilence } from "./every-move.ts";

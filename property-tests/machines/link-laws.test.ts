@@ -1,4 +1,4 @@
-import { linkDelays, linkMachine } from "../../src/machines/link.ts";
+import { linkDelays, linkMachine } from "../../src/machines/link-machine.ts";
 import { examineEveryMove } from "./every-move.ts";
 import {
   isLinkLasting,

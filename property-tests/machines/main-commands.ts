@@ -1,5 +1,5 @@
 import * as fc from "fast-check";
-import type { ShardEvent } from "../../src/machines/shard.ts";
+import type { ShardEvent } from "../../src/machines/shard-machine.ts";
 import { replay } from "../support/laws.ts";
 import { MainSimulation, type SimulatedShard } from "./main-simulation.ts";
 

@@ -1,10 +1,10 @@
 import { type Actor, createActor } from "xstate";
-import { type ServerEvent, serverMachine } from "../../src/machines/server.ts";
+import { type ServerEvent, serverMachine } from "../../src/machines/server-machine.ts";
 import {
   type ShardEvent,
   shardDelays,
   shardMachine,
-} from "../../src/machines/shard.ts";
+} from "../../src/machines/shard-machine.ts";
 import {
   killDelay,
   reportDelay,

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect } from "vitest";
 import { killDelay, reportDelay } from "../../src/main/deadlines.ts";
-import { shardDelays } from "../../src/machines/shard.ts";
+import { shardDelays } from "../../src/machines/shard-machine.ts";
 import { law } from "../support/laws.ts";
 import { mainWalks, walkMainThrough } from "./main-commands.ts";
 import type { MainSimulation } from "./main-simulation.ts";

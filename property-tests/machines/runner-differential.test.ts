@@ -9,13 +9,13 @@ import {
   connectionDelays,
   connectionEvents,
   connectionMachine,
-} from "../../src/machines/connection.ts";
+} from "../../src/machines/connection-machine.ts";
 import type { TableState } from "../../src/machines/transition-table.ts";
 import {
   type LifecycleHost,
   LifecycleRunner,
-} from "../../src/workers/lifecycle-runner.ts";
-import type { WheelEntry } from "../../src/workers/timer-wheel.ts";
+} from "../../src/workers/lifecycle/runner.ts";
+import type { WheelEntry } from "../../src/workers/lifecycle/timer-wheel.ts";
 import { law } from "../support/laws.ts";
 import { FakeClock } from "../../test/support/fake-clock.ts";
 import { pathOf } from "./exploration.ts";

@@ -1,4 +1,4 @@
-import { shardDelays, shardMachine } from "../../src/machines/shard.ts";
+import { shardDelays, shardMachine } from "../../src/machines/shard-machine.ts";
 import { examineEveryMove, examineSilence } from "./every-move.ts";
 import {
   isShardLasting,

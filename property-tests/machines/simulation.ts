@@ -1,21 +1,21 @@
 import { FakeClock } from "../../test/support/fake-clock.ts";
 import { connectionTable } from "../../src/machines/connection-table.ts";
-import type { ConnectionEventType } from "../../src/machines/connection.ts";
+import type { ConnectionEventType } from "../../src/machines/connection-machine.ts";
 import type { TableState } from "../../src/machines/transition-table.ts";
 import type { Farewell } from "../../src/protocol/messages.ts";
 import { ShardCounters } from "../../src/protocol/shard-counters.ts";
 import {
   connectionActions,
   connectionDelays,
-} from "../../src/workers/connection-actions.ts";
-import type { Goodbye, LiveConnection } from "../../src/workers/connection.ts";
-import { Departure } from "../../src/workers/departure.ts";
+} from "../../src/workers/connection/machine-actions.ts";
+import type { Goodbye, LiveConnection } from "../../src/workers/connection/connection.ts";
+import { Departure } from "../../src/workers/lifecycle/shard-drain.ts";
 import {
   type LifecycleHost,
   LifecycleRunner,
-} from "../../src/workers/lifecycle-runner.ts";
-import { OPCODE } from "../../src/workers/outgoing.ts";
-import type { WheelEntry } from "../../src/workers/timer-wheel.ts";
+} from "../../src/workers/lifecycle/runner.ts";
+import { OPCODE } from "../../src/workers/websocket/frame-writer.ts";
+import type { WheelEntry } from "../../src/workers/lifecycle/timer-wheel.ts";
 import { remember, unborn } from "./connection-history.ts";
 import type { History } from "./connection-history.ts";
 import type { Lived } from "./law.ts";

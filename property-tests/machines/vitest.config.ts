@@ -8,7 +8,7 @@ export default defineConfig({
   test: {
     include: [
       "property-tests/machines/**/*.test.ts",
-      "test/machines/**/*.test.ts",
+      "test/unit/machines/**/*.test.ts",
     ],
     env: { SLUICE_PROPERTY_SEED: "1", SLUICE_PROPERTY_RUNS: "5" },
   },

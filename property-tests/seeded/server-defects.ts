@@ -4,56 +4,56 @@ const ledger = "property-tests/server/ledger.test.ts";
 const withOperators = "whatever its clients and operators do";
 const withBlocking = "while a handler blocks a shard";
 const races = "property-tests/server/races.test.ts";
-const travel = "property-tests/moving";
-const moves = "test/moving/moving.test.ts";
-const upgrades = "test/moving/upgrade.test.ts";
+const travel = "property-tests/handover";
+const moves = "test/real/handover/moving.test.ts";
+const upgrades = "test/real/handover/upgrade.test.ts";
 
 export const serverDefects: readonly Defect[] = [
   {
     rule: "nothing is sent to the peer after our close frame",
-    file: "src/workers/connection.ts",
+    file: "src/workers/connection/connection.ts",
     original: `if (!this.has("sealed")) this.outgoing.frame(OPCODE.pong, data);`,
     defective: `this.outgoing.frame(OPCODE.pong, data);`,
-    suites: ["test/conformance/server-close.test.ts"],
+    suites: ["test/real/conformance/server-close.test.ts"],
   },
   {
     rule: "text that is not UTF-8 fails the connection with 1007",
-    file: "src/workers/frame-reader.ts",
+    file: "src/workers/websocket/frame-reader.ts",
     original: "hasHighBit && !isUtf8(data)",
     defective: "!hasHighBit && !isUtf8(data)",
-    suites: ["test/conformance/utf8.test.ts"],
+    suites: ["test/real/conformance/utf8.test.ts"],
   },
   {
     rule: "lengths from 126 on are written in network byte order",
-    file: "src/workers/outgoing.ts",
+    file: "src/workers/websocket/frame-writer.ts",
     original: "slab.writeUInt16BE(length, at)",
     defective: "slab.writeUInt16LE(length, at)",
-    suites: ["test/conformance/rfc6455.test.ts"],
+    suites: ["test/real/conformance/rfc6455.test.ts"],
   },
   {
     rule: "a close frame without a code is answered by one without a code",
-    file: "src/workers/connection-actions.ts",
+    file: "src/workers/connection/machine-actions.ts",
     original: "if (code === CLOSE_CODE.none) return Buffer.alloc(0);",
     defective: "",
-    suites: ["test/conformance/rfc6455.test.ts"],
+    suites: ["test/real/conformance/rfc6455.test.ts"],
   },
   {
     rule: "a connection that waits for its inflated messages reads on afterwards",
-    file: "src/workers/reception.ts",
+    file: "src/workers/connection/socket-reader.ts",
     original: "if (engine.writableNeedDrain) connection.socket.pause();",
     defective: "if (engine.writableLength > 0) connection.socket.pause();",
-    suites: ["test/conformance/deflate.test.ts"],
+    suites: ["test/real/conformance/deflate.test.ts"],
   },
   {
     rule: "what nobody reads is bounded, pongs too",
-    file: "src/workers/connection.ts",
+    file: "src/workers/connection/connection.ts",
     original: `    if (outgoing.bufferedBytes > 0 || lifecycle.name === "open.congested")\n`,
     defective: `    if (lifecycle.name === "open.congested")\n`,
     suites: ["property-tests/frames/memory.test.ts"],
   },
   {
     rule: "nothing of a connection is kept once it has ended",
-    file: "src/workers/connection-actions.ts",
+    file: "src/workers/connection/machine-actions.ts",
     original: "    connection.inbox.drop();\n",
     defective:
       "    connection.inbox.drop();\n    ((globalThis as { kept?: unknown[] }).kept ??= []).push(connection);\n",
@@ -61,7 +61,7 @@ export const serverDefects: readonly Defect[] = [
   },
   {
     rule: "a handshake ends at its deadline",
-    file: "src/workers/connection-actions.ts",
+    file: "src/workers/connection/machine-actions.ts",
     original:
       "handshakeDeadline: ({ shard }) => shard.config.handshakeDeadlineMs,",
     defective: "handshakeDeadline: () => 60_000,",
@@ -69,10 +69,10 @@ export const serverDefects: readonly Defect[] = [
   },
   {
     rule: "what handlers owe goes out before the close frame",
-    file: "src/workers/inbox.ts",
+    file: "src/workers/connection/inbox.ts",
     original: `if (this.pending === 0) this.#connection.tell("handlers.settled");`,
     defective: `this.#connection.tell("handlers.settled");`,
-    suites: [ledger, "test/integration/shutdown.test.ts"],
+    suites: [ledger, "test/real/shutdown/shutdown.test.ts"],
   },
   {
     rule: "every connection of a dead thread is counted as crashed",
@@ -84,14 +84,14 @@ export const serverDefects: readonly Defect[] = [
   },
   {
     rule: "an outcome is counted under the close code that ended it",
-    file: "src/workers/connection-actions.ts",
+    file: "src/workers/connection/machine-actions.ts",
     original: `outcome === "clean" || outcome === "unacknowledged"`,
     defective: `outcome === "clean"`,
     suites: [ledger],
   },
   {
     rule: "a drained shard gets no connection until it is resumed",
-    file: "src/main/balancer.ts",
+    file: "src/main/accept/balancer.ts",
     original: "if (!candidate.isAccepting) continue;",
     defective: "",
     suites: [ledger],
@@ -99,7 +99,7 @@ export const serverDefects: readonly Defect[] = [
   },
   {
     rule: "a blocked shard gets no connection while another accepts",
-    file: "src/main/balancer.ts",
+    file: "src/main/accept/balancer.ts",
     original:
       "if (candidate.isBlocked !== best.isBlocked) return best.isBlocked;",
     defective: "",
@@ -108,7 +108,7 @@ export const serverDefects: readonly Defect[] = [
   },
   {
     rule: "a drain that is called off tells nobody any more",
-    file: "src/workers/departure.ts",
+    file: "src/workers/lifecycle/shard-drain.ts",
     original:
       "    this.#clock.clearTimeout(this.#timer);\n    this.#finishTelling();",
     defective: "    this.#finishTelling();",
@@ -116,21 +116,21 @@ export const serverDefects: readonly Defect[] = [
   },
   {
     rule: "no state outlasts the connection's deadline",
-    file: "src/workers/connection-actions.ts",
+    file: "src/workers/connection/machine-actions.ts",
     original: "  drainDeadline: timeLeft,",
     defective: "  drainDeadline: (connection) => timeLeft(connection) + 5_000,",
     suites: [ledger],
   },
   {
     rule: "a thread ends only when main lets it",
-    file: "src/workers/shard.ts",
+    file: "src/workers/run-shard.ts",
     original: `if (this.#isEmpty) this.#post({ type: "emptied" });`,
     defective: "this.#end();",
     suites: [races],
   },
   {
     rule: "whoever was between the threads when the shutdown came is told of it",
-    file: "src/workers/shard.ts",
+    file: "src/workers/run-shard.ts",
     original:
       '    // It was on its way between the threads when the shutdown passed it.\n    this.#drains.get("shutdown")?.tell(connection, 0);\n',
     defective: "",
@@ -139,7 +139,7 @@ export const serverDefects: readonly Defect[] = [
   },
   {
     rule: "no timer outlives the server",
-    file: "src/main/watch.ts",
+    file: "src/main/shards/watchdog.ts",
     original: "return { stop: () => clearInterval(timer) };",
     defective: "return { stop() {} };",
     suites: [ledger],
@@ -154,14 +154,14 @@ export const serverDefects: readonly Defect[] = [
   },
   {
     rule: "a peer's close frame is heard behind the messages before it",
-    file: "src/workers/inbox.ts",
+    file: "src/workers/connection/inbox.ts",
     original: "if (this.#waiting === null) this.hearClose();\n    else",
     defective: "this.hearClose();\n    if (this.#waiting === null)",
-    suites: ["test/integration/close-behind-messages.test.ts"],
+    suites: ["test/real/connections/close-behind-messages.test.ts"],
   },
   {
     rule: "whoever is adopted during a shutdown is told of it",
-    file: "src/workers/departure.ts",
+    file: "src/workers/lifecycle/shard-drain.ts",
     original:
       "    connection.limitDeadline(deadline);\n    connection.sayGoodbye(",
     defective:
@@ -170,99 +170,99 @@ export const serverDefects: readonly Defect[] = [
   },
   {
     rule: "no connection moves in the middle of a frame",
-    file: "src/workers/moving/move.ts",
+    file: "src/workers/handover/move.ts",
     original: "if (!isBetween && !inbox.isFull) {",
     defective: "if (!isBetween && inbox.isFull) {",
     suites: [travel],
   },
   {
     rule: "no connection moves while its handlers are in flight",
-    file: "src/workers/moving/move.ts",
+    file: "src/workers/handover/move.ts",
     original: 'if (inbox.pending > 0 || hasUnread(socket)) return "handlers";',
     defective: "",
     suites: [travel],
   },
   {
     rule: "what suspend returns travels in the place of the user data",
-    file: "src/workers/moving/move.ts",
+    file: "src/workers/handover/move.ts",
     original: `return this.#suspension === "done"`,
     defective: `return this.#suspension === "failed"`,
     suites: [moves],
   },
   {
     rule: "user data goes along",
-    file: "src/workers/moving/luggage.ts",
+    file: "src/workers/handover/connection-snapshot.ts",
     original: "  connection.data = luggage.state;\n",
     defective: "",
     suites: [moves],
   },
   {
     rule: "subscriptions go along",
-    file: "src/workers/moving/luggage.ts",
+    file: "src/workers/handover/connection-snapshot.ts",
     original: "  shard.topics.takeOver(connection, luggage.subscriptions);\n",
     defective: "",
     suites: [travel],
   },
   {
     rule: "the ledger says who owns a connection",
-    file: "src/workers/moving/mover.ts",
+    file: "src/workers/handover/mover.ts",
     original: `    counters.add("movedOut");\n`,
     defective: "",
     suites: [travel],
   },
   {
     rule: "who cannot leave the process lives on in it",
-    file: "src/main/moving/relay.ts",
+    file: "src/main/handover/relay.ts",
     original: "return this.#deliver({ luggage, handle }, from, from, order);",
     defective: "return this.#land(luggage.number, from, order);",
     suites: [upgrades],
   },
   {
     rule: "a connection is another process's only once this one has let go of it",
-    file: "src/main/moving/peer.ts",
+    file: "src/main/handover/peer.ts",
     original: "        this.#held.set(luggage.number, { luggage, handle });",
     defective: "        this.#relay.adopt({ luggage, handle }, this.#choose);",
-    suites: ["test/moving/peer.test.ts"],
+    suites: ["test/unit/main/handover/peer.test.ts"],
   },
   {
     rule: "what the process that dies has not taken stays",
-    file: "src/main/moving/peer.ts",
+    file: "src/main/handover/peer.ts",
     original:
       "    for (const { settled } of this.#sent.values()) settled(false);\n",
     defective: "",
-    suites: ["test/moving/peer.test.ts", upgrades],
+    suites: ["test/unit/main/handover/peer.test.ts", upgrades],
   },
   {
     rule: "an emptied shard's connections go to others",
-    file: "src/main/moving/handover.ts",
+    file: "src/main/handover/handover.ts",
     original: "if (shard === except || !shard.isAccepting || shard.isBlocked)",
     defective: "if (shard !== except && shard.isBlocked)",
     suites: [moves],
   },
   {
     rule: "who cannot move is told to come back with 1012",
-    file: "src/main/moving/handover.ts",
+    file: "src/main/handover/handover.ts",
     original: "farewell(deadline, 1, 0, SERVICE_RESTART);",
     defective: "farewell(deadline, 1, 0, 1001);",
     suites: [moves],
   },
   {
     rule: "a version whose event loop stands still fails its trial",
-    file: "src/main/moving/trial.ts",
+    file: "src/main/handover/trial.ts",
     original: "return isStill(shard)\n",
     defective: "return index === -1\n",
     suites: [moves],
   },
   {
     rule: "a version that fails in its messages fails its trial",
-    file: "src/main/moving/canary.ts",
+    file: "src/main/handover/canary.ts",
     original: "if (failed <= bearable) return undefined;",
     defective: "if (failed <= bearable + came) return undefined;",
     suites: [moves],
   },
   {
     rule: "a connection has moved when it has landed on another shard",
-    file: "src/main/moving/relay.ts",
+    file: "src/main/handover/relay.ts",
     original: "if (order !== undefined && to !== from) order.report.moved++;",
     defective: "",
     suites: [moves],

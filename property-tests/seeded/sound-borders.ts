@@ -1,7 +1,7 @@
 import type { Defect } from "./defects.ts";
 
-const hostile = "test/integration/cluster/hostile-messages.test.ts";
-const lastWords = "test/integration/topics/last-words.test.ts";
+const hostile = "test/real/cluster/hostile-messages.test.ts";
+const lastWords = "test/real/topics/last-words.test.ts";
 
 /** Mistakes at the borders: between threads, processes, instances and operators. */
 export const bordersDefects: readonly Defect[] = [
@@ -34,7 +34,7 @@ export const bordersDefects: readonly Defect[] = [
     file: "src/workers/topics/shard-topics.ts",
     original: '    checkTopic(topic, "subscribers()", this.#config);\n',
     defective: "",
-    suites: ["test/integration/topics/topics.test.ts"],
+    suites: ["test/real/topics/topics.test.ts"],
     law: "counting and watching",
   },
   {
@@ -76,6 +76,6 @@ export const bordersDefects: readonly Defect[] = [
     file: "src/topics/watchers.ts",
     original: "      this.#onFailure(error);\n",
     defective: "      throw error;\n",
-    suites: ["test/topics/watchers.test.ts"],
+    suites: ["test/unit/topics/watchers.test.ts"],
   },
 ];

@@ -1,8 +1,8 @@
 import type { Defect } from "./defects.ts";
 
-const authorize = "test/integration/authorize.test.ts";
-const requests = "test/integration/bad-requests.test.ts";
-const tls = "test/integration/tls.test.ts";
+const authorize = "test/real/connections/authorize.test.ts";
+const requests = "test/real/connections/bad-requests.test.ts";
+const tls = "test/real/connections/tls.test.ts";
 
 export const doorDefects: readonly Defect[] = [
   {
@@ -21,28 +21,28 @@ export const doorDefects: readonly Defect[] = [
   },
   {
     rule: "a path has one meaning",
-    file: "src/workers/handshake/upgrade.ts",
+    file: "src/workers/handshake/judge-request.ts",
     original: "/^\\/\\/|",
     defective: "/^\\/\\/\\/\\/|",
-    suites: ["test/workers/handshake/handshake.property.test.ts"],
+    suites: ["test/unit/workers/handshake/handshake.property.test.ts"],
   },
   {
     rule: "nobody is taken for the server's own connection",
-    file: "src/workers/handshake/upgrade.ts",
+    file: "src/workers/handshake/judge-request.ts",
     original: "if (fields.probe !== undefined && !isProbe)",
     defective: "if (false)",
     suites: [requests],
   },
   {
     rule: "who says nothing counts against the limit by address",
-    file: "src/main/admission-desk.ts",
+    file: "src/main/accept/address-limits.ts",
     original: "if (this.#limit === 0) return undefined;",
     defective: "if (this.#limit >= 0) return undefined;",
     suites: [requests],
   },
   {
     rule: "a counted socket that never reached its shard is given back",
-    file: "src/main/shard.ts",
+    file: "src/main/shards/shard.ts",
     original: "    if (address !== undefined)\n",
     defective: "    if (false)\n",
     suites: [requests],
@@ -73,13 +73,13 @@ export const doorDefects: readonly Defect[] = [
     file: "src/cli/log-rules.ts",
     original: `{ "": ["error", "handler failed", whereItFailed] }`,
     defective: `{ "": ["error", "handler failed"] }`,
-    suites: ["test/cli/logger.test.ts"],
+    suites: ["test/unit/cli/logger.test.ts"],
   },
   {
     rule: "whatever is published has its place in the log",
     file: "src/cli/log-rules.ts",
     original: `    killed: ["warn", "shard {shard} had to be ended by force"],\n`,
     defective: "",
-    suites: ["test/cli/log-rules.test.ts"],
+    suites: ["test/unit/cli/log-rules.test.ts"],
   },
 ];

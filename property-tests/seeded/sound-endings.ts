@@ -1,13 +1,13 @@
 import type { Defect } from "./defects.ts";
 
-const output = "test/integration/output.test.ts";
-const nativeCalls = "test/integration/native-calls.test.ts";
+const output = "test/real/connections/output.test.ts";
+const nativeCalls = "test/real/connections/native-calls.test.ts";
 
 /** The whole server ends, hangs or loses something for one part of it. */
 export const endingDefects: readonly Defect[] = [
   {
     rule: "a thread that ends has passed on what its handlers printed",
-    file: "src/workers/shard.ts",
+    file: "src/workers/run-shard.ts",
     original: "  await shard.printed();\n",
     defective: "",
     suites: [output],
@@ -15,14 +15,14 @@ export const endingDefects: readonly Defect[] = [
   },
   {
     rule: "the process ends when what was printed has left it",
-    file: "src/cli/serve.ts",
+    file: "src/cli/run-server.ts",
     original: "if (await flush(io, writingTime(report))) return status;",
     defective: "return status;",
-    suites: ["test/cli/serve.test.ts"],
+    suites: ["test/unit/cli/run-server.test.ts"],
   },
   {
     rule: "what is left of the deadline goes into writing, and no more",
-    file: "src/cli/serve.ts",
+    file: "src/cli/run-server.ts",
     original: "return Math.max(0, deadlineMs + GRACE_MS - durationMs);",
     defective: "return 600_000 + deadlineMs - durationMs;",
     suites: [output],
@@ -30,7 +30,7 @@ export const endingDefects: readonly Defect[] = [
   },
   {
     rule: "a thread that cannot be ended is booked by the deadline",
-    file: "src/main/shard.ts",
+    file: "src/main/shards/shard.ts",
     original: "    this.#bookEnd(thread.giveUp());\n",
     defective: "    thread.giveUp();\n",
     suites: [nativeCalls],
@@ -49,7 +49,7 @@ export const endingDefects: readonly Defect[] = [
     file: "src/main/server.ts",
     original: "    if (this.isServing && !isLast) return true;\n",
     defective: "",
-    suites: ["test/integration/crash.test.ts"],
+    suites: ["test/real/shards/crash.test.ts"],
     law: "does not end the server while another serves",
   },
   {
@@ -57,11 +57,11 @@ export const endingDefects: readonly Defect[] = [
     file: "src/main/descriptors.ts",
     original: "    if (inUse < this.forClients) return",
     defective: "    if (inUse < this.limit) return",
-    suites: ["test/integration/descriptors.test.ts"],
+    suites: ["test/real/connections/descriptors.test.ts"],
   },
   {
     rule: "a shard that stands still keeps no move waiting",
-    file: "src/main/moving/relay.ts",
+    file: "src/main/handover/relay.ts",
     original: "        this.#said(order, {});\n      },\n",
     defective: "      },\n",
     suites: [nativeCalls],

@@ -20,7 +20,7 @@ const preloaded = `data:text/javascript,${encodeURIComponent(closesConnections)}
 export const historyDefects: readonly Defect[] = [
   {
     rule: "a thread of a new process closes no descriptor that others own",
-    file: "src/main/upgrade-process.ts",
+    file: "src/main/handover/process-upgrade.ts",
     original: "return [...process.execArgv, ...rest];",
     defective: `return ["--import", ${JSON.stringify(preloaded)}, ...process.execArgv, ...rest];`,
     suites: histories,
@@ -28,7 +28,7 @@ export const historyDefects: readonly Defect[] = [
   },
   {
     rule: "a new process keeps no socket that has ended while it started",
-    file: "src/main/moving/close-inherited.ts",
+    file: "src/main/handover/close-inherited.ts",
     original: " || (isLeftToUs(descriptor) && hasEnded(inode))",
     defective: " || (false && isLeftToUs(descriptor) && hasEnded(inode))",
     suites: histories,
@@ -36,7 +36,7 @@ export const historyDefects: readonly Defect[] = [
   },
   {
     rule: "who has gone back to serving does not stop to accept",
-    file: "src/main/upgrade-process.ts",
+    file: "src/main/handover/process-upgrade.ts",
     original:
       "    // It may have gone back meanwhile, and accepts then.\n    this.#over.signal.throwIfAborted();\n",
     defective: "",
@@ -45,10 +45,10 @@ export const historyDefects: readonly Defect[] = [
   },
   {
     rule: "who closes and ends in one breath over TLS is clean",
-    file: "src/workers/reception.ts",
+    file: "src/workers/connection/socket-reader.ts",
     original: 'if (connection.lifecycle.name === "draining.answering") return;',
     defective: "",
-    suites: ["test/integration/tls.test.ts"],
+    suites: ["test/real/connections/tls.test.ts"],
     law: "in one breath",
   },
 ];

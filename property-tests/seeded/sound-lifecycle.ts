@@ -1,12 +1,12 @@
 import type { Defect } from "./defects.ts";
 
-const interplay = "test/integration/interplay.test.ts";
+const interplay = "test/real/connections/interplay.test.ts";
 
 /** Of what is under way when the server is stopped, and when that is called off. */
 export const lifecycleDefects: readonly Defect[] = [
   {
     rule: "a shutdown that is called off is not called off for shards that retire",
-    file: "src/main/shard.ts",
+    file: "src/main/shards/shard.ts",
     original: `      this.#fate === "goes-on" &&\n`,
     defective: "",
     suites: [interplay],
@@ -14,7 +14,7 @@ export const lifecycleDefects: readonly Defect[] = [
   },
   {
     rule: "a shutdown gives up a reload that has not passed its trial",
-    file: "src/main/reload.ts",
+    file: "src/main/handover/reload.ts",
     original: `    this.#giveBack();\n  }\n`,
     defective: "  }\n",
     suites: [interplay],

@@ -1,15 +1,15 @@
 import type { Defect } from "./defects.ts";
 
-const canary = "test/main/moving/canary.test.ts";
-const moves = "test/moving/moving.test.ts";
-const upgrades = "test/moving/upgrade.test.ts";
-const loading = "test/integration/loading.test.ts";
+const canary = "test/unit/main/handover/canary.test.ts";
+const moves = "test/real/handover/moving.test.ts";
+const upgrades = "test/real/handover/upgrade.test.ts";
+const loading = "test/real/connections/loading.test.ts";
 
 /** Mistakes in what operators are told, and in who is listened to when a new version is tried. */
 export const operatorDefects: readonly Defect[] = [
   {
     rule: "a stranger cannot veto a new version",
-    file: "src/main/moving/canary.ts",
+    file: "src/main/handover/canary.ts",
     original:
       "if (!isTold || served >= expected * SERVED_SHARE) return undefined;",
     defective: "if (failed < FLOOR) return undefined;",
@@ -26,7 +26,7 @@ export const operatorDefects: readonly Defect[] = [
   },
   {
     rule: "the old version is judged over the same time",
-    file: "src/main/moving/canary.ts",
+    file: "src/main/handover/canary.ts",
     original:
       "const failedThere = bothOf(old, hook) - bothOf(this.#oldThen, hook);",
     defective: "const failedThere = bothOf(old, hook);",
@@ -34,7 +34,7 @@ export const operatorDefects: readonly Defect[] = [
   },
   {
     rule: "each hook is judged for itself",
-    file: "src/main/moving/canary.ts",
+    file: "src/main/handover/canary.ts",
     original: "  return failures.moved[hook] + failures.new[hook];",
     defective:
       '  return hook === "started" ? 0 : Object.values(failures.new).reduce((sum, count) => sum + count, failures.moved[hook]);',
@@ -42,7 +42,7 @@ export const operatorDefects: readonly Defect[] = [
   },
   {
     rule: "a process that takes over hears how the one before fares",
-    file: "src/main/moving/predecessor.ts",
+    file: "src/main/handover/predecessor.ts",
     original: "return this.#hear(message.tally);",
     defective: "return;",
     suites: [upgrades],

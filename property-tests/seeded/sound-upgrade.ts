@@ -1,12 +1,12 @@
 import type { Defect } from "./defects.ts";
 
-const afterUpgrade = "test/moving/after-upgrade.test.ts";
+const afterUpgrade = "test/real/handover/after-upgrade.test.ts";
 
 /** Mistakes in what happens across processes. */
 export const upgradeDefects: readonly Defect[] = [
   {
     rule: "a new process keeps no connection that it was born with",
-    file: "src/main/moving/predecessor.ts",
+    file: "src/main/handover/predecessor.ts",
     original: "    closeInherited(ports);\n",
     defective: "    void (() => closeInherited(ports));\n",
     suites: [afterUpgrade],

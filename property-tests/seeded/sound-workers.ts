@@ -1,12 +1,12 @@
 import type { Defect } from "./defects.ts";
 
-const verdicts = ["test/integration/verdicts.test.ts"];
+const verdicts = ["test/real/connections/verdicts.test.ts"];
 
 /** Mistakes in the connection's path through its thread. */
 export const workersDefects: readonly Defect[] = [
   {
     rule: "nothing of a peer is handled after a verdict on it",
-    file: "src/workers/inbox.ts",
+    file: "src/workers/connection/inbox.ts",
     original: `    if (this.#stage === "shut") return;\n    const { config }`,
     defective: "    const { config }",
     suites: verdicts,
@@ -22,38 +22,38 @@ export const workersDefects: readonly Defect[] = [
   },
   {
     rule: "who is not read from is asked whether it is still there",
-    file: "src/workers/heartbeat.ts",
+    file: "src/workers/lifecycle/heartbeat.ts",
     original: `        if (connection.isSilent) connection.tell("heartbeat.unheard");\n`,
     defective: "",
-    suites: ["test/workers/heartbeat.test.ts"],
+    suites: ["test/unit/workers/lifecycle/heartbeat.test.ts"],
   },
   {
     rule: "nobody is judged late before what has arrived is read",
-    file: "src/workers/timer-wheel.ts",
+    file: "src/workers/lifecycle/timer-wheel.ts",
     original: "this.#clock.afterPoll(() => {",
     defective: "[0].forEach(() => {",
-    suites: ["test/workers/timer-wheel.test.ts"],
+    suites: ["test/unit/workers/lifecycle/timer-wheel.test.ts"],
   },
   {
     rule: "what foreign code has thrown is plain text once it is described",
     file: "src/foreign-value.ts",
     original: `      message: textOf(read(value, "message")),`,
     defective: `      message: read(value, "message") as string,`,
-    suites: ["test/foreign-value.test.ts"],
+    suites: ["test/unit/foreign-value.test.ts"],
   },
   {
     rule: "what topics deliver counts for the connection",
     file: "src/workers/topics/fan-out.ts",
     original: "      subscriber.messagesOut += frames.length;\n",
     defective: "",
-    suites: ["test/workers/fan-out.test.ts"],
+    suites: ["test/unit/workers/fan-out.test.ts"],
   },
   {
     rule: "handlers have not settled before what they sent is compressed",
-    file: "src/workers/inbox.ts",
+    file: "src/workers/connection/inbox.ts",
     original:
       "    if (this.#connection.compressor?.isIdle === false) return;\n",
     defective: "",
-    suites: ["test/workers/inbox.test.ts"],
+    suites: ["test/unit/workers/inbox.test.ts"],
   },
 ];

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:net";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { resolveConfig } from "../../src/config.ts";
-import { Handoff } from "../../src/main/handoff.ts";
+import { Handoff } from "../../src/main/shards/handoff.ts";
 import { monotonicNow } from "../../src/protocol/clock.ts";
 import type {
   MainMessage,
@@ -13,9 +13,9 @@ import { ShardCounters } from "../../src/protocol/shard-counters.ts";
 import {
   acceptHandles,
   type SocketHandle,
-} from "../../src/protocol/socket-transfer.ts";
+} from "../../src/protocol/socket-handle.ts";
 import { TopicTable } from "../../src/topics/topic-table.ts";
-import runShard from "../../src/workers/shard.ts";
+import runShard from "../../src/workers/run-shard.ts";
 import { RawClient } from "../../test/support/raw-client.ts";
 import { SERVICE } from "../../test/support/server.ts";
 import { within } from "../../test/support/within.ts";

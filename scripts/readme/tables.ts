@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { format } from "prettier";
 
 import { commandLineSpecs } from "../../src/cli/option-rows.ts";
-import { renderReport } from "../../src/cli/report.ts";
+import { renderReport } from "../../src/cli/print-report.ts";
 import { toRows } from "../../src/config/rows.ts";
 import { renderOptionTable } from "../../src/config.ts";
 import { graphOf } from "../../src/diagrams/graph.ts";

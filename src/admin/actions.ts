@@ -11,7 +11,7 @@ import {
 } from "./fields.ts";
 import type { Following } from "./following.ts";
 import type { Routes } from "./router.ts";
-import { type InspectedServer, readShard, shardAt } from "./subject.ts";
+import { type InspectedServer, readShard, shardAt } from "./inspected-server.ts";
 
 const MAX_DELAY_MS = 2_147_483_647;
 const MAX_REASON_BYTES = 123;

@@ -26,7 +26,7 @@ import { openFeed } from "./feed.ts";
 import { refuseOthers } from "./fields.ts";
 import { Following } from "./following.ts";
 import { Guard } from "./guard.ts";
-import { Inquiries } from "./inquiries.ts";
+import { Inquiries } from "./inspect-requests.ts";
 import {
   type AdminAddress,
   DEFAULT_PORT,
@@ -35,7 +35,7 @@ import {
   listenOn,
   type PassedAdmin,
 } from "./listen.ts";
-import { Lookout } from "./lookout.ts";
+import { Lookout } from "./status-poller.ts";
 import { createMetrics } from "./metrics.ts";
 import { pagePaths, sendPage } from "./page.ts";
 import { Router, type Routes } from "./router.ts";
@@ -43,7 +43,7 @@ import { SocketRoom } from "./socket-room.ts";
 import { askForToken, signIn, signInStyle } from "./session.ts";
 import { type Identity, readStatus } from "./status.ts";
 import { Streams } from "./streams.ts";
-import type { InspectedServer } from "./subject.ts";
+import type { InspectedServer } from "./inspected-server.ts";
 
 const MAX_SOCKETS = 256;
 const MAX_HEADER_BYTES = 16 * 1024;

@@ -1,5 +1,5 @@
 import type { LinkStats } from "../main/cluster/engine.ts";
-import type { InspectedServer } from "./subject.ts";
+import type { InspectedServer } from "./inspected-server.ts";
 
 /** Adds a metric that is read whenever it is asked for; its labels are given in the order of their names. */
 export type AddMetric = (

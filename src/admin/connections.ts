@@ -6,17 +6,17 @@ import {
   type PageQuery,
   type SortPosition,
   sortKeys,
-} from "../protocol/inspection.ts";
+} from "../protocol/inspection-messages.ts";
 import type { ConnectionList } from "./api.ts";
 import { CallError } from "./call.ts";
 import { type Fields, readInteger, readText, readWord } from "./fields.ts";
-import { type Inquiries, Unanswered } from "./inquiries.ts";
+import { type Inquiries, Unanswered } from "./inspect-requests.ts";
 import {
   type InspectedServer,
   type InspectedShard,
   readShard,
   shardAt,
-} from "./subject.ts";
+} from "./inspected-server.ts";
 
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 200;

@@ -1,6 +1,6 @@
-import { connectionMachine } from "../machines/connection.ts";
+import { connectionMachine } from "../machines/connection-machine.ts";
 import { SluiceError } from "../errors.ts";
-import type { FollowedTransition } from "../protocol/inspection.ts";
+import type { FollowedTransition } from "../protocol/inspection-messages.ts";
 
 /** What is used of `@statelyai/inspect`, which is installed only by those who want it. */
 interface StatelyInspector {

@@ -2,17 +2,17 @@ import { aside } from "../main/aside.ts";
 import type {
   ConnectionFacts,
   FollowedTransition,
-} from "../protocol/inspection.ts";
+} from "../protocol/inspection-messages.ts";
 import type { ConnectionDetails, Transition } from "./api.ts";
 import { type Call, CallError } from "./call.ts";
 import type { Feed } from "./feed.ts";
-import { type Inquiries, Unanswered } from "./inquiries.ts";
+import { type Inquiries, Unanswered } from "./inspect-requests.ts";
 import type { Stream, Streams } from "./streams.ts";
 import {
   type InspectedServer,
   type InspectedShard,
   shardAt,
-} from "./subject.ts";
+} from "./inspected-server.ts";
 
 const FACTS_EVERY_MS = 1_000;
 /** The state of a connection that changes threads. */

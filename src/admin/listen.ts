@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { Server } from "node:http";
 import type { Config } from "../config.ts";
 import { SluiceError } from "../errors.ts";
-import type { SocketHandle } from "../protocol/socket-transfer.ts";
+import type { SocketHandle } from "../protocol/socket-handle.ts";
 import { listenWith } from "../transplant.ts";
 
 /** Where the inspector is reached. */

@@ -1,12 +1,12 @@
 import { Counter, Gauge, Registry } from "prom-client";
-import { outcomes } from "../machines/connection.ts";
+import { outcomes } from "../machines/connection-machine.ts";
 import { connectionTable } from "../machines/connection-table.ts";
-import { serverMachine } from "../machines/server.ts";
+import { serverMachine } from "../machines/server-machine.ts";
 import type { CounterName, ShardCounters } from "../protocol/shard-counters.ts";
 import { busyShare } from "../main/stats.ts";
 import { addClusterMetrics, type AddMetric } from "./cluster-metrics.ts";
 import { readOutcomes } from "./status.ts";
-import type { InspectedServer, InspectedShard } from "./subject.ts";
+import type { InspectedServer, InspectedShard } from "./inspected-server.ts";
 
 const SECONDS_PER_MS = 1e-3;
 const MICROS_PER_SECOND = 1e6;

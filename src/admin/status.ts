@@ -1,6 +1,6 @@
 import { connectionTable } from "../machines/connection-table.ts";
 import { busyShare } from "../main/stats.ts";
-import type { HandoverStats } from "../main/moving/handover.ts";
+import type { HandoverStats } from "../main/handover/handover.ts";
 import type {
   DrainStatus,
   EndReport,
@@ -8,7 +8,7 @@ import type {
   ShardStatus,
   Status,
 } from "./api.ts";
-import type { InspectedServer, InspectedShard } from "./subject.ts";
+import type { InspectedServer, InspectedShard } from "./inspected-server.ts";
 
 /** What does not change while a server runs. */
 export interface Identity {

@@ -6,7 +6,7 @@ import type {
   ListedConnection,
 } from "../admin/api.ts";
 import { resolveOption } from "../config.ts";
-import { sortKeys } from "../protocol/inspection.ts";
+import { sortKeys } from "../protocol/inspection-messages.ts";
 import { addTargetFlags, connectAdmin } from "./admin-client.ts";
 import type { AddCommand } from "./context.ts";
 import { writeLine } from "./io.ts";

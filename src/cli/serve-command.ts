@@ -4,7 +4,7 @@ import type { AddCommand } from "./context.ts";
 import { addFlags, readFlags } from "./flags.ts";
 import { renderFullHelp, renderHelp } from "./help.ts";
 import { serveRows } from "./option-rows.ts";
-import { runServe } from "./serve.ts";
+import { runServe } from "./run-server.ts";
 import { readSettings } from "./settings.ts";
 import { findSurroundings } from "./surroundings.ts";
 

@@ -12,7 +12,7 @@ import { EXIT } from "./failure.ts";
 import type { Io } from "./io.ts";
 import { writeLine } from "./io.ts";
 import { createProgressBar } from "./progress.ts";
-import { describeProblems, renderReport } from "./report.ts";
+import { describeProblems, renderReport } from "./print-report.ts";
 import type { LiveCounts } from "./server-types.ts";
 
 interface Flags {

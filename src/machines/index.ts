@@ -10,7 +10,7 @@ export {
   connectionEvents,
   connectionMachine,
   outcomes,
-} from "./connection.ts";
+} from "./connection-machine.ts";
 export type {
   CloseCause,
   ConnectionActionType,
@@ -20,10 +20,10 @@ export type {
   Outcome,
   RefusalCause,
   SettledOutcome,
-} from "./connection.ts";
-export { shardDelays, shardMachine } from "./shard.ts";
-export type { ShardDelay, ShardEvent } from "./shard.ts";
-export { linkDelays, linkMachine } from "./link.ts";
-export type { LinkDelay, LinkEvent } from "./link.ts";
-export { serverDelays, serverMachine } from "./server.ts";
-export type { ServerDelay, ServerEvent } from "./server.ts";
+} from "./connection-machine.ts";
+export { shardDelays, shardMachine } from "./shard-machine.ts";
+export type { ShardDelay, ShardEvent } from "./shard-machine.ts";
+export { linkDelays, linkMachine } from "./link-machine.ts";
+export type { LinkDelay, LinkEvent } from "./link-machine.ts";
+export { serverDelays, serverMachine } from "./server-machine.ts";
+export type { ServerDelay, ServerEvent } from "./server-machine.ts";

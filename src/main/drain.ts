@@ -11,8 +11,8 @@ import type {
   DrainShardMessage,
   Farewell,
 } from "../protocol/messages.ts";
-import type { Refusals } from "../protocol/moving.ts";
-import type { Shard } from "./shard.ts";
+import type { Refusals } from "../protocol/handover-messages.ts";
+import type { Shard } from "./shards/shard.ts";
 
 /** What a drain is aimed at; without any of it, at every connection. */
 export interface DrainTarget {

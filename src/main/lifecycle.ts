@@ -7,13 +7,13 @@ import {
   type ServerDelay,
   type ServerEvent,
   serverMachine,
-} from "../machines/server.ts";
+} from "../machines/server-machine.ts";
 import { stateName } from "../machines/transition-table.ts";
 import { monotonicNow } from "../protocol/clock.ts";
 import type { Farewell } from "../protocol/messages.ts";
 import { type Cluster, QUEUEING } from "./cluster/cluster.ts";
 import { reportDelay, timeUntil, withdrawalDelay } from "./deadlines.ts";
-import type { Fleet } from "./fleet.ts";
+import type { Fleet } from "./shards/fleet.ts";
 import {
   describeEnd,
   type Ledger,

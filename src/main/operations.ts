@@ -10,18 +10,18 @@ import type {
   TlsMaterial,
 } from "../protocol/messages.ts";
 import { type Drain, Drains, type DrainTarget, narrowTarget } from "./drain.ts";
-import type { Fleet } from "./fleet.ts";
-import { type Handover, SERVICE_RESTART } from "./moving/handover.ts";
-import type { MoveReport } from "./moving/relay.ts";
-import { reload, type ReloadHost, type ReloadReport } from "./reload.ts";
+import type { Fleet } from "./shards/fleet.ts";
+import { type Handover, SERVICE_RESTART } from "./handover/handover.ts";
+import type { MoveReport } from "./handover/relay.ts";
+import { reload, type ReloadHost, type ReloadReport } from "./handover/reload.ts";
 import type { ServerState } from "./server-types.ts";
-import type { Shard } from "./shard.ts";
+import type { Shard } from "./shards/shard.ts";
 import { readTlsMaterial } from "./tls-material.ts";
 import {
   Succession,
   type UpgradeHost,
   type UpgradeReport,
-} from "./upgrade-process.ts";
+} from "./handover/process-upgrade.ts";
 
 /** What operations need of the server. */
 export interface OperationsHost extends ReloadHost, UpgradeHost {

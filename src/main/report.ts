@@ -1,4 +1,4 @@
-import type { Outcome } from "../machines/connection.ts";
+import type { Outcome } from "../machines/connection-machine.ts";
 import { connectionTable } from "../machines/connection-table.ts";
 import {
   type DurationSummary,
@@ -6,7 +6,7 @@ import {
   summarize,
 } from "../protocol/histogram.ts";
 import type { ShardCounters } from "../protocol/shard-counters.ts";
-import type { Fleet } from "./fleet.ts";
+import type { Fleet } from "./shards/fleet.ts";
 
 /** How many connections ended how. The sums always hold: accepted = rejected + probes + opened + upgrading, opened + movedIn = live + movedOut + all outcomes but `rejected`. */
 export interface Ledger {

@@ -9,11 +9,11 @@ import type {
 import type { Drain, DrainTarget } from "./drain.ts";
 import type { InstanceEntry, LinkStats } from "./cluster/engine.ts";
 import type { Border } from "./malformed.ts";
-import type { ServerAddress } from "./listener.ts";
-import type { HandoverStats } from "./moving/handover.ts";
-import type { MoveReport } from "./moving/relay.ts";
-import type { ReloadReport } from "./reload.ts";
-import type { Successor, UpgradeReport } from "./upgrade-process.ts";
+import type { ServerAddress } from "./accept/listener.ts";
+import type { HandoverStats } from "./handover/handover.ts";
+import type { MoveReport } from "./handover/relay.ts";
+import type { ReloadReport } from "./handover/reload.ts";
+import type { Successor, UpgradeReport } from "./handover/process-upgrade.ts";
 import type { Ledger, ShutdownReport } from "./report.ts";
 
 export type ServerState =

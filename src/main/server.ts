@@ -25,34 +25,34 @@ import type {
 } from "../protocol/messages.ts";
 import { monotonicNow } from "../protocol/clock.ts";
 import type { ShardCounters } from "../protocol/shard-counters.ts";
-import type { SocketHandle } from "../protocol/socket-transfer.ts";
+import type { SocketHandle } from "../protocol/socket-handle.ts";
 import type { Sendable } from "../topics/payload.ts";
 import { checkPublishing } from "../topics/rules.ts";
 import { checkSockets } from "../transplant.ts";
 import { orAborted, shutDownWith } from "./abort.ts";
-import { Acceptor } from "./acceptor.ts";
-import { AdmissionDesk } from "./admission-desk.ts";
+import { Acceptor } from "./accept/acceptor.ts";
+import { AdmissionDesk } from "./accept/address-limits.ts";
 import { Cluster } from "./cluster/cluster.ts";
 import type { InstanceEntry, LinkStats } from "./cluster/engine.ts";
 import { describeInstance, nameInstance } from "./cluster/instance.ts";
 import type { Drain, DrainTarget } from "./drain.ts";
 import { Descriptors } from "./descriptors.ts";
-import { Farewells } from "./farewells.ts";
-import { Fleet } from "./fleet.ts";
+import { Farewells } from "./drain-planner.ts";
+import { Fleet } from "./shards/fleet.ts";
 import {
   Lifecycle,
   type LifecycleHost,
   narrowShutdown,
   type ShutdownOrder,
 } from "./lifecycle.ts";
-import { Listener, type ServerAddress } from "./listener.ts";
+import { Listener, type ServerAddress } from "./accept/listener.ts";
 import { Malformed } from "./malformed.ts";
-import { Handover } from "./moving/handover.ts";
-import { Predecessor } from "./moving/predecessor.ts";
-import type { MoveReport } from "./moving/relay.ts";
-import { notifySystemd } from "./moving/systemd.ts";
+import { Handover } from "./handover/handover.ts";
+import { Predecessor } from "./handover/predecessor.ts";
+import type { MoveReport } from "./handover/relay.ts";
+import { notifySystemd } from "./handover/systemd.ts";
 import { Operations, type OperationsHost } from "./operations.ts";
-import type { ReloadReport } from "./reload.ts";
+import type { ReloadReport } from "./handover/reload.ts";
 import {
   type Ledger,
   readLedger,
@@ -67,13 +67,13 @@ import type {
   ShutdownOptions,
   SluiceServer,
 } from "./server-types.ts";
-import { Shard } from "./shard.ts";
+import { Shard } from "./shards/shard.ts";
 import { describeShard, sumStates } from "./stats.ts";
 import { Stoppage } from "./stoppage.ts";
 import { readTlsMaterial } from "./tls-material.ts";
 import { TopicRouter } from "./topics/topic-router.ts";
-import type { Successor, UpgradeReport } from "./upgrade-process.ts";
-import { watchShards } from "./watch.ts";
+import type { Successor, UpgradeReport } from "./handover/process-upgrade.ts";
+import { watchShards } from "./shards/watchdog.ts";
 
 /**
  * Starts a server.

@@ -1,6 +1,6 @@
 import { connectionTable } from "../machines/connection-table.ts";
 import type { ShardStats } from "./server-types.ts";
-import type { Shard } from "./shard.ts";
+import type { Shard } from "./shards/shard.ts";
 
 /** One shard, read from its counters. */
 export function describeShard(shard: Shard): ShardStats {

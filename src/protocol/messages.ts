@@ -2,12 +2,12 @@ import type { MessagePort } from "node:worker_threads";
 import type { Config } from "../config.ts";
 import type { SluiceErrorCode } from "../errors.ts";
 import type { ForeignValue } from "../foreign-value.ts";
-import type { SocketHandle } from "./socket-transfer.ts";
+import type { SocketHandle } from "./socket-handle.ts";
 import type { Cohort, HookName } from "./hooks.ts";
-import type { Findings, FollowedTransition, Inquiry } from "./inspection.ts";
+import type { Findings, FollowedTransition, Inquiry } from "./inspection-messages.ts";
 import type { SubscriberCount } from "../handlers.ts";
-import type { PeerPort, TopicMessage } from "./topics.ts";
-import type { MovingMainMessage, MovingShardMessage } from "./moving.ts";
+import type { PeerPort, TopicMessage } from "./topic-messages.ts";
+import type { MovingMainMessage, MovingShardMessage } from "./handover-messages.ts";
 
 /** Which connections a drain is aimed at; all given conditions hold. */
 export interface DrainFilter {
@@ -150,7 +150,7 @@ export interface ShardTotals {
 /** The worker's entry, next to this file's build or source. */
 export const shardUrl = new URL(
   import.meta.url.endsWith(".ts")
-    ? "../workers/shard.ts"
+    ? "../workers/run-shard.ts"
     : "../workers/shard.js",
   import.meta.url,
 );

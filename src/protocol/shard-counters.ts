@@ -1,7 +1,7 @@
 import { connectionTable } from "../machines/connection-table.ts";
 import { bucketOf, HISTOGRAM_SLOTS } from "./histogram.ts";
 import { type Cohort, cohorts, type HookName, hookNames } from "./hooks.ts";
-import { type RefusalCause, refusalCauses } from "./moving.ts";
+import { type RefusalCause, refusalCauses } from "./handover-messages.ts";
 
 /**
  * Single counters of a shard. Each has one writer: the worker, or main for

@@ -2,7 +2,7 @@ import type {
   BatchEntry,
   FrameBatch,
   TopicMessage,
-} from "../protocol/topics.ts";
+} from "../protocol/topic-messages.ts";
 import type { SharedFrame } from "./shared-frames.ts";
 
 /** What a publication weighs besides its frame, so that empty ones are bounded too. */

@@ -1,4 +1,4 @@
-import type { FrameBatch, TopicMessage } from "../protocol/topics.ts";
+import type { FrameBatch, TopicMessage } from "../protocol/topic-messages.ts";
 import { weighBatches } from "./outbox.ts";
 
 /** A receipt is sent for this share of the bound, so that it costs next to nothing. */

@@ -4,7 +4,7 @@ import type { Config } from "../config.ts";
 import { describeForeign } from "../foreign-value.ts";
 import type { Connection, ConnectionEnd, Handlers } from "../handlers.ts";
 import { connectionTable } from "../machines/connection-table.ts";
-import type { ConnectionEventType } from "../machines/connection.ts";
+import type { ConnectionEventType } from "../machines/connection-machine.ts";
 import { channels, type ChannelName } from "../protocol/channels.ts";
 import type { HookName } from "../protocol/hooks.ts";
 import type {
@@ -14,27 +14,27 @@ import type {
   TlsMaterial,
 } from "../protocol/messages.ts";
 import { ShardCounters } from "../protocol/shard-counters.ts";
-import { Admissions } from "./admissions.ts";
-import { connectionActions, connectionDelays } from "./connection-actions.ts";
-import { LiveConnection } from "./connection.ts";
-import type { Departure } from "./departure.ts";
+import { Admissions } from "./handshake/address-limit.ts";
+import { connectionActions, connectionDelays } from "./connection/machine-actions.ts";
+import { LiveConnection } from "./connection/connection.ts";
+import type { Departure } from "./lifecycle/shard-drain.ts";
 import { originRule } from "./handshake/origins.ts";
 import {
   type ClientAddress,
   clientAddressBehind,
 } from "./handshake/remote-address.ts";
-import type { UpgradePolicy } from "./handshake/upgrade.ts";
+import type { UpgradePolicy } from "./handshake/judge-request.ts";
 import { Hooks } from "./hooks.ts";
-import { Inspection } from "./inspection.ts";
-import { LifecycleRunner } from "./lifecycle-runner.ts";
-import { Mover, type PostHandle } from "./moving/mover.ts";
-import { WriteJoiner } from "./outgoing.ts";
-import { attachSocket, openSocket } from "./reception.ts";
-import { Registry } from "./registry.ts";
+import { Inspection } from "./inspection/inspection.ts";
+import { LifecycleRunner } from "./lifecycle/runner.ts";
+import { Mover, type PostHandle } from "./handover/mover.ts";
+import { WriteJoiner } from "./websocket/frame-writer.ts";
+import { attachSocket, openSocket } from "./connection/socket-reader.ts";
+import { Registry } from "./lifecycle/registry.ts";
 import { openSecureSocket, secureContextOf } from "./secure-socket.ts";
-import type { Clock } from "./timer-wheel.ts";
+import type { Clock } from "./lifecycle/timer-wheel.ts";
 import { ShardTopics } from "./topics/shard-topics.ts";
-import { Upgrade } from "./upgrade.ts";
+import { Upgrade } from "./handshake/handshake.ts";
 
 /** Of a client's own words in a report. */
 const MAX_REPORTED = 200;

@@ -20,7 +20,7 @@ run(
   [
     "node_modules/vitest/vitest.mjs",
     ...["run", "--project", "real"],
-    ...(chosen.length > 0 ? chosen : ["test/integration"]),
+    ...(chosen.length > 0 ? chosen : ["test/real/connections"]),
   ],
   root,
 );

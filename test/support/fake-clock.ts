@@ -1,4 +1,4 @@
-import type { Clock } from "../../src/workers/timer-wheel.ts";
+import type { Clock } from "../../src/workers/lifecycle/timer-wheel.ts";
 
 interface Timer {
   due: number;

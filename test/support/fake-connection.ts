@@ -1,5 +1,5 @@
-import type { ConnectionEventType } from "../../src/machines/connection.ts";
-import type { LiveConnection } from "../../src/workers/connection.ts";
+import type { ConnectionEventType } from "../../src/machines/connection-machine.ts";
+import type { LiveConnection } from "../../src/workers/connection/connection.ts";
 
 /** The parts of a connection that its keepers (registry, heartbeat, departure, inbox) touch, all of them recorded. */
 export class FakeConnection {

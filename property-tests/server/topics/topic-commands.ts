@@ -1,7 +1,7 @@
 import type { AsyncCommand } from "fast-check";
 import { expect } from "vitest";
 import type { SluiceServer } from "../../../src/index.ts";
-import { Member } from "../../../test/integration/topics/member.ts";
+import { Member } from "../../../test/real/topics/member.ts";
 import { until } from "../../../test/support/within.ts";
 
 /** Everyone subscribes to it; what is published to it marks the end of what came before. */

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect } from "vitest";
-import { TOPIC_SERVICE } from "../../../test/integration/topics/member.ts";
+import { TOPIC_SERVICE } from "../../../test/real/topics/member.ts";
 import { startServer } from "../../../test/support/server.ts";
 import { law, replay } from "../../support/laws.ts";
 import { lookAround, nothingLeft } from "../../support/remains.ts";

@@ -1,4 +1,4 @@
-import type { Tally } from "../topics/census.ts";
+import type { Tally } from "../topics/subscriber-count.ts";
 
 /** What an engine brings from the other instances. */
 export interface EngineHost {

@@ -3,7 +3,7 @@ import {
   type LinkDelay,
   linkDelays,
   linkMachine,
-} from "../../machines/link.ts";
+} from "../../machines/link-machine.ts";
 import { stateName } from "../../machines/transition-table.ts";
 import { aside } from "../aside.ts";
 import type { NatsConnection } from "./nats-client.ts";

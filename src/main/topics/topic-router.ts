@@ -13,7 +13,7 @@ import type {
   ShardMessage,
   TopicShardMessage,
 } from "../../protocol/messages.ts";
-import type { FrameBatch } from "../../protocol/topics.ts";
+import type { FrameBatch } from "../../protocol/topic-messages.ts";
 import { Outbox } from "../../topics/outbox.ts";
 import { toPayload } from "../../topics/payload.ts";
 import { decodePresence, readPresence } from "../../topics/presence.ts";
@@ -30,9 +30,9 @@ import { Watchers } from "../../topics/watchers.ts";
 import { channels } from "../../protocol/channels.ts";
 import { aside } from "../aside.ts";
 import type { ClusterEngine } from "../cluster/engine.ts";
-import type { Fleet } from "../fleet.ts";
-import type { Shard } from "../shard.ts";
-import { Census, type Tally } from "./census.ts";
+import type { Fleet } from "../shards/fleet.ts";
+import type { Shard } from "../shards/shard.ts";
+import { Census, type Tally } from "./subscriber-count.ts";
 import { Interests } from "./interests.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { contentOf } from "../../topics/shared-frames.ts";
-import type { LiveConnection } from "../connection.ts";
+import type { LiveConnection } from "../connection/connection.ts";
 import type { ShardContext } from "../shard-context.ts";
 import type { LocalTopic } from "./subscriptions.ts";
 

@@ -1,4 +1,4 @@
-import type { FrameBatch } from "../../protocol/topics.ts";
+import type { FrameBatch } from "../../protocol/topic-messages.ts";
 import type { FrameRun } from "./fan-out.ts";
 
 /**

@@ -2,7 +2,7 @@ import type {
   FrameBatch,
   PeerPort,
   TopicMessage,
-} from "../../protocol/topics.ts";
+} from "../../protocol/topic-messages.ts";
 import type { Outbox } from "../../topics/outbox.ts";
 import { Receipts } from "../../topics/receipts.ts";
 

@@ -18,7 +18,7 @@ import type {
   FrameBatch,
   PeerPort,
   TopicMessage,
-} from "../../protocol/topics.ts";
+} from "../../protocol/topic-messages.ts";
 import { Outbox } from "../../topics/outbox.ts";
 import { toPayload } from "../../topics/payload.ts";
 import { readPresence } from "../../topics/presence.ts";
@@ -34,7 +34,7 @@ import {
 import { bytesOf } from "../../topics/shared-frames.ts";
 import { TopicTable } from "../../topics/topic-table.ts";
 import { Watchers } from "../../topics/watchers.ts";
-import type { LiveConnection } from "../connection.ts";
+import type { LiveConnection } from "../connection/connection.ts";
 import type { ShardContext } from "../shard-context.ts";
 import { FanOut } from "./fan-out.ts";
 import { runsOf } from "./frame-runs.ts";

@@ -1,5 +1,5 @@
 import type { TopicTable } from "../../topics/topic-table.ts";
-import type { LiveConnection } from "../connection.ts";
+import type { LiveConnection } from "../connection/connection.ts";
 
 /** A topic that has subscribers on this shard. */
 export interface LocalTopic {

@@ -1,0 +1,72 @@
+import type { Findings, Inquiry } from "../protocol/inspection-messages.ts";
+import type { InspectedShard } from "./inspected-server.ts";
+
+const ANSWER_DEADLINE_MS = 2_000;
+
+/** A shard did not answer: it is blocked, or its thread has ended. */
+export class Unanswered extends Error {
+  readonly shard: number;
+
+  constructor(shard: number) {
+    super(`shard ${shard} does not answer: its event loop is blocked or gone`);
+    this.shard = shard;
+  }
+}
+
+interface Pending {
+  readonly shard: number;
+  readonly resolve: (findings: Findings[Inquiry["type"]]) => void;
+  readonly reject: (error: Unanswered) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+/** Questions to the shards that wait for an answer. */
+export class Inquiries {
+  readonly #pending = new Map<number, Pending>();
+  #count = 0;
+
+  /**
+   * Asks one shard.
+   *
+   * @throws Unanswered after two seconds, or when its thread ends.
+   */
+  ask<Type extends Inquiry["type"]>(
+    shard: InspectedShard,
+    inquiry: Extract<Inquiry, { type: Type }>,
+  ): Promise<Findings[Type]> {
+    const { promise, resolve, reject } =
+      Promise.withResolvers<Findings[Inquiry["type"]]>();
+    const id = ++this.#count;
+    const timer = setTimeout(() => {
+      this.#pending.delete(id);
+      reject(new Unanswered(shard.index));
+    }, ANSWER_DEADLINE_MS);
+    if (shard.state === "terminated") {
+      clearTimeout(timer);
+      reject(new Unanswered(shard.index));
+    } else {
+      this.#pending.set(id, { shard: shard.index, resolve, reject, timer });
+      shard.post({ type: "inspect", id, inquiry });
+    }
+    // A shard answers an inquiry with the findings of its type.
+    return promise as Promise<Findings[Type]>;
+  }
+
+  answered(id: number, findings: Findings[Inquiry["type"]]): void {
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return;
+    this.#pending.delete(id);
+    clearTimeout(pending.timer);
+    pending.resolve(findings);
+  }
+
+  /** The shard's thread is gone, and with it what it was asked. */
+  forget(shard: number): void {
+    for (const [id, pending] of this.#pending) {
+      if (pending.shard !== shard) continue;
+      this.#pending.delete(id);
+      clearTimeout(pending.timer);
+      pending.reject(new Unanswered(shard));
+    }
+  }
+}

@@ -1,0 +1,279 @@
+import { aside } from "../aside.ts";
+import { channel } from "node:diagnostics_channel";
+import type { Config } from "../../config.ts";
+import { SluiceError } from "../../errors.ts";
+import { channels } from "../../protocol/channels.ts";
+import { monotonicNow } from "../../protocol/clock.ts";
+import { HISTOGRAM_SLOTS, summarize } from "../../protocol/histogram.ts";
+import type { DurationSummary } from "../../protocol/histogram.ts";
+import type { Farewell } from "../../protocol/messages.ts";
+import type { RefusalCause, Refusals } from "../../protocol/handover-messages.ts";
+import type { Drain, DrainReport } from "../drain.ts";
+import type { Fleet } from "../shards/fleet.ts";
+import type { Shard } from "../shards/shard.ts";
+import { busyShare } from "../stats.ts";
+import type { Stoppage } from "../stoppage.ts";
+import { type Census, takeCensus } from "./movability.ts";
+import { evenOut, LoadWatch, type Shift } from "./rebalance.ts";
+import { type MoveReport, Relay } from "./relay.ts";
+
+/** RFC 6455's registry: the service restarts; come back. */
+export const SERVICE_RESTART = 1012;
+/** Of the time that an evacuation has, moves may use this share; the rest is for closing what could not move. */
+const MOVING_SHARE = 0.5;
+const LOOK_MS = 1_000;
+
+/** What handover needs of the server. */
+export interface HandoverHost {
+  readonly config: Config;
+  readonly fleet: Fleet;
+  /** It listens, and is not stopping. */
+  readonly ready: boolean;
+  readonly whyNoMoves: string | undefined;
+  readonly stoppage: Stoppage;
+  farewell(
+    deadline: number,
+    shards: number,
+    turn: number,
+    closeCode: number,
+  ): Farewell;
+  transferAdmission(
+    address: string,
+    from: Shard | undefined,
+    to: Shard | undefined,
+  ): void;
+}
+
+/** Handover, as it stands at this moment. */
+export interface HandoverStats {
+  /** Why connections cannot move, in one sentence; `undefined` when they can. */
+  off: string | undefined;
+  /** Live connections by whether they can move, over all shards. */
+  census: Census;
+  /** Moves that have landed, between shards or from another process, since the start. */
+  moved: number;
+  /** Connections that have left a thread and have not landed. */
+  inTransit: number;
+  refused: Record<RefusalCause, number>;
+  /** How long moved connections were not read. */
+  durations: DurationSummary;
+}
+
+/** Moves connections between the shards of a server. */
+export class Handover {
+  readonly relay: Relay;
+  readonly #host: HandoverHost;
+  readonly #timer: NodeJS.Timeout | undefined;
+  /** Shards that are being emptied, and what calls that off. */
+  readonly #evacuations = new Map<Shard, () => void>();
+
+  constructor(host: HandoverHost) {
+    this.#host = host;
+    this.relay = new Relay({
+      get shards() {
+        return host.fleet.shards;
+      },
+      transferAdmission: (address, from, to) =>
+        host.transferAdmission(address, from, to),
+    });
+    // A shutdown tells everyone itself; called off, it finds no half of an evacuation.
+    host.stoppage.onBegin(() => {
+      for (const callOff of this.#evacuations.values()) callOff();
+    });
+    const { rebalancePercent } = host.config;
+    if (rebalancePercent === 0) return;
+    const watch = new LoadWatch(rebalancePercent / 100);
+    this.#timer = setInterval(() => this.#look(watch), LOOK_MS);
+    this.#timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.relay.stop();
+  }
+
+  stats(): HandoverStats {
+    const { fleet, whyNoMoves } = this.#host;
+    const durations = new Float64Array(HISTOGRAM_SLOTS);
+    const refused: Partial<Record<RefusalCause, number>> = {};
+    let longestMs = 0;
+    let moved = 0;
+    let left = 0;
+    for (const counters of fleet.counters) {
+      moved += counters.get("movedIn");
+      left += counters.get("movedOut");
+      longestMs = Math.max(longestMs, counters.longestMoveMs);
+      for (const [bucket, count] of counters.moveDurations.entries())
+        (durations[bucket] as number) += count;
+      for (const [cause, count] of Object.entries(counters.moveRefusals()))
+        refused[cause as RefusalCause] =
+          (refused[cause as RefusalCause] ?? 0) + count;
+    }
+    const { movedIn, movedOut, dropped } = this.relay;
+    return {
+      off: whyNoMoves,
+      census: takeCensus(fleet.all, this.#host),
+      moved,
+      inTransit: Math.max(0, left + movedIn - moved - movedOut - dropped),
+      refused: refused as Record<RefusalCause, number>,
+      durations: summarize(durations, longestMs),
+    };
+  }
+
+  /**
+   * Moves a shard's connections to the others, tells those that cannot move to
+   * come back (1012), and starts the shard again.
+   *
+   * @throws SluiceError `ERR_SLUICE_STATE` when there is no other shard.
+   */
+  evacuate(shard: Shard, deadlineMs: number): Drain {
+    const { fleet } = this.#host;
+    const others = fleet.shards.filter(
+      (other) => other !== shard && other.isAccepting,
+    );
+    if (others.length === 0)
+      throw new SluiceError(
+        "ERR_SLUICE_STATE",
+        `drain(): shard ${shard.index} cannot be moved, no other shard takes connections`,
+      );
+    if (this.#evacuations.has(shard))
+      throw new SluiceError(
+        "ERR_SLUICE_STATE",
+        `drain(): shard ${shard.index} is being moved already`,
+      );
+    const startedAt = monotonicNow();
+    const deadline = startedAt + deadlineMs;
+    shard.tell({ type: "shard.suspended" });
+    this.announce("evacuating", { shard: shard.index });
+    const underWay = this.relay.move(
+      shard,
+      { kind: "shards", choose: () => leastLoaded(fleet.shards, shard) },
+      startedAt + deadlineMs * MOVING_SHARE,
+    );
+    let wasCalledOff = false;
+    const callOff = (): void => {
+      wasCalledOff = true;
+      underWay.callOff();
+    };
+    this.#evacuations.set(shard, callOff);
+    const finish = async (): Promise<DrainReport> => {
+      const { moved, refused } = await underWay.done;
+      this.#evacuations.delete(shard);
+      // A reload has ended the shard, or will.
+      if (!this.#host.ready || !fleet.shards.includes(shard))
+        wasCalledOff = true;
+      const told = wasCalledOff ? 0 : shard.counters.live;
+      if (wasCalledOff) shard.tell({ type: "shard.resumed" });
+      else await this.#restart(shard, deadline);
+      const durationMs = monotonicNow() - startedAt;
+      const report = { told, moved, refused, wasCalledOff, durationMs };
+      this.announce("evacuated", { shard: shard.index, ...report });
+      return report;
+    };
+    return {
+      done: finish(),
+      callOff,
+    };
+  }
+
+  /** Resolves when the shard serves again, or never will, because it or the server has ended. */
+  async #restart(shard: Shard, deadline: number): Promise<void> {
+    const farewell = this.#host.farewell(deadline, 1, 0, SERVICE_RESTART);
+    // Whoever only begins an evacuation need not wait for it, nor catch anything.
+    await shard.restart(farewell).catch(() => {});
+  }
+
+  /** Shares the connections out evenly, by their number. */
+  async rebalance(deadlineMs: number): Promise<MoveReport> {
+    const { shards } = this.#host.fleet;
+    const serving = shards.filter(({ isAccepting }) => isAccepting);
+    const shifts = evenOut(serving.map(({ load }) => load));
+    return this.#shift(serving, shifts, deadlineMs);
+  }
+
+  announce(event: string, details: Record<string, unknown>): void {
+    channel(channels.handover).publish({ event, ...details });
+  }
+
+  async #shift(
+    shards: readonly Shard[],
+    shifts: readonly Shift[],
+    deadlineMs: number,
+  ): Promise<MoveReport> {
+    const startedAt = monotonicNow();
+    const deadline = startedAt + deadlineMs;
+    const reports = await Promise.all(
+      shifts.map(({ from, to, count }) => {
+        const target = shards[to] as Shard;
+        const destination = { kind: "shards", choose: () => target } as const;
+        const source = shards[from] as Shard;
+        return this.relay.move(source, destination, deadline, count).done;
+      }),
+    );
+    const sum = {
+      ...addReports(reports),
+      durationMs: monotonicNow() - startedAt,
+    };
+    if (shifts.length > 0) this.announce("rebalanced", { ...sum });
+    return sum;
+  }
+
+  #look(watch: LoadWatch): void {
+    const { fleet, ready, config } = this.#host;
+    if (!ready || fleet.besides.length > 0 || this.relay.orders > 0) return;
+    const { shards } = fleet;
+    const serving = shards.filter(({ isAccepting }) => isAccepting);
+    const weights = serving.map(({ load, counters, isBlocked }) => ({
+      load,
+      utilization: busyShare({ isBlocked, counters }),
+    }));
+    const restarts = shards.reduce(
+      (sum, { counters }) => sum + counters.get("restarts"),
+      0,
+    );
+    const isComplete = serving.length === shards.length;
+    const shift = watch.look(weights, isComplete, restarts);
+    if (shift !== undefined)
+      aside(
+        this.#shift(serving, [shift], config.moveDeadlineMs),
+        "evening out the load",
+      );
+  }
+}
+
+/** The shard with the fewest connections among those that take some. */
+export function leastLoaded(
+  shards: readonly Shard[],
+  except?: Shard,
+): Shard | undefined {
+  let chosen: Shard | undefined;
+  for (const shard of shards) {
+    if (shard === except || !shard.isAccepting || shard.isBlocked) continue;
+    if (chosen === undefined || shard.load < chosen.load) chosen = shard;
+  }
+  return chosen;
+}
+
+/** What several moves came to together. */
+export function addReports(
+  reports: readonly MoveReport[],
+): Omit<MoveReport, "durationMs"> {
+  const refused: Refusals = {};
+  for (const report of reports)
+    for (const [cause, count] of Object.entries(report.refused))
+      refused[cause as RefusalCause] =
+        (refused[cause as RefusalCause] ?? 0) + count;
+  return {
+    moved: reports.reduce((sum, { moved }) => sum + moved, 0),
+    crashed: reports.reduce((sum, { crashed }) => sum + crashed, 0),
+    refused,
+  };
+}
+
+/** What rounds of moves came to, in which whoever stays behind is asked again: refused is who the last one refused. */
+export function addRounds(
+  rounds: readonly (readonly MoveReport[])[],
+): Omit<MoveReport, "durationMs"> {
+  const { refused } = addReports(rounds.at(-1) ?? []);
+  return { ...addReports(rounds.flat()), refused };
+}

@@ -1,0 +1,326 @@
+import { aside } from "../aside.ts";
+import { setTimeout as after } from "node:timers/promises";
+import type { ListeningAdmin } from "../../admin/listen.ts";
+import { SluiceError } from "../../errors.ts";
+import { monotonicNow } from "../../protocol/clock.ts";
+import type { SocketHandle } from "../../protocol/socket-handle.ts";
+import type { ShutdownOptions } from "../server-types.ts";
+import type { Shard } from "../shards/shard.ts";
+import { closeInherited } from "./close-inherited.ts";
+import { type Handover, type HandoverHost, leastLoaded } from "./handover.ts";
+import { type Tally, takeTally } from "./canary.ts";
+import { Peer, type PeerMessage, readPeerMessage } from "./peer.ts";
+import { probe } from "./self-test.ts";
+import { isStill, type OldVersion, watchVersion } from "./trial.ts";
+
+/** Set in the environment of a process that is started to take over, to the number of the one before. */
+export const TAKE_OVER_VARIABLE = "NODE_SLUICE_PREDECESSOR";
+
+const PROBE_DEADLINE_MS = 5_000;
+const GIVE_BACK_MS = 3_000;
+/** What is on its way when this process stops has so long to arrive. */
+const ARRIVAL_MS = 500;
+
+/** What comes from the process before. */
+export interface Inheritance {
+  /** The first number for a connection that no other process has used. */
+  firstNumber: number;
+  host: string;
+  port: number;
+  /** Where connections that may still come were accepted. */
+  ports: readonly number[];
+  /** The listening socket. */
+  handle: SocketHandle | undefined;
+}
+
+/** What taking over needs of the server. */
+export interface SuccessorHost extends HandoverHost {
+  readonly isStopping: boolean;
+  /** What is left of the time in which it has to end, once it is stopping. */
+  readonly deadlineInMs: number | undefined;
+  shutdown(options: ShutdownOptions): Promise<unknown>;
+  force(): void;
+}
+
+/** The process before this one, which hands its connections over. */
+export class Predecessor {
+  readonly inheritance: Inheritance;
+  readonly #messages: Channel;
+  readonly #handover: Handover;
+  readonly #host: SuccessorHost;
+  readonly #peer: Peer;
+  /** How the process before fares, as it says: at first, and by now. */
+  readonly #tallies: Tally[] = [];
+  #watch: { stop(): void } | undefined;
+  /** Nothing is given back any more. */
+  #isOver = false;
+  #leaving: Promise<void> | undefined;
+  readonly #done = Promise.withResolvers<ListeningAdmin | undefined>();
+  readonly #gone = Promise.withResolvers<void>();
+
+  private constructor(
+    inheritance: Inheritance,
+    messages: Channel,
+    host: SuccessorHost,
+    handover: Handover,
+  ) {
+    this.inheritance = inheritance;
+    this.#messages = messages;
+    this.#host = host;
+    this.#handover = handover;
+    this.#peer = new Peer(
+      {
+        send: (message, handle, onSent) => {
+          process.send?.(message, handle as never, {}, onSent);
+        },
+      },
+      handover.relay,
+      () => leastLoaded(host.fleet.shards),
+    );
+  }
+
+  /**
+   * Whether this process was started to take over; asked once, before the shards
+   * start.
+   */
+  static get isThere(): boolean {
+    return (
+      process.env[TAKE_OVER_VARIABLE] === String(process.ppid) &&
+      process.send !== undefined
+    );
+  }
+
+  /** Greets it, and is given the listening socket. */
+  static async greet(
+    host: SuccessorHost,
+    handover: Handover,
+  ): Promise<Predecessor> {
+    // Processes that this one starts for purposes of its own take nothing over.
+    Reflect.deleteProperty(process.env, TAKE_OVER_VARIABLE);
+    handover.announce("taking-over", { from: process.ppid });
+    const messages = new Channel();
+    const hello = { sluice: { type: "hello" } satisfies PeerMessage };
+    // Where it is gone by now, that is what the next line hears of.
+    process.send?.(hello, undefined, {}, () => {});
+    const { message, handle } = await messages.next("take-over");
+    const { firstNumber, host: name, port, ports } = message;
+    // Before this process accepts there, or is given the first one.
+    closeInherited(ports);
+    const inheritance = { firstNumber, host: name, port, ports, handle };
+    return new Predecessor(inheritance, messages, host, handover);
+  }
+
+  /** Resolves when the process before has ended. */
+  get gone(): Promise<void> {
+    return this.#gone.promise;
+  }
+
+  /**
+   * Tries every shard with a connection of our own.
+   *
+   * @throws SluiceError `ERR_SLUICE_SHARD_START` when one does not serve it.
+   */
+  async prove(
+    shards: readonly Shard[],
+    isSecure: boolean,
+    takeNumber: () => number,
+  ): Promise<void> {
+    for (const shard of shards) {
+      const complaint = await probe(
+        (handle) => shard.give({ handle, id: takeNumber(), isProbe: true }),
+        { isSecure, deadlineMs: PROBE_DEADLINE_MS },
+      );
+      if (complaint !== undefined)
+        throw new SluiceError(
+          "ERR_SLUICE_SHARD_START",
+          `shard ${shard.index}: ${complaint}`,
+        );
+    }
+  }
+
+  /**
+   * Takes the connections, while it watches how they fare. Resolves when the
+   * process before has left the field, or when both are to stop.
+   *
+   * @returns the inspector's listening socket, and where it listens, where the
+   *   process before has passed it on
+   * @throws SluiceError `ERR_SLUICE_UPGRADE` when they fare badly; what has come
+   *   was given back as far as it could be.
+   */
+  async takeOver(): Promise<ListeningAdmin | undefined> {
+    const over = (admin?: ListeningAdmin): void => {
+      this.#watch?.stop();
+      this.#isOver = true;
+      this.#handover.announce("taken-over", {
+        connections: this.#handover.relay.movedIn,
+      });
+      this.#done.resolve(admin);
+    };
+    this.#messages.listen((message, handle) => {
+      switch (message.type) {
+        case "committed":
+          return over(message.admin && handle && { ...message.admin, handle });
+        case "tally":
+          return this.#hear(message.tally);
+        case "stop":
+          return this.#stop(message);
+        case "force":
+          return this.#host.force();
+        case "hello":
+        case "take-over":
+        case "ready":
+        case "failed":
+        case "connection":
+        case "received":
+        case "refused":
+        case "yours":
+          return this.#peer.take(message, handle);
+      }
+    });
+    const onGone = (): void => {
+      this.#gone.resolve();
+      this.#peer.broken();
+      // Nobody is left to go back to.
+      if (!this.#isOver) over();
+    };
+    if (process.connected) process.once("disconnect", onGone);
+    else onGone();
+    if (!this.#isOver)
+      this.#watch = watchVersion(
+        this.#host.fleet.shards,
+        this.#oldVersion,
+        (complaint) => {
+          if (this.#isOver) return;
+          // It fails as a whole, and its shards close already.
+          if (this.#host.isStopping)
+            aside(this.leave(this.#host.deadlineInMs ?? 0), "leaving");
+          else
+            aside(
+              this.#giveBack(complaint).then(() =>
+                this.#done.reject(
+                  new SluiceError("ERR_SLUICE_UPGRADE", complaint),
+                ),
+              ),
+              "giving connections back",
+            );
+        },
+      );
+    this.#peer.say({ type: "ready" });
+    return await this.#done.promise;
+  }
+
+  /**
+   * This process stops, by whomever it was asked to: it takes nothing any more,
+   * and the one before goes on with what it still has.
+   *
+   * @param withinMs - Until this process has ended.
+   * @returns what resolves when nothing is on its way here, so that what has
+   *   come can be told; `undefined` when this process is on its own
+   */
+  leave(withinMs: number): Promise<void> | undefined {
+    if (!this.#isOver) this.#leaving = this.#leave(withinMs);
+    return this.#leaving;
+  }
+
+  async #leave(withinMs: number): Promise<void> {
+    this.#isOver = true;
+    this.#watch?.stop();
+    this.#peer.close();
+    this.#peer.say({ type: "failed", why: "it was asked to stop", withinMs });
+    await Promise.race([this.#peer.emptied(), after(ARRIVAL_MS)]);
+    this.#done.resolve(undefined);
+  }
+
+  #stop({ reason, deadlineMs }: Extract<PeerMessage, { type: "stop" }>): void {
+    // Whoever wants to know how it went awaits `terminated`.
+    this.#host
+      .shutdown({ reason, ...(deadlineMs !== undefined && { deadlineMs }) })
+      .catch(() => {});
+  }
+
+  #hear(tally: Tally): void {
+    if (this.#tallies.length > 1) this.#tallies.pop();
+    this.#tallies.push(tally);
+  }
+
+  /** One that says nothing, as older ones do, has had nobody fail. */
+  get #oldVersion(): OldVersion {
+    const unknown = takeTally([]);
+    return {
+      began: this.#tallies[0] ?? unknown,
+      now: () => this.#tallies.at(-1) ?? unknown,
+    };
+  }
+
+  async #giveBack(why: string): Promise<void> {
+    this.#peer.say({ type: "failed", why, withinMs: GIVE_BACK_MS });
+    const { fleet } = this.#host;
+    // One that hangs gives nothing back, and is not waited for.
+    for (const shard of fleet.shards) if (isStill(shard)) shard.kill();
+    const moves = fleet.shards.map(
+      (shard) =>
+        this.#handover.relay.move(
+          shard,
+          { kind: "process", forward: this.#peer.forward },
+          monotonicNow() + GIVE_BACK_MS,
+        ).done,
+    );
+    await Promise.race([Promise.all(moves), after(GIVE_BACK_MS)]);
+  }
+}
+
+/** The messages of the process before, from the first on, in order. */
+class Channel {
+  readonly #queue: {
+    message: PeerMessage;
+    handle: SocketHandle | undefined;
+  }[] = [];
+  #listener:
+    | ((message: PeerMessage, handle: SocketHandle | undefined) => void)
+    | undefined;
+  #wake = (): void => {};
+
+  constructor() {
+    process.on("message", (raw, handle) => {
+      const message = readPeerMessage(raw);
+      if (message === undefined) return;
+      if (this.#listener !== undefined)
+        return this.#listener(message, handle as SocketHandle | undefined);
+      this.#queue.push({ message, handle: handle as SocketHandle | undefined });
+      this.#wake();
+    });
+  }
+
+  async next<Type extends PeerMessage["type"]>(
+    type: Type,
+  ): Promise<{
+    message: Extract<PeerMessage, { type: Type }>;
+    handle: SocketHandle | undefined;
+  }> {
+    for (;;) {
+      const first = this.#queue.shift();
+      if (first?.message.type === type) return first as never;
+      if (first === undefined)
+        await new Promise<void>((resolve, reject) => {
+          this.#wake = resolve;
+          const onGone = (): void =>
+            reject(
+              new SluiceError(
+                "ERR_SLUICE_UPGRADE",
+                "the process before has gone before it handed anything over",
+              ),
+            );
+          if (process.connected) process.once("disconnect", onGone);
+          else onGone();
+        });
+    }
+  }
+
+  listen(
+    listener: (message: PeerMessage, handle: SocketHandle | undefined) => void,
+  ): void {
+    this.#listener = listener;
+    for (const { message, handle } of this.#queue.splice(0))
+      listener(message, handle);
+  }
+}

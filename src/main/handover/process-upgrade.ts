@@ -1,0 +1,394 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { setTimeout as after } from "node:timers/promises";
+import type { PassedAdmin } from "../../admin/listen.ts";
+import { SluiceError } from "../../errors.ts";
+import { sayForeign } from "../../foreign-value.ts";
+import { monotonicNow } from "../../protocol/clock.ts";
+import type { Refusals } from "../../protocol/handover-messages.ts";
+import type { SocketHandle } from "../../protocol/socket-handle.ts";
+import type { ServerAddress } from "../accept/listener.ts";
+import { takeTally } from "./canary.ts";
+import {
+  addRounds,
+  type Handover,
+  type HandoverHost,
+  leastLoaded,
+} from "./handover.ts";
+import {
+  Peer,
+  type PeerChannel,
+  type PeerMessage,
+  readPeerMessage,
+} from "./peer.ts";
+import { TAKE_OVER_VARIABLE } from "./predecessor.ts";
+import type { MoveReport, MoveUnderWay } from "./relay.ts";
+import { asCalled, existingFolder } from "../../working-folder.ts";
+import type { ShutdownOrder } from "../lifecycle.ts";
+
+/** Of each shard's connections, so many go first, and are watched. */
+const FIRST_SHARE = 0.02;
+/** Of the time that an upgrade has, moves may use this share. */
+const MOVING_SHARE = 0.5;
+/** Numbers that this process may still give to connections while the new one numbers its own. */
+const NUMBER_GAP = 1_000_000;
+const LOOK_MS = 10;
+/** How often the new process is told how those fare that have stayed. */
+const TALLY_EVERY_MS = 50;
+/** How long a process that has failed may take to give connections back. */
+const GIVE_BACK_MS = 5_000;
+/** Who is on the way when both stop has so long to arrive. */
+const SETTLE_MS = 500;
+/** What a process that ends may take beyond the time that it has, for its report. */
+const LAST_WORDS_MS = 2_000;
+
+/** What an upgrade came to. */
+export interface UpgradeReport {
+  /** The process that serves now. */
+  pid: number;
+  /** Connections that live there. */
+  moved: number;
+  /** Connections that could not move and are told to come back (1012). */
+  told: number;
+  refused: Refusals;
+  /** Until the new process was on its own, milliseconds. */
+  durationMs: number;
+}
+
+/** What an upgrade needs of the server. */
+export interface UpgradeHost extends HandoverHost {
+  readonly address: ServerAddress;
+  /** Where its connections were accepted, those that came from other processes too. */
+  readonly ports: readonly number[];
+  /** The listening socket, to be shared; `undefined` while it does not listen. */
+  readonly listeningHandle: SocketHandle | undefined;
+  takeNumber(): number;
+  /** The new process accepts from now on. */
+  suspendListener(): void;
+  /** It does so no more. */
+  updateListener(): void;
+  /** The inspector's listening socket, which this process accepts on no more; `undefined` where there is none. */
+  passAdminOn(): PassedAdmin | undefined;
+}
+
+/** The process that has taken the place of this one, or is about to. */
+export interface Successor {
+  readonly pid: number;
+  /**
+   * Waits for its end, and keeps this process alive for so long.
+   *
+   * @returns its exit status; 1 when a signal has ended it
+   */
+  ended(): Promise<number>;
+  /** Sends it a signal, if it still lives. */
+  kill(signal: NodeJS.Signals): void;
+}
+
+/**
+ * One process takes the place of this one: it has the same command line, and
+ * runs whatever is on disk by now. It is handed the listening socket and every
+ * connection that can move, and this one leaves the field to it. If the new
+ * process dies or fails before that, this one carries on with what it has and
+ * what comes back. If this one is asked to stop, both stop.
+ */
+export class Succession implements Successor {
+  readonly #host: UpgradeHost;
+  readonly #handover: Handover;
+  readonly #child: ChildProcess;
+  readonly #peer: Peer;
+  readonly #startedAt = monotonicNow();
+  readonly #moves: MoveUnderWay[] = [];
+  readonly #failed = Promise.withResolvers<never>();
+  readonly #ended = Promise.withResolvers<number>();
+  readonly #settled = Promise.withResolvers<void>();
+  readonly #over = new AbortController();
+  readonly #said = new Map<PeerMessage["type"], PromiseWithResolvers<void>>();
+  #phase: "starting" | "moving" | "committed" = "starting";
+  #hasStoppedAccepting = false;
+  #tallies: NodeJS.Timeout | undefined;
+  #hasSaidStop = false;
+  /** How long the new process, which does not take over, may take to end. */
+  #leavingForMs = GIVE_BACK_MS;
+  #stop: { reason: string; deadline: number } | undefined;
+
+  constructor(host: UpgradeHost, handover: Handover) {
+    this.#host = host;
+    this.#handover = handover;
+    this.#failed.promise.catch(() => {});
+    const cwd = existingFolder();
+    this.#child = spawn(process.execPath, commandLine(), {
+      cwd,
+      stdio: ["inherit", "inherit", "inherit", "ipc"],
+      // User data travels as structuredClone would take it.
+      serialization: "advanced",
+      env: {
+        ...process.env,
+        PWD: cwd,
+        [TAKE_OVER_VARIABLE]: String(process.pid),
+      },
+    });
+    this.#peer = new Peer(channelTo(this.#child), handover.relay, () =>
+      leastLoaded(host.fleet.shards),
+    );
+    this.#child.on("message", (message, handle) =>
+      this.#take(message, handle as SocketHandle | undefined),
+    );
+    this.#child.on("error", (error) => {
+      this.#failed.reject(error);
+      // One that could not be started has no exit.
+      if (this.#child.pid === undefined) this.#ended.resolve(1);
+    });
+    this.#child.on("exit", (code, signal) => {
+      this.#peer.broken();
+      this.#ended.resolve(code ?? 1);
+      this.#failed.reject(
+        new Error(
+          `the new process ended with ${signal ?? `status ${code}`}; its log says why`,
+        ),
+      );
+    });
+  }
+
+  get pid(): number {
+    return this.#child.pid as number;
+  }
+
+  ended(): Promise<number> {
+    this.#child.ref();
+    return this.#ended.promise;
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** The new process is on its own. */
+  get isCommitted(): boolean {
+    return this.#phase === "committed";
+  }
+
+  /** Resolves when this process has nothing to do with it any more. */
+  get settled(): Promise<void> {
+    return this.#settled.promise;
+  }
+
+  /**
+   * Resolves when the new process is on its own.
+   *
+   * @throws SluiceError `ERR_SLUICE_UPGRADE` when it failed, or was asked to stop.
+   */
+  async run(): Promise<UpgradeReport> {
+    this.#handover.announce("upgrading", { ...this.#handover.stats().census });
+    try {
+      const report = await Promise.race([
+        this.#handOver(),
+        this.#failed.promise,
+      ]);
+      this.#handover.announce("upgraded", { ...report });
+      return report;
+    } catch (cause) {
+      this.#over.abort();
+      for (const move of this.#moves) move.callOff();
+      if (this.#stop === undefined) await this.#goBack();
+      else await this.#stopBoth(this.#stop);
+      const why = sayForeign(cause);
+      const isStopped = this.#stop !== undefined;
+      this.#handover.announce(isStopped ? "called-off" : "rolled-back", {
+        why,
+      });
+      throw new SluiceError(
+        "ERR_SLUICE_UPGRADE",
+        isStopped
+          ? `upgrade(): called off, because both processes were asked to stop: ${why}`
+          : `upgrade(): this process stays, because the new one failed: ${why}`,
+        { cause },
+      );
+    } finally {
+      clearInterval(this.#tallies);
+      this.#settled.resolve();
+    }
+  }
+
+  /** This process was asked to stop: what it has handed over stops with it, at whatever point that is. */
+  stop({ reason = "shutdown()", deadlineMs }: ShutdownOrder): void {
+    if (this.#phase === "committed")
+      return this.#sayStop({ reason, deadlineMs });
+    const withinMs = deadlineMs ?? this.#host.config.shutdownDeadlineMs;
+    this.#stop ??= { reason, deadline: monotonicNow() + withinMs };
+    return this.#failed.reject(new Error(reason));
+  }
+
+  /** Once both were asked to stop, the new process forces what is left of it. */
+  force(): void {
+    if (this.#hasSaidStop) this.#peer.say({ type: "force" });
+  }
+
+  async #handOver(): Promise<UpgradeReport> {
+    const { config, address, ports, listeningHandle } = this.#host;
+    await this.#hears("hello", config.startDeadlineMs);
+    const firstNumber = this.#host.takeNumber() + NUMBER_GAP;
+    this.#peer.say(
+      { type: "take-over", firstNumber, ...address, ports },
+      listeningHandle,
+    );
+    this.#tellTally();
+    this.#tallies = setInterval(() => this.#tellTally(), TALLY_EVERY_MS);
+    await this.#hears("ready", config.startDeadlineMs * 2);
+    this.#phase = "moving";
+    const rounds = [await this.#moveAll(FIRST_SHARE)];
+    await after(config.trialMs, undefined, { signal: this.#over.signal });
+    this.#handover.announce("trial-passed", {});
+    rounds.push(await this.#moveAll(1));
+    // It may have gone back meanwhile, and accepts then.
+    this.#over.signal.throwIfAborted();
+    // From here on nobody new comes; those who just came follow.
+    this.#hasStoppedAccepting = true;
+    this.#host.suspendListener();
+    await this.#handshakesDone();
+    rounds.push(await this.#moveAll(1));
+    this.#over.signal.throwIfAborted();
+    this.#phase = "committed";
+    const admin = this.#host.passAdminOn();
+    this.#peer.say(
+      { type: "committed", admin: admin?.address },
+      admin?.handle,
+      () => admin?.close(),
+    );
+    const { moved, refused } = addRounds(rounds);
+    const told = this.#host.fleet.all.reduce(
+      (sum, { counters }) => sum + counters.live,
+      0,
+    );
+    // It holds neither this process nor its own end back.
+    this.#child.unref();
+    this.#child.channel?.unref();
+    return {
+      pid: this.#child.pid as number,
+      moved,
+      told,
+      refused,
+      durationMs: monotonicNow() - this.#startedAt,
+    };
+  }
+
+  #tellTally(): void {
+    this.#peer.say({ type: "tally", tally: takeTally(this.#host.fleet.all) });
+  }
+
+  async #moveAll(share: number): Promise<MoveReport[]> {
+    this.#over.signal.throwIfAborted();
+    const { fleet, config } = this.#host;
+    const deadline = monotonicNow() + config.shutdownDeadlineMs * MOVING_SHARE;
+    const destination = {
+      kind: "process",
+      forward: this.#peer.forward,
+    } as const;
+    const underWay = fleet.shards.map((shard) =>
+      this.#handover.relay.move(
+        shard,
+        destination,
+        deadline,
+        share === 1 ? Infinity : Math.ceil(shard.load * share),
+      ),
+    );
+    this.#moves.push(...underWay);
+    return Promise.all(underWay.map(({ done }) => done));
+  }
+
+  /** Those whose handshake is under way open here, and move then. */
+  async #handshakesDone(): Promise<void> {
+    const { fleet, config } = this.#host;
+    const until = monotonicNow() + config.handshakeDeadlineMs;
+    const areUnderWay = (): boolean =>
+      fleet.all.some(({ counters }) => counters.upgrading > 0);
+    while (areUnderWay() && monotonicNow() < until)
+      await after(LOOK_MS, undefined, { signal: this.#over.signal });
+  }
+
+  /** This process carries on, and takes back what it can. */
+  async #goBack(): Promise<void> {
+    await this.#childEnds(this.#child.connected ? this.#leavingForMs : 0);
+    // Not before: the port was the other one's, too.
+    if (this.#hasStoppedAccepting) this.#host.updateListener();
+    this.#peer.broken();
+    await Promise.all(this.#moves.map(({ done }) => done));
+  }
+
+  /** Neither carries on: whom the new process has by now, it tells to come back. */
+  async #stopBoth({
+    reason,
+    deadline,
+  }: {
+    reason: string;
+    deadline: number;
+  }): Promise<void> {
+    // It has nobody, and is asked nothing while it starts.
+    if (this.#phase === "starting") return this.#childEnds(0);
+    // Who is on the way arrives before it is told to stop.
+    await Promise.race([
+      Promise.all(this.#moves.map(({ done }) => done)),
+      after(SETTLE_MS),
+    ]);
+    const leftMs = Math.max(1, Math.round(deadline - monotonicNow()));
+    this.#sayStop({ reason, deadlineMs: leftMs });
+    await this.#childEnds(leftMs + LAST_WORDS_MS);
+    return this.#peer.broken();
+  }
+
+  #sayStop(message: { reason: string; deadlineMs: number | undefined }): void {
+    this.#hasSaidStop = true;
+    this.#peer.say({ type: "stop", ...message });
+  }
+
+  /** Resolves when the new process has ended, which it has to within this time. */
+  async #childEnds(withinMs: number): Promise<void> {
+    const timer = setTimeout(() => this.#child.kill("SIGKILL"), withinMs);
+    await this.ended();
+    clearTimeout(timer);
+  }
+
+  async #hears(type: PeerMessage["type"], deadlineMs: number): Promise<void> {
+    const timer = setTimeout(
+      () =>
+        this.#failed.reject(
+          new Error(
+            `the new process did not say "${type}" in ${deadlineMs} ms`,
+          ),
+        ),
+      deadlineMs,
+    );
+    try {
+      await this.#saying(type).promise;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #saying(type: PeerMessage["type"]): PromiseWithResolvers<void> {
+    const known = this.#said.get(type) ?? Promise.withResolvers<void>();
+    this.#said.set(type, known);
+    return known;
+  }
+
+  #take(raw: unknown, handle: SocketHandle | undefined): void {
+    const message = readPeerMessage(raw);
+    if (message === undefined) return;
+    this.#saying(message.type).resolve();
+    if (message.type !== "failed") return this.#peer.take(message, handle);
+    this.#leavingForMs = message.withinMs + LAST_WORDS_MS;
+    return this.#failed.reject(new Error(message.why));
+  }
+}
+
+/** This process's own, with the script by the name that leads to whatever was deployed. */
+function commandLine(): string[] {
+  const [, script = "", ...rest] = process.argv;
+  return [...process.execArgv, asCalled(script), ...rest];
+}
+
+function channelTo(child: ChildProcess): PeerChannel {
+  return {
+    send: (message, handle, onSent) => {
+      child.send(message, handle as never, {}, onSent);
+    },
+  };
+}

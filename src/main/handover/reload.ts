@@ -1,0 +1,282 @@
+import { setTimeout as after } from "node:timers/promises";
+import { SluiceError } from "../../errors.ts";
+import { sayForeign } from "../../foreign-value.ts";
+import { monotonicNow } from "../../protocol/clock.ts";
+import type { Refusals } from "../../protocol/handover-messages.ts";
+import {
+  addRounds,
+  type Handover,
+  type HandoverHost,
+  leastLoaded,
+  SERVICE_RESTART,
+} from "./handover.ts";
+import { probe } from "./self-test.ts";
+import type { MoveReport, MoveUnderWay } from "./relay.ts";
+import { type Tally, takeTally } from "./canary.ts";
+import { isStill, Trial } from "./trial.ts";
+import { Shard, type ShardOwner } from "../shards/shard.ts";
+
+/** Of each old shard's connections, so many go first, and are watched. */
+const FIRST_SHARE = 0.02;
+/** Of the time that a reload has, moves may use this share; the rest is for closing what could not move. */
+const MOVING_SHARE = 0.5;
+const LOOK_MS = 50;
+const PROBE_DEADLINE_MS = 5_000;
+
+/** What a reload came to. */
+export interface ReloadReport {
+  /** Connections that live on the new shards now. */
+  moved: number;
+  /** Connections that could not move and were told to come back (1012). */
+  told: number;
+  /** Why they could not. */
+  refused: Refusals;
+  /** Until the last of the old shards had ended, milliseconds. */
+  durationMs: number;
+}
+
+/** What a reload needs of the server. */
+export interface ReloadHost extends HandoverHost, ShardOwner {
+  readonly config: HandoverHost["config"];
+  readonly whyNoMoves: string | undefined;
+  /** The next connection's number. */
+  takeNumber(): number;
+}
+
+/**
+ * Replaces every shard by a new one, with the handlers as they are on disk now,
+ * under the feet of their connections. The new ones prove themselves first: the
+ * module loads, `started` resolves, a probe connection is served, and the first
+ * connections fare well for `trialMs`. If they do not, everything goes back. So it
+ * does when the server begins to stop before they have: whoever calls the
+ * shutdown off finds the old version.
+ *
+ * @throws SluiceError `ERR_SLUICE_RELOAD` when the new version failed, or was
+ *   not tried to the end; the old one serves on.
+ */
+export async function reload(
+  host: ReloadHost,
+  handover: Handover,
+): Promise<ReloadReport> {
+  handover.announce("reloading", { ...handover.stats().census });
+  const exchange = new Exchange(host, handover);
+  const forget = host.stoppage.onBegin(() => exchange.interrupt());
+  try {
+    const report = await exchange.run();
+    handover.announce("reloaded", { ...report });
+    return report;
+  } catch (cause) {
+    const why = sayForeign(cause);
+    handover.announce("rolled-back", { why });
+    const because = exchange.isInterrupted
+      ? why
+      : `because the new one failed: ${why}`;
+    throw new SluiceError(
+      "ERR_SLUICE_RELOAD",
+      `reload(): the old version stays, ${because}`,
+      { cause },
+    );
+  } finally {
+    forget();
+  }
+}
+
+/** The exchange of all shards of a server for new ones. */
+class Exchange {
+  readonly #host: ReloadHost;
+  readonly #handover: Handover;
+  readonly #trial: Trial;
+  readonly #startedAt = monotonicNow();
+  readonly #old: readonly Shard[];
+  /** How the old version fared when this began. */
+  readonly #began: Tally;
+  readonly #entering: Shard[] = [];
+  readonly #moves: MoveUnderWay[] = [];
+  readonly #over = new AbortController();
+  readonly #interruption = Promise.withResolvers<never>();
+  readonly #killed = new Set<Shard>();
+  /** Whose the new connections are; once the new version has `passed`, the old one does not come back. */
+  #phase: "old" | "new" | "passed" = "old";
+  /** The server stops before the new version has passed. */
+  isInterrupted = false;
+
+  constructor(host: ReloadHost, handover: Handover) {
+    this.#host = host;
+    this.#handover = handover;
+    this.#trial = new Trial(host);
+    this.#old = [...host.fleet.shards];
+    this.#began = takeTally(this.#old);
+    this.#interruption.promise.catch(() => {});
+  }
+
+  async run(): Promise<ReloadReport> {
+    try {
+      await this.#uninterrupted(this.#start());
+    } catch (error) {
+      this.#trial.end(false);
+      await this.#endAll();
+      throw error;
+    }
+    this.#takeOver();
+    let rounds: readonly MoveReport[][];
+    try {
+      rounds = await this.#uninterrupted(this.#moveOver());
+    } catch (error) {
+      this.#giveBack();
+      await this.#goBack();
+      throw error;
+    }
+    this.#phase = "passed";
+    this.#trial.end(true);
+    const told = sumLive(this.#old);
+    await this.#retire(this.#old, true);
+    const { moved, refused } = addRounds(rounds);
+    return { moved, told, refused, durationMs: this.#elapsedMs };
+  }
+
+  /**
+   * The server begins to stop. Nobody waits for the event loop to turn: the
+   * shutdown may be called off at once, and finds the old version in its place.
+   */
+  interrupt(): void {
+    if (this.#phase === "passed") return;
+    this.isInterrupted = true;
+    this.#interruption.reject(
+      new Error("because the server was to stop before the new one had passed"),
+    );
+    this.#giveBack();
+  }
+
+  /** @throws what was wrong with the new version, or that the server stops. */
+  async #uninterrupted<Value>(work: Promise<Value>): Promise<Value> {
+    const { promise } = this.#interruption;
+    const value = await Promise.race([work, this.#trial.failed, promise]);
+    return this.isInterrupted ? await promise : value;
+  }
+
+  /** The new ones take new connections from now on, and are watched. */
+  #takeOver(): void {
+    this.#phase = "new";
+    this.#trial.watch(this.#entering, {
+      began: this.#began,
+      now: () => takeTally(this.#old),
+    });
+    this.#host.fleet.swap(this.#entering);
+    for (const shard of this.#old) shard.tell({ type: "shard.suspended" });
+  }
+
+  /** The old ones do so again. */
+  #giveBack(): void {
+    this.#over.abort();
+    this.#trial.end(false);
+    if (this.#phase !== "new") return;
+    this.#phase = "old";
+    this.#host.fleet.swap(this.#old);
+    for (const shard of this.#old) shard.tell({ type: "shard.resumed" });
+    for (const move of this.#moves) move.callOff();
+  }
+
+  get #elapsedMs(): number {
+    return monotonicNow() - this.#startedAt;
+  }
+
+  /** Starts the new shards beside the old, and tries each with a connection of our own. */
+  async #start(): Promise<void> {
+    const { fleet, tls } = this.#host;
+    while (this.#entering.length < this.#old.length) {
+      const shard = new Shard(fleet.freeIndex(), this.#trial);
+      fleet.besides.push(shard);
+      this.#entering.push(shard);
+    }
+    const serving = this.#entering.map((shard) => shard.nextServing());
+    for (const shard of this.#entering) shard.start();
+    await Promise.all(serving);
+    for (const shard of this.#entering) {
+      const complaint = await probe(
+        (handle) =>
+          shard.give({ handle, id: this.#host.takeNumber(), isProbe: true }),
+        { isSecure: tls !== undefined, deadlineMs: PROBE_DEADLINE_MS },
+      );
+      if (complaint !== undefined)
+        throw new Error(`shard ${shard.index}: ${complaint}`);
+    }
+  }
+
+  /** A few connections first; when they have fared well for a while, all. */
+  async #moveOver(): Promise<readonly MoveReport[][]> {
+    const first = await this.#moveAll(this.#old, ({ load }) =>
+      Math.ceil(load * FIRST_SHARE),
+    );
+    const { signal } = this.#over;
+    await after(this.#host.config.trialMs, undefined, { signal });
+    signal.throwIfAborted();
+    this.#handover.announce("trial-passed", {});
+    return [first, await this.#moveAll(this.#old, () => Infinity)];
+  }
+
+  #moveAll(
+    shards: readonly Shard[],
+    limitOf: (shard: Shard) => number,
+  ): Promise<MoveReport[]> {
+    const { fleet, config } = this.#host;
+    const deadline = monotonicNow() + config.shutdownDeadlineMs * MOVING_SHARE;
+    const underWay = shards.map((shard) =>
+      this.#handover.relay.move(
+        shard,
+        { kind: "shards", choose: () => leastLoaded(fleet.shards) },
+        deadline,
+        limitOf(shard),
+      ),
+    );
+    this.#moves.push(...underWay);
+    return Promise.all(underWay.map(({ done }) => done));
+  }
+
+  /** What has moved moves back, unless the server has ended. */
+  async #goBack(): Promise<void> {
+    await this.#host.stoppage.decided;
+    const timer = setInterval(() => this.#killTheStill(), LOOK_MS);
+    this.#killTheStill();
+    try {
+      await Promise.all(this.#moves.map(({ done }) => done));
+      await this.#moveAll(this.#entering, () => Infinity);
+      await this.#retire(this.#entering, false);
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  /** One that hangs gives nothing back, and is not waited for. */
+  #killTheStill(): void {
+    for (const shard of this.#entering) {
+      const isAlive = shard.state !== "terminated" && !this.#killed.has(shard);
+      if (!isAlive || !isStill(shard)) continue;
+      this.#killed.add(shard);
+      shard.kill();
+    }
+  }
+
+  async #retire(shards: readonly Shard[], hasServed: boolean): Promise<void> {
+    const { config, fleet } = this.#host;
+    const deadline = monotonicNow() + config.shutdownDeadlineMs;
+    await Promise.all(
+      shards.map((shard, turn) =>
+        shard.retire(
+          this.#host.farewell(deadline, shards.length, turn, SERVICE_RESTART),
+        ),
+      ),
+    );
+    for (const shard of shards) fleet.bury(shard, hasServed);
+  }
+
+  /** For shards that have not taken any connection yet. */
+  async #endAll(): Promise<void> {
+    for (const shard of this.#entering)
+      if (shard.state !== "terminated") shard.kill();
+    await this.#retire(this.#entering, false);
+  }
+}
+
+function sumLive(shards: readonly Shard[]): number {
+  return shards.reduce((sum, { counters }) => sum + counters.live, 0);
+}

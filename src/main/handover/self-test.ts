@@ -1,0 +1,159 @@
+import { aside } from "../aside.ts";
+import { once } from "node:events";
+import { connect, createServer, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import {
+  acceptHandles,
+  peerOf,
+  type SocketHandle,
+} from "../../protocol/socket-handle.ts";
+import { sayForeign } from "../../foreign-value.ts";
+
+/** RFC 6455, 5.2: a ping and a close frame with code 1000, masked with zeros. */
+const PING = Buffer.from([0x89, 0x80, 0, 0, 0, 0]);
+const CLOSE = Buffer.from([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8]);
+const PONG = Buffer.from([0x8a, 0x00]);
+const CLOSE_OPCODE = 0x88;
+const NORMAL_CLOSE = 1000;
+
+const request = [
+  "GET / HTTP/1.1",
+  "Host: localhost",
+  "Upgrade: websocket",
+  "Connection: Upgrade",
+  "Sec-WebSocket-Key: c2x1aWNlLXByb2JlLWtleQ==",
+  "Sec-WebSocket-Version: 13",
+  "Sluice-Probe: 1",
+  "\r\n",
+].join("\r\n");
+
+/**
+ * Tries a shard with a connection of the server's own: handshake, ping, pong and
+ * both close frames. Handlers see it as a request for `/` with the header
+ * `Sluice-Probe`, which is refused to everyone else, and may refuse it: that they
+ * could is proof enough.
+ *
+ * @param give - Hands the server's side of it to the shard.
+ * @returns what was wrong, in one sentence; `undefined` when nothing was
+ */
+export async function probe(
+  give: (handle: SocketHandle) => void,
+  { isSecure, deadlineMs }: { isSecure: boolean; deadlineMs: number },
+): Promise<string | undefined> {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), deadlineMs);
+  const server = createServer({ pauseOnConnect: true });
+  const sockets: Socket[] = [];
+  const accepted = new Accepted(give);
+  try {
+    acceptHandles(server, (handle) => accepted.take(handle));
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening", { signal: late.signal });
+    const { port } = server.address() as { port: number };
+    const tcp = connect(port, "127.0.0.1");
+    sockets.push(tcp);
+    await once(tcp, "connect", { signal: late.signal });
+    accepted.expect(tcp.localPort);
+    const client = isSecure
+      ? connectTls({ socket: tcp, rejectUnauthorized: false })
+      : tcp;
+    if (client !== tcp) {
+      sockets.push(client);
+      await once(client, "secureConnect", { signal: late.signal });
+    }
+    return await talk(client, late.signal);
+  } catch (error) {
+    return late.signal.aborted
+      ? `its probe connection had no answer after ${deadlineMs} ms`
+      : `its probe connection failed: ${sayForeign(error)}`;
+  } finally {
+    clearTimeout(timer);
+    for (const socket of sockets) socket.destroy();
+    accepted.end();
+    server.close();
+  }
+}
+
+/**
+ * What has come to the probe's listener. Handlers may trust the probe with more
+ * than others, and any process of this machine could come before it: only the
+ * connection from the client's own port is given to the shard.
+ */
+class Accepted {
+  readonly #give: (handle: SocketHandle) => void;
+  readonly #waiting: SocketHandle[] = [];
+  #port: number | undefined;
+
+  constructor(give: (handle: SocketHandle) => void) {
+    this.#give = give;
+  }
+
+  take(handle: SocketHandle): void {
+    if (this.#port === undefined) this.#waiting.push(handle);
+    else if (peerOf(handle)?.port === this.#port) this.#give(handle);
+    else aside(handle.close(), "closing a socket");
+  }
+
+  /** From here on it is known who is expected. */
+  expect(port: number | undefined): void {
+    this.#port = port;
+    for (const handle of this.#waiting.splice(0)) this.take(handle);
+  }
+
+  /** Nobody is expected any more. */
+  end(): void {
+    for (const handle of this.#waiting.splice(0))
+      aside(handle.close(), "closing a socket");
+  }
+}
+
+async function talk(
+  client: Socket,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const ended = new AbortController();
+  client.on("error", () => {});
+  client.on("close", () => ended.abort());
+  const read = readerOf(client, AbortSignal.any([signal, ended.signal]));
+  client.write(request);
+  const head = await read((bytes) => {
+    const end = bytes.indexOf("\r\n\r\n");
+    return end === -1 ? undefined : end + 4;
+  });
+  const status = Number(head.toString("latin1").split(" ")[1]);
+  if (status === 500) return "its probe connection was answered with 500";
+  if (status !== 101) return undefined;
+  client.write(Buffer.concat([PING, CLOSE]));
+  const frames = await read((bytes) => {
+    const at = bytes.indexOf(CLOSE_OPCODE);
+    return at !== -1 && bytes.length >= at + 4 ? at + 4 : undefined;
+  });
+  const code = frames.readUInt16BE(frames.length - 2);
+  if (code !== NORMAL_CLOSE)
+    return `its probe connection was closed with ${code}`;
+  return frames.includes(PONG)
+    ? undefined
+    : "its probe connection had no pong to its ping";
+}
+
+/** Reads until `findEnd` finds where a piece ends. */
+function readerOf(
+  client: Socket,
+  signal: AbortSignal,
+): (findEnd: (bytes: Buffer) => number | undefined) => Promise<Buffer> {
+  let rest: Buffer = Buffer.alloc(0);
+  client.on("data", (chunk: Buffer) => {
+    rest = Buffer.concat([rest, chunk]);
+  });
+  return async (findEnd) => {
+    for (;;) {
+      const end = findEnd(rest);
+      if (end !== undefined) {
+        const piece = rest.subarray(0, end);
+        rest = rest.subarray(end);
+        return piece;
+      }
+      await once(client, "data", { signal });
+    }
+  };
+}

@@ -1,0 +1,161 @@
+import type { SluiceError } from "../../errors.ts";
+import { monotonicNow } from "../../protocol/clock.ts";
+import type { ShardMessage, TlsMaterial } from "../../protocol/messages.ts";
+import type { Shard, ShardOwner } from "../shards/shard.ts";
+import { Canary, type Complaint, type Tally, takeTally } from "./canary.ts";
+
+const LOOK_MS = 25;
+/** A thread on trial whose event loop has not turned for so long hangs. */
+const SILENCE_MS = 750;
+
+/** The old version as it is judged against: before the trial, and at any moment of it. */
+export interface OldVersion {
+  readonly began: Tally;
+  now(): Tally;
+}
+
+/**
+ * Watches shards of a new version, in this process, while it has the first of
+ * the old one's connections: whether they serve, turn, and fail no more often.
+ *
+ * @param onComplaint - Called once, with what is wrong in one sentence.
+ */
+export function watchVersion(
+  shards: readonly Shard[],
+  old: OldVersion,
+  onComplaint: (said: string) => void,
+): { stop(): void } {
+  const canary = new Canary(old.began, old.now(), takeTally(shards));
+  const look = (): void => {
+    const standing = shards.map(judge).find((said) => said !== undefined);
+    const complaint = canary.judge(old.now(), takeTally(shards));
+    if (standing === undefined && complaint === undefined) return;
+    clearInterval(timer);
+    // What was thrown may still be on its way from the thread.
+    setImmediate(() =>
+      onComplaint(standing ?? describe(complaint as Complaint, shards)),
+    );
+  };
+  const timer = setInterval(look, LOOK_MS);
+  return { stop: () => clearInterval(timer) };
+}
+
+function describe(
+  { hook, cohort, said }: Complaint,
+  shards: readonly Shard[],
+): string {
+  const error = shards
+    .map(({ hookErrors }) => hookErrors.get(`${cohort} ${hook}`))
+    .find((thrown) => thrown !== undefined);
+  return error === undefined ? said : `${said}: ${error}`;
+}
+
+/**
+ * Owns shards that run a new version until they have proved themselves: a death
+ * among them is not made good but fails the trial. Afterwards it passes
+ * everything on to the server.
+ */
+export class Trial implements ShardOwner {
+  readonly #server: ShardOwner;
+  readonly #failed = Promise.withResolvers<never>();
+  #phase: "starting" | "watched" | "passed" | "failed" = "starting";
+  #watch: { stop(): void } | undefined;
+
+  constructor(server: ShardOwner) {
+    this.#server = server;
+    this.#failed.promise.catch(() => {});
+  }
+
+  /** Rejects with what was wrong, if anything is. */
+  get failed(): Promise<never> {
+    return this.#failed.promise;
+  }
+
+  /** From now on every sign of failure counts. */
+  watch(shards: readonly Shard[], old: OldVersion): void {
+    this.#phase = "watched";
+    this.#watch = watchVersion(shards, old, (said) => this.#fail(said));
+  }
+
+  /** From now on its shards are like any other, or on their way out. */
+  end(hasPassed: boolean): void {
+    this.#phase = hasPassed ? "passed" : "failed";
+    this.#watch?.stop();
+  }
+
+  get config(): ShardOwner["config"] {
+    return this.#server.config;
+  }
+
+  get tls(): TlsMaterial | undefined {
+    return this.#server.tls;
+  }
+
+  get isReady(): boolean {
+    return this.#server.isReady;
+  }
+
+  get forwarded(): readonly string[] {
+    return this.#server.forwarded;
+  }
+
+  get topicTable(): SharedArrayBuffer {
+    return this.#server.topicTable;
+  }
+
+  get instance(): string {
+    return this.#server.instance;
+  }
+
+  get whyNoMoves(): string | undefined {
+    return this.#server.whyNoMoves;
+  }
+
+  /** On trial, a thread that dies is not replaced. */
+  get isStopping(): boolean {
+    return (
+      this.#phase === "watched" ||
+      this.#phase === "failed" ||
+      this.#server.isStopping
+    );
+  }
+
+  shardChanged(shard: Shard): void {
+    this.#server.shardChanged(shard);
+  }
+
+  shardMessage(shard: Shard, message: ShardMessage): void {
+    this.#server.shardMessage(shard, message);
+  }
+
+  shardLost(shard: Shard, crashed: number): void {
+    this.#server.shardLost(shard, crashed);
+    if (this.#phase === "watched")
+      this.#fail(`shard ${shard.index} died in its trial`);
+  }
+
+  shardFailed(shard: Shard, cause: SluiceError): boolean {
+    if (this.#phase === "passed") return this.#server.shardFailed(shard, cause);
+    this.#failed.reject(cause);
+    return false;
+  }
+
+  #fail(complaint: string): void {
+    this.#failed.reject(new Error(complaint));
+  }
+}
+
+/** Whether a shard's event loop stands still. */
+export function isStill({ counters }: Shard): boolean {
+  return monotonicNow() - counters.get("beatAt") > SILENCE_MS;
+}
+
+/** What speaks against a shard on trial by itself, or nothing. */
+function judge(shard: Shard): string | undefined {
+  const { index, state } = shard;
+  if (!state.startsWith("serving"))
+    return `shard ${index} is ${state} in its trial`;
+  return isStill(shard)
+    ? `the event loop of shard ${index} stands still`
+    : undefined;
+}

@@ -1,0 +1,469 @@
+import { aside } from "../aside.ts";
+import { channel } from "node:diagnostics_channel";
+import type { MessagePort } from "node:worker_threads";
+import { createActor, type ActorRefFrom } from "xstate";
+import type { Config } from "../../config.ts";
+import { SluiceError } from "../../errors.ts";
+import { sayForeign } from "../../foreign-value.ts";
+import {
+  type ShardDelay,
+  type ShardEvent,
+  shardDelays,
+  shardMachine,
+} from "../../machines/shard-machine.ts";
+import { stateName } from "../../machines/transition-table.ts";
+import { channels } from "../../protocol/channels.ts";
+import { monotonicNow } from "../../protocol/clock.ts";
+import type { Parcel } from "../handover/relay.ts";
+import type {
+  Arrival,
+  Farewell,
+  MainMessage,
+  ShardMessage,
+  ShardTask,
+  TlsMaterial,
+} from "../../protocol/messages.ts";
+import { ShardCounters } from "../../protocol/shard-counters.ts";
+import { killDelay, timeUntil } from "../deadlines.ts";
+import { Handoff } from "./handoff.ts";
+import { ShardThread, type ThreadEnd } from "./shard-thread.ts";
+
+const BACK_OFF_MS = { first: 100, longest: 10_000 } as const;
+/** A thread that served for so long has not died at its start. */
+const PROVEN_AFTER_MS = 10_000;
+const MAX_FAILED_STARTS = 5;
+/** A shard gets no further thread while so many of its threads are inside native calls. */
+const MAX_STUCK = 3;
+
+/** What all shards of a server share. */
+export interface ShardOwner {
+  readonly config: Config;
+  readonly tls: TlsMaterial | undefined;
+  readonly isReady: boolean;
+  readonly forwarded: readonly string[];
+  /** What the shards share to know of each other's subscribers. */
+  readonly topicTable: SharedArrayBuffer;
+  readonly instance: string;
+  /** Handover is off, and why. */
+  readonly whyNoMoves: string | undefined;
+  /** The server takes no part in this shard's life any more: it is not to be replaced. */
+  readonly isStopping: boolean;
+  shardChanged(shard: Shard): void;
+  shardMessage(shard: Shard, message: ShardMessage): void;
+  shardLost(shard: Shard, crashed: number): void;
+  /**
+   * It died at its start too often, or at the start of the server.
+   *
+   * @returns whether to go on trying
+   */
+  shardFailed(shard: Shard, cause: SluiceError): boolean;
+}
+
+/**
+ * What follows on the end of its thread: another one, unless the server stops;
+ * another one that was asked for; or nothing.
+ */
+type Fate = "goes-on" | "restarts" | "retires";
+
+/**
+ * One shard as main sees it: its counters, the thread that serves it at the
+ * moment, and the machine that keeps its word when the thread does not. A
+ * thread that dies is replaced, with back-off.
+ */
+export class Shard {
+  readonly index: number;
+  readonly counters = new ShardCounters();
+  /** Its event loop has not turned for `blockedAfterMs`. */
+  isBlocked = false;
+  /** Threads that died, not counting those that were killed. */
+  crashes = 0;
+  /** Threads that had to be ended. */
+  kills = 0;
+  /** Threads that were given up, and are still inside a native call. */
+  readonly #stuck = new Set<ShardThread>();
+  /** Why its connections cannot move, as its thread has found at its start. */
+  whyNoMoves: string | undefined;
+  /** What was thrown first, by cohort and hook. */
+  readonly hookErrors = new Map<string, string>();
+  readonly #owner: ShardOwner;
+  #thread: ShardThread | undefined;
+  #handoff: Handoff | undefined;
+  #actor: ActorRefFrom<typeof shardMachine> | undefined;
+  #state = "terminated";
+  #readyAt = 0;
+  #failedStarts = 0;
+  #quickDeaths = 0;
+  #restart: NodeJS.Timeout | undefined;
+  #farewell: Farewell | undefined;
+  /** Of those who wait until it serves again. */
+  #serving: PromiseWithResolvers<void> | undefined;
+  #fate: Fate = "goes-on";
+  /** Threads that follow take no new sockets either, until it is resumed. */
+  #isSuspended = false;
+  readonly #retired = Promise.withResolvers<void>();
+
+  constructor(index: number, owner: ShardOwner) {
+    this.index = index;
+    this.#owner = owner;
+  }
+
+  /** Its machine's state; `terminated` also while it waits to be replaced. */
+  get state(): string {
+    return this.#state;
+  }
+
+  /** It has a thread that takes what it is sent. */
+  get isAlive(): boolean {
+    const { state } = this;
+    return (
+      state.startsWith("serving") || state === "closing" || state === "draining"
+    );
+  }
+
+  get isAccepting(): boolean {
+    return this.state === "serving.accepting";
+  }
+
+  /** Connections, and sockets on their way to become some. */
+  get load(): number {
+    return this.counters.load;
+  }
+
+  /** Threads that could not be ended, and are still there. */
+  get stuck(): number {
+    return this.#stuck.size;
+  }
+
+  /** It was started in vain too often, and has not served since. */
+  get isFailing(): boolean {
+    return this.#failedStarts >= MAX_FAILED_STARTS;
+  }
+
+  /** Starts its thread. */
+  start(): void {
+    clearTimeout(this.#restart);
+    this.#fate = "goes-on";
+    this.#farewell = undefined;
+    this.#readyAt = 0;
+    const { config, tls, isReady, forwarded, topicTable, whyNoMoves } =
+      this.#owner;
+    const task: Omit<ShardTask, "port"> = {
+      shard: this.index,
+      instance: this.#owner.instance,
+      counters: this.counters.buffer,
+      config,
+      topics: topicTable,
+      tls,
+      isReady,
+      forwarded,
+      whyNoMoves,
+    };
+    const thread = new ShardThread(task, (message) => this.#take(message));
+    const actor = createActor(this.#machineFor(thread));
+    this.#thread = thread;
+    this.#handoff = new Handoff(thread.port, (code, { address }) =>
+      this.#countLost(code, address),
+    );
+    this.#actor = actor;
+    actor.subscribe(({ value }) => {
+      // Kept as text: the acceptor asks for every socket.
+      this.#state = stateName(value);
+      if (this.#state.startsWith("serving")) this.#endWaiting();
+      this.#owner.shardChanged(this);
+    });
+    actor.start();
+    aside(
+      thread.ended.then((end) => {
+        // One that was given up is booked already.
+        if (!end.isStuck) this.#bookEnd(end);
+        if (actor.getSnapshot().status === "active")
+          actor.send({ type: "thread.ended" });
+        this.#thread = undefined;
+        this.#afterEnd(end);
+      }),
+      `booking the end of shard ${this.index}`,
+    );
+  }
+
+  /** Closes its connections and ends its thread, by the farewell's deadline. */
+  shutDown(farewell: Farewell): void {
+    // One on its way out anyway goes no later than it was to go.
+    const isSooner = farewell.deadline < (this.#farewell?.deadline ?? Infinity);
+    if (this.#fate === "goes-on" || isSooner) this.#farewell = farewell;
+    // One that waits to be replaced has nothing to close.
+    clearTimeout(this.#restart);
+    this.#send({ type: "shutdown.requested" });
+  }
+
+  /** Closes its connections, ends its thread, and is not replaced. Resolves when the thread is gone. */
+  retire(farewell: Farewell): Promise<void> {
+    this.shutDown(farewell);
+    this.#fate = "retires";
+    this.#failWaiting(neverAgain(this.index));
+    if (this.#thread === undefined) this.#retired.resolve();
+    return this.#retired.promise;
+  }
+
+  /** The server has ended: nothing follows, and nobody waits for anything any more. */
+  giveUp(): void {
+    clearTimeout(this.#restart);
+    this.#failWaiting(neverAgain(this.index));
+    this.#retired.resolve();
+  }
+
+  /** Forces its connections and ends its thread: no time is left. */
+  force(farewell: Farewell): void {
+    // The thread may not have been told to end yet, and what it was told counts no more.
+    this.shutDown(farewell);
+    this.#send({ type: "deadline.reached" });
+  }
+
+  /** Ends its thread as a shutdown does, if it has one, and starts a new one. */
+  restart(farewell: Farewell): Promise<void> {
+    const serving = this.nextServing();
+    this.#isSuspended = false;
+    if (this.#thread === undefined) this.startAgain();
+    else if (this.state !== "starting") {
+      this.shutDown(farewell);
+      this.#fate = "restarts";
+    }
+    return serving;
+  }
+
+  /** Starts a thread in the place of one that has ended; for one that is not quite gone, that follows on its end. */
+  startAgain(): void {
+    if (this.#thread !== undefined) return;
+    this.counters.add("restarts");
+    this.start();
+  }
+
+  tell(
+    event: Exclude<
+      ShardEvent,
+      { type: "shutdown.requested" } | { type: "deadline.reached" }
+    >,
+  ): void {
+    if (event.type === "shard.suspended") this.#isSuspended = true;
+    if (event.type === "shard.resumed") this.#isSuspended = false;
+    if (event.type !== "shutdown.calledOff") return this.#send(event);
+    this.#isSuspended = false;
+    // It ends all the same, and where another thread is to follow, one does.
+    return this.#mayGoOn ? this.#send(event) : undefined;
+  }
+
+  /** A shutdown can be called off for its thread: it serves, and was not to end anyway. */
+  get #mayGoOn(): boolean {
+    return (
+      this.#fate === "goes-on" &&
+      this.#readyAt > 0 &&
+      this.#thread?.isEnding === false
+    );
+  }
+
+  /** Resolves when it serves again. */
+  nextServing(): Promise<void> {
+    if (this.#serving === undefined) {
+      this.#serving = Promise.withResolvers<void>();
+      this.#serving.promise.catch(() => {});
+    }
+    return this.#serving.promise;
+  }
+
+  post(message: MainMessage, transfer?: MessagePort[]): void {
+    if (this.state !== "terminated") this.#thread?.post(message, transfer);
+  }
+
+  /** Hands a fresh socket to its thread. */
+  give(arrival: Arrival): void {
+    this.counters.add("handed");
+    this.#handoff?.add(arrival);
+  }
+
+  /** Hands a live connection to its thread. */
+  deliver({ luggage, handle }: Parcel): void {
+    const port = (this.#thread as ShardThread).port;
+    this.counters.add("delivered");
+    try {
+      const list = handle === undefined ? [] : [handle];
+      port.postMessage({ type: "arrival", luggage, handle }, list);
+    } catch {
+      // Its peer has gone on the way: the thread books the end.
+      aside(handle?.close(), "closing a socket");
+      this.post({ type: "arrival", luggage, handle: undefined });
+    }
+  }
+
+  #countLost(code: string, address: string | undefined): void {
+    this.counters.add("abandoned");
+    if (address !== undefined)
+      this.#owner.shardMessage(this, { type: "released", address });
+    channel(channels.handoffFailed).publish({ shard: this.index, code });
+  }
+
+  /** Ends its thread without further ado; it is replaced, unless the server stops. */
+  kill(): void {
+    if (this.#thread?.wasKilled === true) return;
+    this.kills++;
+    this.#publish("killed");
+    this.#thread?.kill();
+  }
+
+  /** Books its thread as gone, whether or not it is. */
+  settle(): void {
+    const thread = this.#thread;
+    if (thread === undefined || thread.end !== undefined) return;
+    this.kill();
+    this.#stuck.add(thread);
+    aside(
+      thread.gone.then(() => this.#stuck.delete(thread)),
+      "booking the end of a thread that was given up",
+    );
+    this.#bookEnd(thread.giveUp());
+    this.#publish("stuck");
+  }
+
+  #machineFor(thread: ShardThread): typeof shardMachine {
+    const post = (message: MainMessage) => () => thread.post(message);
+    const deadline = (): number => this.#farewell?.deadline ?? Infinity;
+    const delays: Record<ShardDelay, () => number> = {
+      startDeadline: () => this.#owner.config.startDeadlineMs,
+      shutdownDeadline: () => timeUntil(deadline(), monotonicNow()),
+      killDeadline: () => killDelay(deadline(), monotonicNow()),
+      endDeadline: () => shardDelays.endDeadline,
+    };
+    return shardMachine.provide({
+      delays,
+      actions: {
+        announceServing: () => this.#announceServing(),
+        broadcastShutdown: () => {
+          // What was accepted before the broadcast arrives before it.
+          this.#handoff?.flush();
+          thread.post({
+            type: "shutdown",
+            farewell: this.#farewell as Farewell,
+          });
+        },
+        broadcastCallOff: post({ type: "call-off", drain: "shutdown" }),
+        broadcastForce: post({ type: "force" }),
+        killThread: () => this.kill(),
+        settleTotals: () => this.settle(),
+      },
+    });
+  }
+
+  #take(message: ShardMessage): void {
+    if (message.type === "ready") {
+      this.whyNoMoves = message.whyNoMoves;
+      // Also where a shutdown has come before: it has not failed to start.
+      this.#readyAt = monotonicNow();
+      this.#failedStarts = 0;
+      this.tell({ type: "shard.ready" });
+    } else if (message.type === "told" && message.drain === "shutdown")
+      this.tell({ type: "shard.told" });
+    else if (message.type === "emptied") this.#letEnd();
+    else if (message.type === "hook-failed")
+      this.hookErrors.set(`${message.cohort} ${message.hook}`, message.said);
+    this.#owner.shardMessage(this, message);
+  }
+
+  /** From here on it cannot be called off: whoever does so gets a new thread. */
+  #letEnd(): void {
+    if (this.state === "closing" || this.state === "draining")
+      this.#thread?.letEnd();
+  }
+
+  #announceServing(): void {
+    this.#publish("started");
+    // Its machine takes this when it has entered its new state.
+    if (this.#isSuspended) this.#send({ type: "shard.suspended" });
+  }
+
+  #bookEnd({ error, wasKilled }: ThreadEnd): void {
+    this.isBlocked = false;
+    // Nobody takes them any more, but they are counted before the death is.
+    this.#handoff?.flush();
+    const crashed = this.counters.bookDeath();
+    const hasDied = error !== undefined && !wasKilled;
+    if (hasDied) {
+      this.crashes++;
+      this.#publish("died", { error, crashed });
+    }
+    this.#owner.shardLost(this, crashed);
+  }
+
+  #afterEnd({ error, wasKilled, isStuck }: ThreadEnd): void {
+    if (this.#fate === "retires") return this.#retired.resolve();
+    // Whoever calls that off starts it again.
+    if (this.#owner.isStopping) return undefined;
+    if (this.#readyAt === 0) this.#failedStarts++;
+    const hasNeverServed =
+      this.counters.get("restarts") === 0 && this.#readyAt === 0;
+    if (hasNeverServed || this.isFailing) {
+      const cause = startFailure(this.index, wasKilled ? undefined : error);
+      this.#publish("start-failed", { error: cause });
+      this.#failWaiting(cause);
+      if (!this.#owner.shardFailed(this, cause)) return undefined;
+    }
+    return this.#replace(error !== undefined || isStuck);
+  }
+
+  #replace(hasDied: boolean): void {
+    const served = this.#readyAt === 0 ? 0 : monotonicNow() - this.#readyAt;
+    const isQuick = hasDied && served <= PROVEN_AFTER_MS;
+    this.#quickDeaths = isQuick ? this.#quickDeaths + 1 : 0;
+    const delayMs =
+      this.#quickDeaths === 0
+        ? 0
+        : Math.min(
+            BACK_OFF_MS.first * 2 ** (this.#quickDeaths - 1),
+            BACK_OFF_MS.longest,
+          );
+    this.#publish("restarting", { delayMs });
+    this.#restart = setTimeout(() => this.#startInTurn(), delayMs);
+  }
+
+  /** Starts again, once native calls hold no more threads than there may be. */
+  #startInTurn(): void {
+    if (this.#stuck.size < MAX_STUCK) return this.startAgain();
+    this.#restart = setTimeout(() => this.#startInTurn(), BACK_OFF_MS.longest);
+  }
+
+  #endWaiting(): void {
+    this.#serving?.resolve();
+    this.#serving = undefined;
+  }
+
+  #failWaiting(error: SluiceError): void {
+    this.#serving?.reject(error);
+    this.#serving = undefined;
+  }
+
+  /** XState prints a warning about what a stopped actor is sent. */
+  #send(event: ShardEvent): void {
+    if (this.state !== "terminated") this.#actor?.send(event);
+  }
+
+  #publish(event: string, details: Record<string, unknown> = {}): void {
+    channel(channels.shard).publish({ event, shard: this.index, ...details });
+  }
+}
+
+function neverAgain(shard: number): SluiceError {
+  return new SluiceError(
+    "ERR_SLUICE_STATE",
+    `the server ended before shard ${shard} served again`,
+  );
+}
+
+function startFailure(shard: number, cause: unknown): SluiceError {
+  if (cause instanceof SluiceError) return cause;
+  const what =
+    cause === undefined
+      ? "it did not become ready in time (startDeadlineMs)"
+      : sayForeign(cause);
+  return new SluiceError(
+    "ERR_SLUICE_SHARD_START",
+    `shard ${shard} cannot be started: ${what}`,
+    { cause },
+  );
+}

@@ -1,0 +1,335 @@
+import type { Socket } from "node:net";
+import { isSendableCloseCode } from "../../config.ts";
+import { checkFlag } from "../../config/arguments.ts";
+import { show } from "../../config/describe.ts";
+import { SluiceError } from "../../errors.ts";
+import type {
+  Connection,
+  ConnectionRequest,
+  PublishOptions,
+  PublishStatus,
+  SendStatus,
+  SubscribeOptions,
+  WhenCongested,
+} from "../../handlers.ts";
+import type { ConnectionEventType } from "../../machines/connection-machine.ts";
+import type { TableState } from "../../machines/transition-table.ts";
+import { type Sendable, toPayload } from "../../topics/payload.ts";
+import { checkPublishing } from "../../topics/rules.ts";
+import type { RequestHead } from "../handshake/request-head.ts";
+import type { FrameListener } from "../websocket/frame-reader.ts";
+import { Inbox } from "./inbox.ts";
+import type { LifecycleHost } from "../lifecycle/runner.ts";
+import type { Move } from "../handover/move.ts";
+import { OPCODE, Outgoing, type OutgoingOwner } from "../websocket/frame-writer.ts";
+import { LiveRequest } from "./request.ts";
+import type { RateLimiter } from "./rate-limiter.ts";
+import type { ShardContext } from "../shard-context.ts";
+import type { Upgrade } from "../handshake/handshake.ts";
+import type { Compressor, Receiver } from "../websocket/ws-engine.ts";
+import type { WheelEntry } from "../lifecycle/timer-wheel.ts";
+
+/** RFC 6455, 7.1.5: no close frame was received, or it had no code. */
+export const CLOSE_CODE = { none: 1005, abnormal: 1006 } as const;
+const MAX_REASON_BYTES = 123;
+
+/** What a connection is told when it is asked to go, or decides itself. */
+export interface Goodbye {
+  code: number;
+  reason: string;
+}
+
+/**
+ * Everything that one connection is, in one object: identity, request, user
+ * data, machine state, and what it has in its hands. It is what handlers see as
+ * {@link Connection}.
+ */
+export class LiveConnection
+  implements
+    Connection,
+    LifecycleHost<ConnectionEventType>,
+    OutgoingOwner,
+    FrameListener
+{
+  readonly shard: ShardContext;
+  readonly number: number;
+  socket: Socket;
+  readonly outgoing: Outgoing;
+  readonly isSecure: boolean;
+
+  // The machine. The runner sets the state when it starts the connection.
+  lifecycle: TableState = undefined as never;
+  enteredAt = 0;
+  mailbox: ConnectionEventType[] | null = null;
+  wheelNext: WheelEntry | null = null;
+  wheelPrevious: WheelEntry | null = null;
+  wheelDue = 0;
+
+  /** While the opening handshake is under way. */
+  upgrade: Upgrade | null = null;
+  head: RequestHead | null = null;
+  subprotocol = "";
+  data: unknown = undefined;
+  /** Topics, as plain data; null until the first. */
+  subscriptions: Map<string, WhenCongested> | null = null;
+  droppedMessages = 0;
+  openedAt = 0;
+  /** It has come from another thread or process. */
+  hasMoved = false;
+  /** A hook of it has failed. */
+  hasFailed = false;
+
+  /** Open, and the peer has neither closed nor broken the protocol: what it sends counts. */
+  isReading = false;
+  /** The protocol engine, from the first frame that takes it. */
+  receiver: Receiver | null = null;
+  compressor: Compressor | null = null;
+  readonly inbox: Inbox;
+  rateLimiter: RateLimiter | null = null;
+  messagesIn = 0;
+  messagesOut = 0;
+  /** On its way out of this thread. */
+  move: Move | null = null;
+
+  /** Absolute, monotonic: no state before `terminated` outlasts it. */
+  deadline = Infinity;
+  /** The goodbye that began the closing; the first one counts. */
+  goodbye: Goodbye | null = null;
+  /** Nothing has been heard since the heartbeat last looked. */
+  isSilent = false;
+
+  #request: ConnectionRequest | null = null;
+  #remoteAddress: string | null = null;
+  #abort: AbortController | null = null;
+  #relieved: (() => void)[] | null = null;
+
+  constructor(
+    shard: ShardContext,
+    number: number,
+    socket: Socket,
+    isSecure: boolean,
+  ) {
+    this.shard = shard;
+    this.number = number;
+    this.socket = socket;
+    this.isSecure = isSecure;
+    this.outgoing = new Outgoing(shard.joiner, socket, this, isSecure);
+    this.inbox = new Inbox(this);
+  }
+
+  get id(): string {
+    return `c${this.number}`;
+  }
+
+  get state(): string {
+    return this.lifecycle.name;
+  }
+
+  get request(): ConnectionRequest {
+    return (this.#request ??= new LiveRequest(this));
+  }
+
+  /** The client's address; asking the system for it costs a call, so it is asked when it is wanted. */
+  get remoteAddress(): string {
+    return (this.#remoteAddress ??= this.shard.clientAddress(
+      this.socket.remoteAddress ?? "",
+      this.head?.header("x-forwarded-for"),
+    ));
+  }
+
+  /** Its address as another thread knew it. */
+  set remoteAddress(address: string) {
+    this.#remoteAddress = address;
+  }
+
+  get bufferedBytes(): number {
+    return this.outgoing.bufferedBytes + (this.compressor?.bufferedBytes ?? 0);
+  }
+
+  get signal(): AbortSignal {
+    if (this.#abort === null) {
+      this.#abort = new AbortController();
+      if (!this.has("open")) this.#abort.abort();
+    }
+    return this.#abort.signal;
+  }
+
+  /** Asks the machine's state for a tag. */
+  has(tag: "open" | "closing" | "sealed"): boolean {
+    return this.lifecycle.tags.has(tag);
+  }
+
+  /** A fact for the machine. */
+  tell(event: ConnectionEventType): void {
+    this.shard.runner.send(this, event);
+  }
+
+  send(
+    data: string | ArrayBuffer | ArrayBufferView,
+    isBinary = typeof data !== "string",
+  ): SendStatus {
+    const payload = toPayload(data, "send()");
+    checkFlag(isBinary, "send(): isBinary");
+    if (!this.has("open") && !this.has("closing")) return "closed";
+    const { shard, outgoing } = this;
+    if (this.compressor === null)
+      outgoing.frame(isBinary ? OPCODE.binary : OPCODE.text, payload);
+    else this.compressor.send(payload, isBinary);
+    shard.counters.countMessageOut(payload.length);
+    this.messagesOut++;
+    const buffered = this.bufferedBytes;
+    if (buffered <= shard.config.highWaterMarkBytes) return "sent";
+    if (buffered > shard.config.maxBufferedBytes) this.#judgeBuffer(buffered);
+    return "congested";
+  }
+
+  get topics(): ReadonlySet<string> {
+    return new Set(this.subscriptions?.keys());
+  }
+
+  subscribe(topic: string, options?: SubscribeOptions): boolean {
+    return this.shard.topics.subscribe(this, topic, options);
+  }
+
+  unsubscribe(topic: string): boolean {
+    return this.shard.topics.unsubscribe(this, topic);
+  }
+
+  publish(
+    topic: string,
+    data: Sendable,
+    given?: PublishOptions & { readonly includeSelf?: boolean },
+  ): PublishStatus {
+    const options = checkPublishing(given, true);
+    if (!this.has("open") && !this.has("closing")) return "closed";
+    const except = options.includeSelf === true ? null : this;
+    return this.shard.topics.publishFrom(except, topic, data, options);
+  }
+
+  published(): Promise<void> {
+    return this.shard.topics.published();
+  }
+
+  drained(): Promise<void> {
+    const isCongested =
+      this.bufferedBytes > this.shard.config.highWaterMarkBytes ||
+      this.lifecycle.name === "open.congested";
+    if (!isCongested || this.lifecycle.isFinal) return Promise.resolve();
+    return new Promise((resolve) => {
+      (this.#relieved ??= []).push(resolve);
+    });
+  }
+
+  close(code = 1000, reason = ""): void {
+    if (!isSendableCloseCode(code))
+      throw new SluiceError(
+        "ERR_SLUICE_CLOSE_CODE",
+        `close(): got the code ${String(code)}, takes 1000 to 1014 without 1004, 1005 and 1006, or 3000 to 4999`,
+      );
+    if (typeof reason !== "string")
+      throw new SluiceError(
+        "ERR_SLUICE_CLOSE_REASON",
+        `close(): got ${show(reason)} as a reason, takes text`,
+      );
+    const reasonBytes = Buffer.byteLength(reason);
+    if (reasonBytes > MAX_REASON_BYTES)
+      throw new SluiceError(
+        "ERR_SLUICE_CLOSE_REASON",
+        `close(): got a reason of ${reasonBytes} bytes, takes at most ${MAX_REASON_BYTES}`,
+      );
+    this.dismiss(code, reason);
+  }
+
+  /** A verdict: it has to go, and nothing that it has said is handled any more. */
+  dismiss(code: number, reason = ""): void {
+    this.sayGoodbye("close.requested", code, reason);
+    this.inbox.shut();
+  }
+
+  /** Tells the machine why the connection has to end; the first goodbye is the one that counts. */
+  sayGoodbye(event: ConnectionEventType, code: number, reason = ""): void {
+    if (this.has("open")) this.goodbye ??= { code, reason };
+    this.tell(event);
+  }
+
+  /** A whole message has come. */
+  messageRead(data: Buffer, isBinary: boolean): void {
+    if (!this.has("open")) return;
+    const { shard, rateLimiter } = this;
+    shard.counters.countMessageIn();
+    this.messagesIn++;
+    const isAllowed =
+      rateLimiter === null || rateLimiter.take(data.length, shard.clock.now());
+    if (isAllowed) this.inbox.take(data, isBinary);
+    else this.dismiss(1008, "rate limit exceeded");
+  }
+
+  /** RFC 6455, 5.5.2: a pong with the same data, unless our close frame is out. */
+  pingRead(data: Buffer): void {
+    if (!this.has("sealed")) this.outgoing.frame(OPCODE.pong, data);
+  }
+
+  closeRead(code: number, reason: string): void {
+    this.isReading = false;
+    this.inbox.close(() => this.sayGoodbye("peer.closed", code, reason));
+  }
+
+  /** RFC 6455, 7.1.7: the connection fails; where the next frame begins is unknown. */
+  violated(closeCode: number): void {
+    this.isReading = false;
+    this.socket.resume();
+    this.sayGoodbye("protocol.violated", closeCode);
+    this.inbox.shut();
+  }
+
+  /** Reading waits for a handler or the engine to finish. */
+  get isHeldBack(): boolean {
+    return this.inbox.isFull || this.receiver?.writableNeedDrain === true;
+  }
+
+  /** Reads on, unless a handler or the engine has to finish first. */
+  resumeReading(): void {
+    if (!this.isHeldBack) this.socket.resume();
+  }
+
+  /** Shortens the time that is left; never lengthens it. */
+  limitDeadline(deadline: number): void {
+    this.deadline = Math.min(this.deadline, deadline);
+  }
+
+  /** Closing has begun: whoever watches the signal may stop. */
+  abort(): void {
+    this.#abort?.abort();
+  }
+
+  /** Wakes those who wait in `drained()`. */
+  relieve(): void {
+    const waiting = this.#relieved;
+    this.#relieved = null;
+    if (waiting !== null) for (const resolve of waiting) resolve();
+  }
+
+  outgoingChanged(): void {
+    const { lifecycle, outgoing } = this;
+    const buffered = this.bufferedBytes;
+    if (buffered === 0) {
+      if (lifecycle.tags.has("sealed")) this.tell("buffer.flushed");
+      else if (lifecycle.name === "upgrading.refusing") this.socket.end();
+    }
+    if (outgoing.bufferedBytes > 0 || lifecycle.name === "open.congested")
+      this.#judgeBuffer(buffered);
+    if (
+      this.#relieved !== null &&
+      buffered <= this.shard.config.lowWaterMarkBytes
+    )
+      this.relieve();
+  }
+
+  #judgeBuffer(buffered: number): void {
+    const { config } = this.shard;
+    if (buffered > config.maxBufferedBytes) this.tell("buffer.exceeded");
+    else if (buffered > config.highWaterMarkBytes)
+      this.tell("buffer.overflowed");
+    else if (buffered <= config.lowWaterMarkBytes) this.tell("buffer.drained");
+  }
+}

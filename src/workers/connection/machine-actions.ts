@@ -1,0 +1,247 @@
+import type {
+  CloseCause,
+  ConnectionActionType,
+  ConnectionDelay,
+  RefusalCause,
+  SettledOutcome,
+} from "../../machines/connection-machine.ts";
+import { CLOSE_CODE, type LiveConnection } from "./connection.ts";
+import { refusal, refusalResponse } from "../handshake/refusal.ts";
+import { OPCODE } from "../websocket/frame-writer.ts";
+import { RateLimiter } from "./rate-limiter.ts";
+import { attachReceiver, receive } from "./socket-reader.ts";
+import { freeze } from "../../transplant.ts";
+import { type Answer, RETRY_AFTER_SECONDS } from "../handshake/handshake.ts";
+import { createCompressor } from "../websocket/ws-engine.ts";
+
+/** How long TCP may take to end once everything is said. */
+const LINGER_MS = 1_000;
+/** Of the time that is left, handlers may use all but this for the closing handshake. */
+const DRAIN_RESERVE_MS = 1_000;
+const DRAIN_RESERVE_SHARE = 0.25;
+
+type Action = (connection: LiveConnection, params: never) => void;
+
+/** The hands of the connection machine: every verb that it names. */
+export const connectionActions: Record<ConnectionActionType, Action> = {
+  writeAcceptance(connection) {
+    connection.outgoing.bytes(connection.upgrade?.acceptance as Buffer);
+  },
+
+  writeRefusal(connection, { cause }: { cause: RefusalCause }) {
+    const { upgrade, shard } = connection;
+    upgrade?.abort();
+    connection.limitDeadline(shard.clock.now() + LINGER_MS);
+    const answer = answerFor(cause, upgrade?.answer);
+    shard.reportRejection(connection, answer.status, answer.reason);
+    connection.outgoing.bytes(refusalResponse(answer, Date.now()));
+    connection.outgoing.write();
+    // Bytes of the peer that stay unread would turn the end of TCP into a reset.
+    connection.socket.resume();
+  },
+
+  countOpened(connection) {
+    const { shard } = connection;
+    shard.counters.add("opened");
+    connection.openedAt = shard.clock.now();
+    shard.reportOpened(connection);
+  },
+
+  announceOpened(connection) {
+    const { upgrade, shard } = connection;
+    const { extensions = {}, early = [] } = upgrade ?? {};
+    connection.upgrade = null;
+    connection.isReading = true;
+    if (Object.keys(extensions).length > 0) {
+      attachReceiver(connection, extensions);
+      shard.counters.add("compressed");
+      connection.compressor = createCompressor(
+        extensions,
+        {
+          get destroyed() {
+            return connection.socket.destroyed;
+          },
+          write: (frame) => connection.outgoing.bytes(frame),
+        },
+        () => compressedReady(connection),
+      );
+    }
+    const { maxMessagesPerSecond, maxBytesPerSecond } = shard.config;
+    if (maxMessagesPerSecond > 0 || maxBytesPerSecond > 0)
+      connection.rateLimiter = new RateLimiter(shard.config, shard.clock.now());
+    connection.inbox.open();
+    for (const chunk of early) receive(connection, chunk);
+    connection.resumeReading();
+  },
+
+  sendPing(connection) {
+    connection.outgoing.frame(OPCODE.ping, "");
+  },
+
+  announceCongestion(connection) {
+    connection.shard.reportCongestion(connection);
+  },
+
+  announceRelief(connection) {
+    connection.relieve();
+  },
+
+  beginMove(connection) {
+    freeze(connection.socket);
+  },
+
+  endMove(connection) {
+    endMove(connection);
+  },
+
+  announceArrival(connection) {
+    connection.inbox.resume(connection.data);
+    connection.resumeReading();
+  },
+
+  beginClosing(connection, { cause }: { cause: CloseCause }) {
+    const { shard } = connection;
+    // A shutdown lets what waits be handled, and so does a peer that goes; a verdict does not.
+    if (cause !== "shutdown" && cause !== "peer") connection.inbox.shut();
+    // Whoever is on the way out of the thread closes where it is.
+    endMove(connection);
+    const { closeCode, congestionCloseCode, closeDeadlineMs } = shard.config;
+    connection.goodbye ??= {
+      code: cause === "congestion" ? congestionCloseCode : closeCode,
+      reason: "",
+    };
+    if (cause !== "shutdown")
+      connection.limitDeadline(shard.clock.now() + closeDeadlineMs);
+    connection.abort();
+  },
+
+  sayLastWord(connection) {
+    const work = connection.shard.hooks.run("draining", connection);
+    if (work !== undefined) connection.inbox.track(work);
+  },
+
+  awaitHandlers(connection) {
+    connection.inbox.settle();
+  },
+
+  sendCloseFrame(connection) {
+    // Messages still being compressed go out before it.
+    if (connection.compressor?.isIdle === false) return;
+    const { code, reason } = connection.goodbye as {
+      code: number;
+      reason: string;
+    };
+    connection.outgoing.frame(OPCODE.close, closePayload(code, reason));
+    connection.outgoing.write();
+    // From here on the peer's is all that matters; it may have been read already.
+    connection.inbox.hearClose();
+    connection.socket.resume();
+  },
+
+  endSocket(connection) {
+    const { shard, socket } = connection;
+    connection.limitDeadline(shard.clock.now() + LINGER_MS);
+    // After both close frames nothing of worth can follow, and the kernel has
+    // ours: closing at once saves a half-close and the wait for the peer's.
+    // TLS says a goodbye of its own first; and a peer that broke the protocol
+    // may still be sending, which would turn the close into a reset.
+    const isSaid = connection.lifecycle.name === "draining.concluding";
+    if (isSaid && !connection.isSecure) socket.destroy();
+    else {
+      socket.end();
+      socket.resume();
+    }
+  },
+
+  settle(connection, { outcome }: { outcome: SettledOutcome }) {
+    const { counters } = connection.shard;
+    if (outcome === "rejected") {
+      const wasProbe = connection.upgrade?.answer?.reason === "health";
+      counters.add(wasProbe ? "probes" : "rejected");
+      return;
+    }
+    counters.add(outcome);
+    const code =
+      outcome === "clean" || outcome === "unacknowledged"
+        ? (connection.goodbye?.code ?? CLOSE_CODE.abnormal)
+        : CLOSE_CODE.abnormal;
+    (counters.closeCodes[code] as number) += 1;
+    connection.abort();
+    connection.shard.reportEnded(connection, {
+      outcome,
+      code,
+      reason: connection.goodbye?.reason ?? "",
+    });
+  },
+
+  release(connection) {
+    connection.upgrade?.abort();
+    connection.upgrade = null;
+    connection.isReading = false;
+    connection.receiver = null;
+    if (connection.compressor !== null) {
+      connection.shard.counters.add("compressed", -1);
+      connection.compressor.close();
+    }
+    connection.move = null;
+    connection.inbox.drop();
+    connection.relieve();
+    connection.socket.destroy();
+    connection.shard.forget(connection);
+  },
+};
+
+/** What is left of the connection's own time decides, where it has a deadline. */
+export const connectionDelays: Record<
+  ConnectionDelay,
+  (connection: LiveConnection) => number
+> = {
+  handshakeDeadline: ({ shard }) => shard.config.handshakeDeadlineMs,
+  pongDeadline: ({ shard }) => shard.config.pongDeadlineMs,
+  moveDeadline: ({ move, shard }) =>
+    Math.max(0, (move?.deadline ?? 0) - shard.clock.now()),
+  congestionDeadline: ({ shard }) => shard.config.congestionDeadlineMs,
+  closingDeadline: (connection) => {
+    const left = timeLeft(connection);
+    return left - Math.min(DRAIN_RESERVE_MS, left * DRAIN_RESERVE_SHARE);
+  },
+  drainDeadline: timeLeft,
+  lingerDeadline: timeLeft,
+};
+
+/** What the move had stopped goes on. */
+function endMove(connection: LiveConnection): void {
+  const { move } = connection;
+  connection.move = null;
+  move?.giveUp();
+}
+
+function timeLeft({ deadline, shard }: LiveConnection): number {
+  return Math.max(0, deadline - shard.clock.now());
+}
+
+/** RFC 6455, 5.5.1: code and reason, or nothing where the peer gave none. */
+function closePayload(code: number, reason: string): Buffer {
+  if (code === CLOSE_CODE.none) return Buffer.alloc(0);
+  const payload = Buffer.allocUnsafe(2 + Buffer.byteLength(reason));
+  payload.writeUInt16BE(code, 0);
+  payload.write(reason, 2);
+  return payload;
+}
+
+/**
+ * A compressed message has become a frame. Whoever closes may have waited for
+ * it; where there was no time to wait, the close frame follows it.
+ */
+function compressedReady(connection: LiveConnection): void {
+  if (connection.has("closing")) connection.inbox.settle();
+  else if (connection.has("sealed") && connection.compressor?.isIdle === true)
+    connectionActions.sendCloseFrame(connection, undefined as never);
+}
+
+function answerFor(cause: RefusalCause, verdict: Answer | undefined): Answer {
+  if (cause === "verdict" && verdict !== undefined) return verdict;
+  return cause === "handshake-deadline"
+    ? refusal("handshake-deadline")
+    : refusal("shutting-down", { retryAfterSeconds: RETRY_AFTER_SECONDS });
+}

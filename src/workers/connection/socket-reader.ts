@@ -1,0 +1,160 @@
+import type { Socket } from "node:net";
+import {
+  adoptHandle,
+  type Reading,
+  type SocketHandle,
+} from "../../protocol/socket-handle.ts";
+import type { LiveConnection } from "./connection.ts";
+import { readFrames } from "../websocket/frame-reader.ts";
+import {
+  closeCodeOf,
+  createReceiver,
+  type Extensions,
+  isAtBoundary,
+  type Receiver,
+} from "../websocket/ws-engine.ts";
+
+/**
+ * Where a socket and a receiver keep their connection, so that all share the
+ * same listeners. A named property: one behind a symbol would put the object
+ * into V8's dictionary mode.
+ */
+interface Owned {
+  sluiceConnection: LiveConnection;
+}
+
+/**
+ * All plain sockets of the thread read into this one buffer, and what has to
+ * outlast the reading is copied out. Otherwise Node allocates 64 KiB for every
+ * read and gives most of it back, which is more work than a small message is.
+ * It is as large as it is for the sake of large messages: one that has arrived
+ * whole is read in one piece, and needs no assembling.
+ */
+const readBuffer = Buffer.allocUnsafeSlow(256 * 1024);
+
+const reading: Reading = {
+  buffer: readBuffer,
+  callback(length) {
+    readBytes(this as Socket & Owned, readBuffer.subarray(0, length));
+  },
+};
+
+/** The socket around a handle that has come to this thread, for {@link attachSocket}. */
+export function openSocket(handle: SocketHandle): Socket {
+  return adoptHandle(handle, reading);
+}
+
+/** Listens to a connection's socket from its first byte to its end. */
+export function attachSocket(connection: LiveConnection): void {
+  const socket = connection.socket as Socket & Owned;
+  socket.sluiceConnection = connection;
+  if (connection.isSecure) socket.on("data", onData);
+  socket.on("end", onSocketEnded);
+  socket.on("close", onSocketGone);
+  socket.on("error", onSocketError);
+}
+
+/** Puts the protocol engine behind a connection. */
+export function attachReceiver(
+  connection: LiveConnection,
+  extensions: Extensions,
+): Receiver {
+  const receiver = createReceiver(
+    connection.shard.config.maxPayloadBytes,
+    extensions,
+  ) as Receiver & Owned;
+  receiver.sluiceConnection = connection;
+  receiver.on("message", onMessage);
+  receiver.on("ping", onPing);
+  receiver.on("conclude", onConclude);
+  receiver.on("error", onReceiverError);
+  receiver.on("drain", onReceiverDrain);
+  connection.receiver = receiver;
+  return receiver;
+}
+
+/**
+ * Takes a chunk of the peer's bytes, in whatever state the connection is.
+ *
+ * @param chunk - Is overwritten once the call has returned.
+ */
+export function receive(connection: LiveConnection, chunk: Buffer): void {
+  const { shard } = connection;
+  connection.isSilent = false;
+  shard.counters.countRead(chunk.length);
+  if (connection.lifecycle.name === "open.probing")
+    connection.tell("peer.responded");
+  if (connection.isReading) readOpen(connection, chunk);
+  else connection.upgrade?.read(chunk);
+  // Else the peer has closed, or broken the protocol: nothing it says counts any more.
+}
+
+/** Reads frames here where that can be, and lets the engine read the rest. */
+function readOpen(connection: LiveConnection, chunk: Buffer): void {
+  const { receiver } = connection;
+  // What is compressed is decompressed later, and must not be overtaken.
+  const isBetweenMessages =
+    receiver === null ||
+    (connection.compressor === null && isAtBoundary(receiver));
+  const read = isBetweenMessages
+    ? readFrames(chunk, connection.shard.config.maxPayloadBytes, connection)
+    : 0;
+  if (read === chunk.length) return;
+  const engine = receiver ?? attachReceiver(connection, {});
+  engine.write(Buffer.from(chunk.subarray(read)));
+  // Only an engine that asked for the pause says when it is over.
+  if (engine.writableNeedDrain) connection.socket.pause();
+}
+
+function onData(this: Socket & Owned, chunk: Buffer): void {
+  readBytes(this, chunk);
+}
+
+function readBytes(
+  { sluiceConnection: connection }: Owned,
+  chunk: Buffer,
+): void {
+  const { joiner } = connection.shard;
+  joiner.startReading();
+  try {
+    receive(connection, chunk);
+  } finally {
+    joiner.endReading();
+  }
+}
+
+/** A peer that ends TCP without a close frame is gone, half-open or not. */
+function onSocketEnded(this: Owned): void {
+  const { sluiceConnection: connection } = this;
+  // One that closes and ends in one breath is still answered. Over TLS it is
+  // heard of later than this that the answer is out.
+  if (connection.lifecycle.name === "draining.answering") return;
+  connection.tell("socket.closed");
+}
+
+function onSocketGone(this: Owned): void {
+  this.sluiceConnection.tell("socket.closed");
+}
+
+/** The `close` that follows is the fact; what broke is of no use to anyone. */
+function onSocketError(): void {}
+
+function onMessage(this: Owned, data: Buffer, isBinary: boolean): void {
+  this.sluiceConnection.messageRead(data, isBinary);
+}
+
+function onPing(this: Owned, data: Buffer): void {
+  this.sluiceConnection.pingRead(data);
+}
+
+function onConclude(this: Owned, code: number, reason: Buffer): void {
+  this.sluiceConnection.closeRead(code, reason.toString());
+}
+
+function onReceiverError(this: Owned, error: Error): void {
+  this.sluiceConnection.violated(closeCodeOf(error));
+}
+
+function onReceiverDrain(this: Owned): void {
+  this.sluiceConnection.resumeReading();
+}

@@ -1,0 +1,122 @@
+import type { RefusalCause } from "../../protocol/handover-messages.ts";
+import {
+  freeze,
+  hasUnflushed,
+  hasUnread,
+  isBetweenMessages,
+  thaw,
+} from "../../transplant.ts";
+import { isThenable } from "../hooks.ts";
+import type { LiveConnection } from "../connection/connection.ts";
+
+/** A connection's way out of this thread, while it is in `open.moving`. */
+export class Move {
+  readonly #connection: LiveConnection;
+  /** Absolute: it stays when it could not move by then. */
+  readonly deadline: number;
+  readonly isProbing: boolean;
+  /** When reading stopped. */
+  frozenAt: number;
+  #suspension: "none" | "under-way" | "done" | "failed" = "none";
+  /** What the handlers' `suspend` returned. */
+  #suspended: unknown;
+
+  constructor(connection: LiveConnection, deadline: number) {
+    this.#connection = connection;
+    this.deadline = deadline;
+    this.isProbing = connection.lifecycle.name === "open.probing";
+    this.frozenAt = connection.shard.clock.now();
+  }
+
+  /** What travels as the connection's user data. */
+  get state(): unknown {
+    return this.#suspension === "done"
+      ? this.#suspended
+      : this.#connection.data;
+  }
+
+  /**
+   * Stops reading and says what keeps the connection here at this moment;
+   * nothing when it can leave right now, in this tick.
+   */
+  obstacle(): RefusalCause | undefined {
+    const connection = this.#connection;
+    const { socket, receiver, inbox } = connection;
+    if (this.#suspension === "failed") return "suspend";
+    if (!connection.isReading) return "state";
+    const isBetween = receiver === null || isBetweenMessages(receiver);
+    if (!isBetween && !inbox.isFull) {
+      // The rest of the message has to come first.
+      thaw(socket);
+      this.frozenAt = connection.shard.clock.now();
+      return "mid-frame";
+    }
+    freeze(socket);
+    if (inbox.pending > 0 || hasUnread(socket)) return "handlers";
+    if (connection.bufferedBytes > 0 || hasUnflushed(socket))
+      return "unflushed";
+    return this.#suspend();
+  }
+
+  /** Why this connection never can, as far as that can be told beforehand. */
+  static lastingObstacle(connection: LiveConnection): RefusalCause | undefined {
+    const { shard } = connection;
+    if (connection.isSecure) return "tls";
+    if (connection.compressor !== null) return "compression";
+    if (shard.whyNoMoves !== undefined) return "runtime";
+    return shard.hooks.canResume ? undefined : "no-resume";
+  }
+
+  /**
+   * The connection stays: reading goes on, and the handlers take up again what
+   * they had suspended.
+   */
+  giveUp(): void {
+    const connection = this.#connection;
+    thaw(connection.socket);
+    if (this.#suspension === "done" && !connection.has("sealed"))
+      connection.inbox.resume(this.#suspended);
+    connection.resumeReading();
+  }
+
+  /** The handlers' own last step here, once everything else is at rest. */
+  #suspend(): RefusalCause | undefined {
+    if (this.#suspension === "under-way") return "handlers";
+    if (this.#suspension === "done") return undefined;
+    const connection = this.#connection;
+    const { hooks } = connection.shard;
+    if (!hooks.suspends) return undefined;
+    try {
+      const result = hooks.suspend(connection);
+      if (!isThenable(result)) {
+        this.#suspended = result;
+        this.#suspension = "done";
+        // It may have sent something.
+        return connection.bufferedBytes > 0 ? "unflushed" : undefined;
+      }
+      this.#suspension = "under-way";
+      connection.inbox.track(
+        Promise.resolve(result).then(
+          (suspended) => {
+            this.#suspended = suspended;
+            this.#suspension = "done";
+            // It took so long that the connection has stayed.
+            if (connection.move !== this && connection.has("open"))
+              connection.inbox.resume(suspended);
+          },
+          (error: unknown) => this.#fail(error),
+        ),
+      );
+      return "handlers";
+    } catch (error) {
+      this.#fail(error);
+      return "suspend";
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#suspension = "failed";
+    const connection = this.#connection;
+    connection.shard.reportHookFailure(connection, "suspend", error);
+  }
+}

@@ -1,0 +1,297 @@
+import { Socket } from "node:net";
+import {
+  isLasting,
+  type Luggage,
+  type MoveOrder,
+  type MovingShardMessage,
+  type RefusalCause,
+  type Refusals,
+} from "../../protocol/handover-messages.ts";
+import type { SocketHandle } from "../../protocol/socket-handle.ts";
+import { transplant } from "../../transplant.ts";
+import { LiveConnection } from "../connection/connection.ts";
+import { attachSocket, openSocket } from "../connection/socket-reader.ts";
+import type { ShardContext } from "../shard-context.ts";
+import { pack, unpack } from "./connection-snapshot.ts";
+import { Move } from "./move.ts";
+import { departed, movingState } from "./states.ts";
+import { describeForeign } from "../../foreign-value.ts";
+
+/** So many may stand still at the same time, unread, until they can leave. */
+const WINDOW = 64;
+/** So many may be on their way: the next leave when those have landed. */
+const IN_FLIGHT = 16;
+/** So many are looked at before the event loop turns. */
+const BATCH = 16;
+const POLL_MS = 1;
+/** What could not move is looked at again after this. */
+const RETRY_MS = 20;
+
+/** Posts to main, with a handle to transfer. */
+export type PostHandle = (
+  message: MovingShardMessage,
+  handle?: SocketHandle,
+) => void;
+
+/** An order under way on this shard. */
+interface Run {
+  readonly order: MoveOrder;
+  /** Who is to move, the next one last. */
+  queue: LiveConnection[];
+  /** In `open.moving`, and not yet able to leave. */
+  readonly waiting: Set<LiveConnection>;
+  /** To be looked at again, and why they could not move. */
+  later: Map<LiveConnection, RefusalCause>;
+  retryAt: number;
+  left: number;
+  readonly refused: Refusals;
+}
+
+/**
+ * Gives connections of this shard away, and takes those of others in. A
+ * connection leaves between two turns of the event loop, at a moment when
+ * nothing of it is under way in this thread.
+ */
+export class Mover {
+  readonly #shard: ShardContext;
+  readonly #post: PostHandle;
+  readonly #runs = new Map<number, Run>();
+  /** Left, and not yet landed. */
+  readonly #inFlight = new Set<number>();
+  #timer: unknown;
+  #onLanded: () => void = () => {};
+
+  constructor(shard: ShardContext, post: PostHandle) {
+    this.#shard = shard;
+    this.#post = post;
+  }
+
+  /** Connections that have left and are nobody else's yet: this thread must not end before they have landed. */
+  get inFlight(): number {
+    return this.#inFlight.size;
+  }
+
+  /** @param onLanded - Called when nothing is on its way any more. */
+  set onLanded(onLanded: () => void) {
+    this.#onLanded = onLanded;
+  }
+
+  /** Starts to give connections away, as ordered. */
+  start(order: MoveOrder): void {
+    const queue: LiveConnection[] = [];
+    for (const connection of this.#shard.registry)
+      if (connection.has("open")) queue.push(connection);
+    this.#runs.set(order.order, {
+      order,
+      queue: queue.toReversed(),
+      waiting: new Set(),
+      later: new Map(),
+      retryAt: 0,
+      left: 0,
+      refused: {},
+    });
+    this.#pump();
+  }
+
+  /** Those who have not left stay. */
+  callOff(order: number): void {
+    const run = this.#runs.get(order);
+    if (run === undefined) return;
+    run.queue = [];
+    run.later.clear();
+    for (const connection of run.waiting) connection.tell("move.refused");
+    run.waiting.clear();
+    this.#finish(run);
+  }
+
+  callOffAll(): void {
+    for (const order of [...this.#runs.keys()]) this.callOff(order);
+  }
+
+  landed(number: number): void {
+    this.#inFlight.delete(number);
+    if (this.#inFlight.size === 0) this.#onLanded();
+  }
+
+  /**
+   * A connection comes from elsewhere, and lives here from now on.
+   *
+   * @param handle - Absent when its peer has gone while it was on its way.
+   */
+  arrive(luggage: Luggage, handle: SocketHandle | undefined): LiveConnection {
+    const shard = this.#shard;
+    const { counters, clock } = shard;
+    counters.add("movedIn");
+    (counters.states[movingState.index] as number) += 1;
+    const stream = handle === undefined ? new Socket() : openSocket(handle);
+    const connection = new LiveConnection(shard, luggage.number, stream, false);
+    unpack(connection, luggage);
+    shard.registry.add(connection);
+    shard.runner.goOn(connection, movingState);
+    attachSocket(connection);
+    connection.isReading = true;
+    connection.tell("move.arrived");
+    if (luggage.isProbing) connection.tell("heartbeat.due");
+    counters.addMove(clock.now() - luggage.frozenAt);
+    this.#post({ type: "arrived", number: luggage.number });
+    if (handle === undefined) stream.destroy();
+    return connection;
+  }
+
+  #pump(): void {
+    let looks = BATCH;
+    for (const run of [...this.#runs.values()]) {
+      looks = this.#look(run, looks);
+      if (this.#isOver(run)) this.#finish(run);
+    }
+    this.#schedule(looks === 0 ? 0 : POLL_MS);
+  }
+
+  /** Looks at so many connections at most; returns how many looks are left. */
+  #look(run: Run, looks: number): number {
+    const now = this.#shard.clock.now();
+    for (const connection of run.waiting) this.#attempt(run, connection);
+    if (run.later.size > 0 && now >= run.retryAt) {
+      run.queue.unshift(...run.later.keys());
+      run.later.clear();
+    }
+    while (
+      looks > 0 &&
+      run.queue.length > 0 &&
+      run.waiting.size < WINDOW &&
+      this.#inFlight.size < IN_FLIGHT &&
+      run.left + run.waiting.size < run.order.limit
+    ) {
+      this.#begin(run, run.queue.pop() as LiveConnection);
+      looks--;
+    }
+    return looks;
+  }
+
+  #begin(run: Run, connection: LiveConnection): void {
+    if (!connection.has("open")) return;
+    const lasting = Move.lastingObstacle(connection);
+    if (lasting !== undefined) return this.#refuse(run, lasting);
+    const { clock, config } = this.#shard;
+    const deadline = Math.min(
+      run.order.deadline,
+      clock.now() + config.moveDeadlineMs,
+    );
+    connection.move = new Move(connection, deadline);
+    connection.tell("move.requested");
+    if (connection.lifecycle !== movingState) {
+      connection.move = null;
+      return this.#postpone(run, connection, "state");
+    }
+    run.waiting.add(connection);
+    return this.#attempt(run, connection);
+  }
+
+  #attempt(run: Run, connection: LiveConnection): void {
+    const { move } = connection;
+    if (move === null || connection.lifecycle !== movingState) {
+      // It has left the state by itself: closing, congested, or too late.
+      run.waiting.delete(connection);
+      return this.#postpone(run, connection, "state");
+    }
+    let cause = move.obstacle();
+    // Looking may have run the handlers' `suspend`, and that may have closed it.
+    if (connection.lifecycle !== movingState) return;
+    cause ??= this.#depart(run, connection, move);
+    if (cause === undefined) {
+      run.waiting.delete(connection);
+      run.left++;
+    } else if (isLasting(cause)) {
+      run.waiting.delete(connection);
+      connection.tell("move.refused");
+      this.#refuse(run, cause);
+    } else if (this.#shard.clock.now() >= move.deadline) {
+      run.waiting.delete(connection);
+      connection.tell("move.refused");
+      this.#postpone(run, connection, cause);
+    }
+  }
+
+  /** The moment itself: before it this thread owns the connection, after it it has nothing of it. */
+  #depart(
+    run: Run,
+    connection: LiveConnection,
+    move: Move,
+  ): RefusalCause | undefined {
+    const shard = this.#shard;
+    const { counters } = shard;
+    const { socket, number } = connection;
+    const luggage = pack(connection, move);
+    const { order } = run.order;
+    counters.add("movedOut");
+    try {
+      transplant(socket, (handle) =>
+        this.#post({ type: "departure", order, luggage, handle }, handle),
+      );
+    } catch (error) {
+      counters.add("movedOut", -1);
+      return whyNotPosted(error, luggage.state);
+    }
+    (counters.states[movingState.index] as number) -= 1;
+    connection.move = null;
+    shard.runner.leave(connection, departed);
+    this.#inFlight.add(number);
+    connection.abort();
+    connection.isReading = false;
+    connection.receiver = null;
+    connection.relieve();
+    shard.admissions?.surrender(connection);
+    shard.topics.surrender(connection);
+    shard.forget(connection);
+    return undefined;
+  }
+
+  #postpone(run: Run, connection: LiveConnection, cause: RefusalCause): void {
+    if (!connection.has("open")) return;
+    if (run.later.size === 0) run.retryAt = this.#shard.clock.now() + RETRY_MS;
+    run.later.set(connection, cause);
+  }
+
+  #refuse(run: Run, cause: RefusalCause): void {
+    run.refused[cause] = (run.refused[cause] ?? 0) + 1;
+    this.#shard.counters.addMoveRefusal(cause);
+  }
+
+  #isOver(run: Run): boolean {
+    if (run.waiting.size > 0) return false;
+    const isDone = run.queue.length === 0 && run.later.size === 0;
+    const isEnough = run.left >= run.order.limit;
+    return isDone || isEnough || this.#shard.clock.now() >= run.order.deadline;
+  }
+
+  #finish(run: Run): void {
+    const { order, limit } = run.order;
+    const isEnough = run.left >= limit;
+    if (!isEnough) {
+      for (const cause of run.later.values()) this.#refuse(run, cause);
+      for (const connection of run.queue)
+        if (connection.has("open")) this.#refuse(run, "state");
+    }
+    this.#runs.delete(order);
+    this.#post({ type: "moved", order, left: run.left, refused: run.refused });
+  }
+
+  #schedule(waitMs: number): void {
+    if (this.#runs.size === 0 || this.#timer !== undefined) return;
+    this.#timer = this.#shard.clock.setTimeout(() => {
+      this.#timer = undefined;
+      this.#pump();
+    }, waitMs);
+  }
+}
+
+/** Cloning runs getters of the user's data, which may throw anything. */
+function whyNotPosted(error: unknown, state: unknown): RefusalCause {
+  if (describeForeign(error).name === "DataCloneError") return "data";
+  try {
+    structuredClone(state);
+    return "runtime";
+  } catch {
+    return "data";
+  }
+}

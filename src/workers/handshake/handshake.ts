@@ -1,0 +1,215 @@
+import type { LiveConnection } from "../connection/connection.ts";
+import { describeForeign } from "../../foreign-value.ts";
+import type { Arrival } from "../../protocol/messages.ts";
+import { acceptResponse } from "./accept.ts";
+import { narrowAuthorization } from "./authorization.ts";
+import { HeadReader } from "./head-reader.ts";
+import type { HandshakeRequest } from "./handshake-fields.ts";
+import {
+  type HttpAnswer,
+  refusal,
+  type RefusalReason,
+} from "./refusal.ts";
+import { chooseSubprotocol } from "./subprotocols.ts";
+import { examineUpgrade, type Verdict } from "./judge-request.ts";
+import { isThenable } from "../hooks.ts";
+import { type Extensions, negotiateCompression } from "../websocket/ws-engine.ts";
+
+type Asked = Extract<Verdict, { kind: "upgrade" }>;
+
+/** What a client may send before it has an answer; the rest of it waits in the kernel. */
+const MAX_EARLY_BYTES = 64 * 1024;
+
+/** When a client that was refused for want of room should try again, seconds. */
+export const RETRY_AFTER_SECONDS = 5;
+
+/** Reads the request; asks whether it is accepted; has its answer, or needs none any more. */
+type Stage = "reading" | "asking" | "over";
+
+/** What was decided about a request. */
+export interface Answer extends HttpAnswer {
+  reason: string;
+}
+
+/**
+ * The opening handshake of one connection: reads the request, holds it against
+ * the policy, asks the handlers, and tells the machine the verdict.
+ */
+export class Upgrade {
+  readonly #connection: LiveConnection;
+  readonly #arrival: Arrival;
+  readonly #reader: HeadReader;
+  #abort: AbortController | null = null;
+  /** The refusal, once there is one. */
+  answer: Answer | undefined;
+  /** The 101 response, once accepted. */
+  acceptance: Buffer | undefined;
+  extensions: Extensions = {};
+  /** What came behind the request, in order: the first frames. */
+  readonly early: Buffer[] = [];
+  #earlyBytes = 0;
+  #stage: Stage = "reading";
+
+  constructor(connection: LiveConnection, arrival: Arrival) {
+    this.#connection = connection;
+    this.#arrival = arrival;
+    this.#reader = new HeadReader(connection.shard.config);
+  }
+
+  /** Takes the next bytes of the request. */
+  read(chunk: Buffer): void {
+    if (this.#stage === "asking") return this.#keep(chunk);
+    // After the verdict, bytes are of no interest.
+    if (this.#stage === "over") return undefined;
+    const progress = this.#reader.push(chunk);
+    if (progress.kind === "need-more") return undefined;
+    if (progress.kind === "refuse") return this.#refuse(progress);
+    this.#stage = "asking";
+    if (progress.rest.length > 0) this.#keep(progress.rest);
+    return this.#judge(progress);
+  }
+
+  /**
+   * Frames that come before the answer wait here. Not in the kernel: who does
+   * not read does not notice that a client has left, and would open the
+   * connection for nobody.
+   */
+  #keep(chunk: Buffer): void {
+    this.early.push(Buffer.from(chunk));
+    this.#earlyBytes += chunk.length;
+    if (this.#earlyBytes >= MAX_EARLY_BYTES) this.#connection.socket.pause();
+  }
+
+  /** It is too late to authorize. */
+  abort(): void {
+    this.#stage = "over";
+    this.#abort?.abort();
+  }
+
+  #judge(request: HandshakeRequest): void {
+    const connection = this.#connection;
+    const { shard } = connection;
+    const { isProbe, refusal: refused } = this.#arrival;
+    const verdict = examineUpgrade(request, shard.upgradePolicy, isProbe);
+    if (verdict.kind !== "upgrade") {
+      const { origin, host } = request.fields;
+      if (verdict.reason === "origin")
+        shard.reportForeignOrigin(connection, origin ?? "", host);
+      return this.#refuse(verdict);
+    }
+    if (refused !== undefined) return this.#refuseFor(refused);
+    connection.head = request.head;
+    // Once the socket has closed, the system does not know its peer any more.
+    void connection.remoteAddress;
+    const { admissions } = shard;
+    if (admissions === null || isProbe === true || admissions.has(connection))
+      return this.#authorize(verdict);
+    admissions.ask(connection, (isAdmitted) => {
+      if (connection.lifecycle.name !== "upgrading.handshaking") return;
+      if (isAdmitted) this.#authorize(verdict);
+      else this.#refuseFor("too-many-from-address");
+    });
+  }
+
+  #authorize(asked: Asked): void {
+    const connection = this.#connection;
+    const { shard } = connection;
+    if (!shard.hooks.authorizes) return this.#accept(asked, {});
+    this.#abort = new AbortController();
+    try {
+      const decision = shard.hooks.authorize(
+        connection.request,
+        this.#abort.signal,
+      );
+      if (!isThenable(decision)) return this.#decide(asked, decision);
+      // Settled once, whatever its `then` does.
+      const decided = Promise.resolve(decision).then(
+        (verdict) => this.#decide(asked, verdict),
+        (error: unknown) => this.#fail(error),
+      );
+      shard.track(decided);
+    } catch (error) {
+      this.#fail(error);
+    }
+    return undefined;
+  }
+
+  #decide(asked: Asked, decision: unknown): void {
+    if (this.#connection.lifecycle.name !== "upgrading.handshaking") return;
+    try {
+      const authorization = narrowAuthorization(decision, asked.protocols);
+      if (authorization.accept) this.#accept(asked, authorization);
+      else this.#refuse(refusal(reasonOf(authorization.status), authorization));
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #accept(
+    asked: Asked,
+    authorized: { data?: unknown; subprotocol?: string | null | undefined },
+  ): void {
+    const connection = this.#connection;
+    const { config } = connection.shard;
+    const subprotocol = chooseSubprotocol(
+      authorized.subprotocol,
+      asked.protocols,
+      config.subprotocols,
+    );
+    let extensions: string | undefined;
+    if (config.compression && asked.extensions !== "") {
+      try {
+        const agreed = negotiateCompression(
+          asked.extensions,
+          config.maxPayloadBytes,
+        );
+        this.extensions = agreed?.extensions ?? {};
+        extensions = agreed?.header;
+      } catch {
+        return this.#refuseFor(
+          "bad-request",
+          "The header Sec-WebSocket-Extensions is malformed.\n",
+        );
+      }
+    }
+    connection.data = authorized.data;
+    connection.subprotocol = subprotocol ?? "";
+    this.acceptance = Buffer.from(
+      acceptResponse({ key: asked.key, protocol: subprotocol, extensions }),
+      "latin1",
+    );
+    connection.tell("upgrade.accepted");
+    return undefined;
+  }
+
+  #fail(error: unknown): void {
+    const connection = this.#connection;
+    // Whoever was told that it is too late, and stops for that, has not failed.
+    const isTooLate = this.#abort?.signal.aborted === true;
+    if (isTooLate && describeForeign(error).name === "AbortError") return;
+    connection.shard.reportHookFailure(connection, "authorize", error);
+    this.#refuseFor("handler-failed");
+  }
+
+  #refuseFor(reason: RefusalReason, body?: string): void {
+    this.#refuse(
+      refusal(reason, {
+        ...(body !== undefined && { body }),
+        ...(reason.startsWith("too-many") && {
+          retryAfterSeconds: RETRY_AFTER_SECONDS,
+        }),
+      }),
+    );
+  }
+
+  #refuse(answer: Answer): void {
+    this.#stage = "over";
+    this.answer = answer;
+    this.#connection.tell("upgrade.refused");
+  }
+}
+
+function reasonOf(status: number): RefusalReason {
+  if (status === 401) return "unauthorized";
+  return status === 404 ? "not-found" : "forbidden";
+}

@@ -1,0 +1,125 @@
+import type { NamedAction, TableState } from "../../machines/transition-table.ts";
+import type {
+  ConnectionPage,
+  Findings,
+  Inquiry,
+} from "../../protocol/inspection-messages.ts";
+import type { ShardMessage } from "../../protocol/messages.ts";
+import { listConnections } from "./connection-list.ts";
+import { describeConnection } from "./connection-facts.ts";
+import type { LiveConnection } from "../connection/connection.ts";
+import { type Gauges, startGauges } from "./gauges.ts";
+import type { ShardContext } from "../shard-context.ts";
+
+/** A transition as the lifecycle runner tells it. */
+interface Observed {
+  readonly event: string;
+  readonly source: TableState | undefined;
+  readonly target: TableState;
+  readonly spentMs: number;
+  readonly actions: readonly NamedAction[];
+}
+
+/**
+ * Answers what the inspector asks of a shard: a page of its connections, one
+ * connection, each transition of a followed one. Costs nothing until asked.
+ */
+export class Inspection {
+  readonly #context: ShardContext;
+  readonly #shard: number;
+  readonly #post: (message: ShardMessage) => void;
+  /** By number: a connection may be followed before it arrives from another thread, and after it has left for one. */
+  readonly #followed = new Set<number>();
+  #gauges: Gauges | undefined;
+  /** Whether any connection is followed: all that a transition pays for this. */
+  isFollowing = false;
+
+  constructor(
+    context: ShardContext,
+    shard: number,
+    post: (message: ShardMessage) => void,
+  ) {
+    this.#context = context;
+    this.#shard = shard;
+    this.#post = post;
+  }
+
+  /** Answers an inquiry, at once or, for a page of very many, a little later. */
+  take(id: number, inquiry: Inquiry): void {
+    const answer = (findings: Findings[Inquiry["type"]]): void =>
+      this.#post({ type: "inspected", id, findings });
+    const found = this.#find(inquiry);
+    if (found instanceof Promise) void found.then(answer);
+    else answer(found);
+  }
+
+  /** A connection has taken a transition. */
+  observe(connection: LiveConnection, observed: Observed): void {
+    if (!this.#followed.has(connection.number)) return;
+    const { event, source, target, spentMs, actions } = observed;
+    this.#post({
+      type: "followed",
+      transition: {
+        number: connection.number,
+        at: Date.now(),
+        event,
+        from: source?.name,
+        to: target.name,
+        isFinal: target.isFinal,
+        actions: actions.map(nameAction),
+        spentMs,
+      },
+    });
+    if (target.isFinal) this.#follow(connection.number, false);
+  }
+
+  /** The shard ends. */
+  stop(): void {
+    this.#gauges?.stop();
+    this.#gauges = undefined;
+  }
+
+  #find(inquiry: Inquiry): Findings[Inquiry["type"]] | Promise<ConnectionPage> {
+    const { registry, counters, clock } = this.#context;
+    if (inquiry.type === "page")
+      return listConnections(registry, inquiry.query, this.#shard, () =>
+        clock.now(),
+      );
+    if (inquiry.type === "watch") {
+      if (!inquiry.isWatched) this.stop();
+      else this.#gauges ??= startGauges(counters);
+      return undefined;
+    }
+    if (inquiry.type === "follow")
+      this.#follow(inquiry.number, inquiry.isFollowed);
+    const connection = registry.get(inquiry.number);
+    if (connection === undefined) return undefined;
+    switch (inquiry.type) {
+      case "connection":
+        return describeConnection(connection, this.#shard, clock.now());
+      case "close": {
+        const isOpen = connection.has("open");
+        if (isOpen) connection.close(inquiry.code, inquiry.reason);
+        return isOpen;
+      }
+      case "follow":
+        return describeConnection(connection, this.#shard, clock.now());
+    }
+    return inquiry satisfies never;
+  }
+
+  #follow(number: number, isFollowed: boolean): void {
+    if (isFollowed) this.#followed.add(number);
+    else this.#followed.delete(number);
+    this.isFollowing = this.#followed.size > 0;
+  }
+}
+
+/** `settle(outcome: clean)` */
+function nameAction({ type, params }: NamedAction): string {
+  if (typeof params !== "object" || params === null) return type;
+  const details = Object.entries(params).map(
+    ([name, value]) => `${name}: ${String(value)}`,
+  );
+  return `${type}(${details.join(", ")})`;
+}

@@ -1,0 +1,117 @@
+import type { Farewell } from "../../protocol/messages.ts";
+import type { LiveConnection } from "../connection/connection.ts";
+import { type Pace, paceOf } from "./pacer.ts";
+import type { Clock } from "./timer-wheel.ts";
+
+const STEP_MS = 20;
+/** So many are told before the event loop turns, so that the rest of the shard goes on serving. */
+const BATCH = 250;
+
+/**
+ * Tells a number of connections to go, at a pace, each with its own time to
+ * come back, and knows when the last has been told and when the last has ended.
+ */
+export class Departure {
+  readonly #clock: Clock;
+  readonly #farewell: Farewell;
+  readonly #targets: readonly LiveConnection[];
+  readonly #startedAt: number;
+  readonly #pace: Pace;
+  readonly #onTold: (told: number) => void;
+  readonly #onDrained: () => void;
+  readonly #leaving = new Set<LiveConnection>();
+  /** How many of the targets have had their turn, and how many of those were still there to be told. */
+  #passed = 0;
+  #told = 0;
+  #isOver = false;
+  #timer: unknown;
+
+  constructor(options: {
+    clock: Clock;
+    farewell: Farewell;
+    targets: readonly LiveConnection[];
+    onTold: (told: number) => void;
+    onDrained: () => void;
+  }) {
+    this.#clock = options.clock;
+    this.#farewell = options.farewell;
+    this.#targets = options.targets;
+    this.#onTold = options.onTold;
+    this.#onDrained = options.onDrained;
+    this.#startedAt = options.clock.now();
+    this.#pace = paceOf(this.#targets.length, this.#farewell, this.#startedAt);
+  }
+
+  start(): void {
+    this.#step();
+  }
+
+  /** Tells all who are left, now. */
+  hurry(): void {
+    this.#clock.clearTimeout(this.#timer);
+    this.#tellUpTo(this.#targets.length);
+    this.#finishTelling();
+  }
+
+  /** Those not yet told stay as they are. */
+  callOff(): void {
+    this.#clock.clearTimeout(this.#timer);
+    this.#finishTelling();
+  }
+
+  /** Tells one connection, whatever the pace. */
+  tell(connection: LiveConnection, index: number): void {
+    const { deadline, closeCode } = this.#farewell;
+    if (!connection.lifecycle.isFinal) this.#leaving.add(connection);
+    // It is on its way out, by a deadline that is no later: it goes on as it was.
+    if (connection.deadline <= deadline) return;
+    connection.limitDeadline(deadline);
+    connection.sayGoodbye(
+      "shutdown.requested",
+      closeCode,
+      `retry-after-ms=${this.#pace.retryAfterMs(index)}`,
+    );
+  }
+
+  /** A connection has ended; whether it was told here or not. */
+  ended(connection: LiveConnection): void {
+    this.#leaving.delete(connection);
+    this.#checkDrained();
+  }
+
+  #step(): void {
+    const count = this.#targets.length;
+    const elapsed = this.#clock.now() - this.#startedAt;
+    const { windowMs } = this.#pace;
+    const due =
+      windowMs === 0
+        ? count
+        : Math.min(count, Math.ceil((elapsed / windowMs) * count));
+    this.#tellUpTo(Math.min(due, this.#passed + BATCH));
+    if (this.#passed === count) this.#finishTelling();
+    else {
+      const waitMs = this.#passed < due ? 0 : STEP_MS;
+      this.#timer = this.#clock.setTimeout(() => this.#step(), waitMs);
+    }
+  }
+
+  #tellUpTo(until: number): void {
+    for (; this.#passed < until; this.#passed++) {
+      const target = this.#targets[this.#passed] as LiveConnection;
+      if (target.lifecycle.isFinal) continue;
+      this.tell(target, this.#passed);
+      this.#told++;
+    }
+  }
+
+  #finishTelling(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#onTold(this.#told);
+    this.#checkDrained();
+  }
+
+  #checkDrained(): void {
+    if (this.#isOver && this.#leaving.size === 0) this.#onDrained();
+  }
+}

@@ -1,0 +1,312 @@
+import { SluiceError } from "../errors.ts";
+import { describeForeign, sayForeign } from "../foreign-value.ts";
+import type { Handlers } from "../handlers.ts";
+import { monotonicNow } from "../protocol/clock.ts";
+import type {
+  Arrival,
+  DrainFilter,
+  Farewell,
+  MainMessage,
+  ShardFailure,
+  ShardMessage,
+  ShardTask,
+  ShardTotals,
+} from "../protocol/messages.ts";
+import { written } from "../protocol/written.ts";
+import { beginBeat } from "./watchdog-beat.ts";
+import type { LiveConnection } from "./connection/connection.ts";
+import { Departure } from "./lifecycle/shard-drain.ts";
+import { Heartbeat } from "./lifecycle/heartbeat.ts";
+import { loadHandlers } from "./load-handlers.ts";
+import { checkReceiver } from "../transplant.ts";
+import { ShardContext } from "./shard-context.ts";
+import type { Clock } from "./lifecycle/timer-wheel.ts";
+import { createReceiver } from "./websocket/ws-engine.ts";
+
+/** After the deadline, for the ticks in which the last connections are forced; then looked again as often. */
+const END_GRACE_MS = 50;
+/** What a thread that cannot begin has printed may take so long to be passed on. */
+const LAST_WORDS_MS = 1_000;
+/** While output waits for its reader, the deadline is looked at so often. */
+const LOOK_MS = 100;
+const OUTPUT = [process.stdout, process.stderr];
+
+const threadClock: Clock = {
+  now: monotonicNow,
+  setTimeout: (callback, ms) => setTimeout(callback, ms),
+  clearTimeout: (handle) => clearTimeout(handle as NodeJS.Timeout | undefined),
+  afterPoll: (callback) => void setImmediate(callback),
+};
+
+/**
+ * The life of one shard, as one long task: its promise is the shard's
+ * lifetime, its value the totals. It ends after a shutdown, when nothing of any
+ * connection is left.
+ */
+export default async function runShard(task: ShardTask): Promise<ShardTotals> {
+  try {
+    return await serveShard(task, await loadHandlers(task.config.handlers));
+  } catch (error) {
+    task.port.close();
+    const failure = describeFailure(task.shard, error);
+    await written(OUTPUT, LAST_WORDS_MS);
+    return { shard: task.shard, opened: 0, rejected: 0, failure };
+  }
+}
+
+/** As plain data: what a module or a hook of the user's throws need not survive a thread's border. */
+function describeFailure(shard: number, error: unknown): ShardFailure {
+  if (!(error instanceof SluiceError))
+    return {
+      code: "ERR_SLUICE_SHARD_START",
+      message: `shard ${shard} cannot be started: ${sayForeign(error)}`,
+      cause: describeForeign(error),
+    };
+  const { code, message, cause } = error;
+  return cause === undefined
+    ? { code, message }
+    : { code, message, cause: describeForeign(cause) };
+}
+
+async function serveShard(
+  task: ShardTask,
+  handlers: Handlers,
+): Promise<ShardTotals> {
+  const { port } = task;
+  const post = (message: ShardMessage): void => port.postMessage(message);
+  const context = new ShardContext(task, handlers, threadClock, post, {
+    post: (message, handle) =>
+      port.postMessage(message, handle === undefined ? [] : [handle]),
+    whyNot: task.whyNoMoves ?? checkReceiver(() => createReceiver(1024, {})),
+  });
+  const heartbeat = new Heartbeat(
+    context.registry,
+    threadClock,
+    task.config.heartbeatIntervalMs,
+  );
+  await handlers.started?.(context.topics);
+  const beat = beginBeat(context.counters, threadClock);
+  const shard = new Shard(context, post);
+  port.on("message", (message: MainMessage) => shard.take(message));
+  post({ type: "ready", whyNoMoves: context.whyNoMoves });
+  await shard.terminated;
+  await shard.printed();
+  heartbeat.stop();
+  beat.stop();
+  context.inspection.stop();
+  context.topics.close();
+  port.close();
+  return {
+    shard: task.shard,
+    opened: context.counters.get("opened"),
+    rejected: context.counters.get("rejected"),
+  };
+}
+
+/** Does what main says. */
+class Shard {
+  readonly #context: ShardContext;
+  readonly #post: (message: ShardMessage) => void;
+  readonly #drains = new Map<number | "shutdown", Departure>();
+  #deadline: NodeJS.Timeout | undefined;
+  #endBy = 0;
+  readonly #ended = Promise.withResolvers<void>();
+
+  constructor(context: ShardContext, post: (message: ShardMessage) => void) {
+    this.#context = context;
+    this.#post = post;
+  }
+
+  get terminated(): Promise<void> {
+    return this.#ended.promise;
+  }
+
+  /**
+   * What the handlers have printed has to be passed on to main: with the
+   * thread, the rest would be lost. The deadline may be moved meanwhile.
+   */
+  async printed(): Promise<void> {
+    for (;;) {
+      const leftMs = Math.max(0, this.#endBy - threadClock.now());
+      const isOut = await written(OUTPUT, Math.min(leftMs, LOOK_MS));
+      if (isOut || leftMs === 0) return;
+    }
+  }
+
+  take(message: MainMessage): void {
+    switch (message.type) {
+      case "sockets":
+        for (const arrival of message.arrivals) this.#adopt(arrival);
+        return undefined;
+      case "shutdown":
+        return this.#shutDown(message.farewell);
+      case "drain":
+        return this.#drain(message.drain, message.filter, message.farewell);
+      case "call-off":
+        return this.#callOff(message.drain);
+      case "force":
+        // What has arrived in time is read before anybody is judged.
+        return threadClock.afterPoll(() => this.#force());
+      case "end":
+        return this.#end();
+      case "readiness":
+        return this.#context.setReadiness(message.isReady);
+      case "admission":
+        return this.#context.admissions?.answer(message.id, message.isAdmitted);
+      case "tls":
+        return this.#reloadTls(message);
+      case "inspect":
+        return this.#context.inspection.take(message.id, message.inquiry);
+      case "peer":
+        return this.#context.topics.connect(message.peer);
+      case "published":
+      case "taken":
+      case "count-subscribers":
+      case "subscribers":
+        return this.#context.topics.take(message);
+      case "move":
+        return this.#context.mover.start(message);
+      case "move-call-off":
+        return this.#context.mover.callOff(message.order);
+      case "arrival":
+        return this.#arrive(message);
+      case "landed":
+        return this.#context.mover.landed(message.number);
+    }
+  }
+
+  #adopt(arrival: Arrival): void {
+    const connection = this.#context.adopt(arrival);
+    // It was on its way between the threads when the shutdown passed it.
+    this.#drains.get("shutdown")?.tell(connection, 0);
+  }
+
+  #arrive({
+    luggage,
+    handle,
+  }: Extract<MainMessage, { type: "arrival" }>): void {
+    const connection = this.#context.mover.arrive(luggage, handle);
+    this.#drains.get("shutdown")?.tell(connection, 0);
+  }
+
+  #shutDown(farewell: Farewell): void {
+    this.#context.mover.callOffAll();
+    this.#callOff("shutdown");
+    const open: LiveConnection[] = [];
+    const others: LiveConnection[] = [];
+    for (const connection of this.#context.registry)
+      (connection.has("open") ? open : others).push(connection);
+    const departure = this.#depart("shutdown", open, farewell);
+    // What is still upgrading is refused, what is closing gets the deadline: at once.
+    for (const connection of others) departure.tell(connection, 0);
+    this.#endBy = farewell.deadline;
+    // Hooks that hear of the last ends may use what is left of the time, and no more.
+    this.#awaitDeadline(Math.max(0, farewell.deadline - threadClock.now()));
+    void this.#context.quiet().then(() => this.#endWhenEmpty());
+  }
+
+  #awaitDeadline(leftMs: number): void {
+    clearTimeout(this.#deadline);
+    this.#deadline = setTimeout(() => {
+      this.#awaitDeadline(0);
+      this.#endWhenEmpty();
+    }, leftMs + END_GRACE_MS);
+  }
+
+  /**
+   * Asks main for leave to end. Main may have called the shutdown off already
+   * and handed over a socket, which would be lost with the thread.
+   */
+  #endWhenEmpty(): void {
+    if (this.#isEmpty) this.#post({ type: "emptied" });
+  }
+
+  #end(): void {
+    if (!this.#isEmpty) return;
+    clearTimeout(this.#deadline);
+    this.#ended.resolve();
+  }
+
+  /** A shutdown is in force, and nobody is left. */
+  get #isEmpty(): boolean {
+    const { registry, mover } = this.#context;
+    const isShuttingDown = this.#drains.has("shutdown");
+    return isShuttingDown && registry.size === 0 && mover.inFlight === 0;
+  }
+
+  #drain(id: number, filter: DrainFilter, farewell: Farewell): void {
+    const targets: LiveConnection[] = [];
+    for (const connection of this.#context.registry)
+      if (matches(connection, filter, threadClock.now()))
+        targets.push(connection);
+    this.#depart(id, targets, farewell);
+  }
+
+  #depart(
+    id: number | "shutdown",
+    targets: readonly LiveConnection[],
+    farewell: Farewell,
+  ): Departure {
+    const { departures } = this.#context;
+    const departure = new Departure({
+      clock: threadClock,
+      farewell,
+      targets,
+      onTold: (told) => {
+        // A shutdown that was called off, or has made way for another, has told nobody's last.
+        const isSuperseded =
+          id === "shutdown" && this.#drains.get(id) !== departure;
+        if (!isSuperseded) this.#post({ type: "told", drain: id, told });
+      },
+      onDrained: () => {
+        departures.delete(departure);
+        if (id === "shutdown") return;
+        this.#drains.delete(id);
+        this.#post({ type: "drained", drain: id });
+      },
+    });
+    this.#drains.set(id, departure);
+    departures.add(departure);
+    departure.start();
+    return departure;
+  }
+
+  #callOff(id: number | "shutdown"): void {
+    const departure = this.#drains.get(id);
+    this.#drains.delete(id);
+    if (id === "shutdown") clearTimeout(this.#deadline);
+    departure?.callOff();
+  }
+
+  #force(): void {
+    // Those whose turn had not come yet get their time to come back as well.
+    this.#drains.get("shutdown")?.hurry();
+    const now = threadClock.now();
+    for (const connection of [...this.#context.registry]) {
+      connection.limitDeadline(now);
+      connection.tell("deadline.reached");
+    }
+  }
+
+  #reloadTls({ tls }: Extract<MainMessage, { type: "tls" }>): void {
+    try {
+      this.#context.useTls(tls);
+      this.#post({ type: "tls-reloaded", error: undefined });
+    } catch (error) {
+      this.#post({ type: "tls-reloaded", error: sayForeign(error) });
+    }
+  }
+}
+
+function matches(
+  connection: LiveConnection,
+  { pathPrefix, olderThanMs }: DrainFilter,
+  now: number,
+): boolean {
+  if (!connection.has("open")) return false;
+  const isOnPath =
+    pathPrefix === undefined || connection.request.path.startsWith(pathPrefix);
+  const isOldEnough =
+    olderThanMs === undefined || now - connection.openedAt > olderThanMs;
+  return isOnPath && isOldEnough;
+}

@@ -1,0 +1,199 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { promisify } from "node:util";
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { ensureBuilt, root } from "../../support/built.ts";
+
+/** A stranger's project, with Sluice installed from its package. */
+let folder = "";
+let packed: readonly string[] = [];
+let version = "";
+
+/** npm and what it starts run under this Node, and not as a part of the npm that runs the tests. */
+const env = {
+  ...Object.fromEntries(
+    Object.entries(process.env).filter(
+      ([name]) =>
+        !/^(?:npm_(?!config_)|SLUICE_|NODE_OPTIONS|VITEST)/.test(name),
+    ),
+  ),
+  PATH: [dirname(process.execPath), process.env["PATH"]].join(delimiter),
+};
+
+interface Tarball {
+  readonly filename: string;
+  readonly version: string;
+  readonly integrity: string;
+  readonly files: readonly { readonly path: string }[];
+}
+
+interface Lock {
+  readonly packages: Readonly<
+    Record<string, { readonly dev?: boolean; readonly devOptional?: boolean }>
+  >;
+}
+
+/**
+ * A project that depends on the tarball, with a lock that has the very versions
+ * that Sluice itself was installed with: npm then needs no more than what it has
+ * fetched before.
+ */
+async function writeProject(tarball: Tarball): Promise<void> {
+  const project = {
+    name: "stranger",
+    type: "module",
+    dependencies: { sluice: `file:${tarball.filename}` },
+  };
+  const { packages } = await readJson<Lock>(join(root, "package-lock.json"));
+  const needed = Object.entries(packages).filter(
+    ([path, { dev, devOptional }]) =>
+      path !== "" && dev !== true && devOptional !== true,
+  );
+  const { bin, dependencies } = await readJson<{
+    bin: unknown;
+    dependencies: unknown;
+  }>(join(root, "package.json"));
+  const { version: ours, integrity } = tarball;
+  const lock = {
+    name: project.name,
+    lockfileVersion: 3,
+    packages: {
+      "": project,
+      "node_modules/sluice": {
+        version: ours,
+        resolved: project.dependencies.sluice,
+        integrity,
+        bin,
+        dependencies,
+      },
+      ...Object.fromEntries(needed),
+    },
+  };
+  await writeJson("package.json", project);
+  await writeJson("package-lock.json", lock);
+}
+
+async function readJson<Content>(path: string): Promise<Content> {
+  return JSON.parse(await readFile(path, "utf8")) as Content;
+}
+
+async function writeJson(name: string, content: unknown): Promise<void> {
+  await writeFile(join(folder, name), JSON.stringify(content));
+}
+
+async function run(command: string, ...args: string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(command, args, {
+    cwd: folder,
+    env,
+  });
+  return stdout.trim();
+}
+
+beforeAll(async () => {
+  await ensureBuilt();
+  folder = await mkdtemp(join(tmpdir(), "sluice-package-"));
+  const [tarball] = JSON.parse(
+    await run("npm", "pack", root, "--json", "--ignore-scripts"),
+  ) as [Tarball];
+  packed = tarball.files.map(({ path }) => path);
+  version = tarball.version;
+  await writeProject(tarball);
+  await run("npm", "ci", "--prefer-offline", "--no-audit", "--no-fund");
+}, 120_000);
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe("the package", () => {
+  it("holds what users need and nothing else", () => {
+    expect(packed).toEqual(
+      expect.arrayContaining([
+        "package.json",
+        "README.md",
+        "LICENSE",
+        "CHANGELOG.md",
+        "dist/cli.js",
+        "dist/index.js",
+        "dist/index.d.ts",
+        "dist/machines/index.js",
+        "dist/workers/shard.js",
+        "docs/deployment.md",
+      ]),
+    );
+    const strange = packed.filter(
+      (path) =>
+        !/^(?:dist|docs)\//.test(path) &&
+        !/^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(path),
+    );
+    expect(strange).toEqual([]);
+    expect(packed.filter((path) => /(?<!\.d)\.ts$/.test(path))).toEqual([]);
+  });
+
+  it("has a command", async () => {
+    expect(await run("npx", "--no-install", "sluice", "--version")).toBe(
+      version,
+    );
+  });
+
+  it("serves from a program, with handlers in TypeScript", async () => {
+    await writeFile(
+      join(folder, "handlers.ts"),
+      `import { defineHandlers, type Connection } from "sluice";
+       export default defineHandlers({
+         message(connection: Connection, data: Buffer, isBinary: boolean) {
+           connection.send(data, isBinary);
+         },
+       });`,
+    );
+    await writeFile(
+      join(folder, "main.ts"),
+      `import { serve, type SluiceServer } from "sluice";
+       const server: SluiceServer = await serve({
+         handlers: new URL("handlers.ts", import.meta.url),
+         port: 0,
+         workers: 1,
+       });
+       const client = new WebSocket(\`ws://127.0.0.1:\${server.address.port}\`);
+       client.onopen = () => client.send("hello");
+       client.onmessage = ({ data }) => {
+         console.log(data);
+         void server.shutdown();
+       };
+       client.onclose = ({ code }) => console.log(code);
+       console.log((await server.terminated).outcomes.clean);`,
+    );
+    const lines = (await run(process.execPath, "main.ts")).split("\n");
+    expect(lines.toSorted()).toEqual(["1", "1001", "hello"]);
+  });
+
+  it("brings the machines", async () => {
+    await writeFile(
+      join(folder, "machines.js"),
+      `import { connectionMachine } from "sluice/machines";
+       import { initialTransition } from "xstate";
+       console.log(initialTransition(connectionMachine)[0].value.upgrading);`,
+    );
+    expect(await run(process.execPath, "machines.js")).toBe("handshaking");
+  });
+
+  it("has types that stand on their own", async () => {
+    await writeJson("tsconfig.json", {
+      compilerOptions: {
+        target: "es2024",
+        lib: ["es2024", "dom"],
+        module: "nodenext",
+        strict: true,
+        noEmit: true,
+        skipLibCheck: false,
+        types: ["node"],
+        typeRoots: [join(root, "node_modules/@types")],
+      },
+      include: ["main.ts", "handlers.ts"],
+    });
+    const tsc = join(root, "node_modules/typescript/bin/tsc");
+    expect(await run(process.execPath, tsc, "-p", ".")).toBe("");
+  });
+});

@@ -1,0 +1,51 @@
+import { readdir, readFile, stat } from "node:fs/promises";
+import { dirname, join, relative, resolve } from "node:path";
+
+import { describe, expect, it } from "vitest";
+
+import { renderReadme } from "../../../scripts/readme/tables.ts";
+import { root } from "../../support/built.ts";
+
+async function pages(): Promise<readonly string[]> {
+  const inDocs = await readdir(join(root, "docs"), { recursive: true });
+  return [
+    ...["README.md", "CHANGELOG.md", "CONTRIBUTING.md"],
+    ...inDocs
+      .filter((name) => name.endsWith(".md"))
+      .map((name) => join("docs", name)),
+  ];
+}
+
+describe("the README", () => {
+  it("says what the code says (if not: npm run docs)", async () => {
+    const readme = await readFile(join(root, "README.md"), "utf8");
+    expect(await renderReadme(readme)).toBe(readme);
+  });
+
+  it("cannot lose a generated part, nor have an unknown one", async () => {
+    const readme = await readFile(join(root, "README.md"), "utf8");
+    const without = readme.replace("generated: outcomes", "gone");
+    await expect(renderReadme(without)).rejects.toThrow(
+      'no markers for "outcomes"',
+    );
+    const unknown = `${readme}\n<!-- generated: weather -->\n<!-- end -->\n`;
+    await expect(renderReadme(unknown)).rejects.toThrow('"weather"');
+  });
+});
+
+describe("the documentation", () => {
+  it("links only to what exists", async () => {
+    const broken: string[] = [];
+    for (const page of await pages()) {
+      const text = await readFile(join(root, page), "utf8");
+      for (const [, link = ""] of text.matchAll(/\]\(([^)#\s]+)[^)]*\)/g)) {
+        if (/^[a-z]+:/.test(link)) continue;
+        const target = resolve(root, dirname(page), link);
+        const found = await stat(target).catch(() => undefined);
+        if (found === undefined)
+          broken.push(`${page}: ${relative(root, target)}`);
+      }
+    }
+    expect(broken).toEqual([]);
+  });
+});

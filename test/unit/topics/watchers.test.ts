@@ -1,0 +1,34 @@
+import { expect, it } from "vitest";
+import type { PresenceEvent, PresenceListener } from "../../../src/index.ts";
+import { TopicTable } from "../../../src/topics/topic-table.ts";
+import { Watchers } from "../../../src/topics/watchers.ts";
+
+const EVENT: PresenceEvent = {
+  type: "joined",
+  topic: "news",
+  connection: "c1",
+  instance: "one",
+};
+
+it("tells everyone who watches, whatever a listener throws or rejects with", async () => {
+  const failures: unknown[] = [];
+  const heard: PresenceEvent[] = [];
+  const watchers = new Watchers(
+    TopicTable.create(1, 1),
+    0,
+    () => {},
+    (error) => failures.push(error),
+  );
+  const thrown = new Error("thrown");
+  const rejected = new Error("rejected");
+  watchers.add("news", () => {
+    throw thrown;
+  });
+  const rejects: unknown = () => Promise.reject(rejected);
+  watchers.add("news", rejects as PresenceListener);
+  watchers.add("news", (event) => heard.push(event));
+  watchers.tell(EVENT);
+  await Promise.resolve();
+  expect(heard).toEqual([EVENT]);
+  expect(failures).toEqual([thrown, rejected]);
+});

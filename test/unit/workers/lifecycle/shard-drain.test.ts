@@ -1,0 +1,152 @@
+import { describe, expect, it } from "vitest";
+import type { Farewell } from "../../../../src/protocol/messages.ts";
+import { Departure } from "../../../../src/workers/lifecycle/shard-drain.ts";
+import { FakeClock } from "../../../support/fake-clock.ts";
+import { FakeConnection } from "../../../support/fake-connection.ts";
+
+function depart(count: number, details: Partial<Farewell> = {}) {
+  const clock = new FakeClock();
+  const connections = Array.from(
+    { length: count },
+    (_, index) => new FakeConnection(index + 1),
+  );
+  const farewell: Farewell = {
+    deadline: clock.now() + 8_000,
+    closeCode: 1012,
+    rate: 1_000,
+    retryMinMs: 0,
+    retrySpreadMs: 60_000,
+    shards: 1,
+    turn: 0,
+    ...details,
+  };
+  const heard = { told: [] as number[], drained: 0 };
+  const departure = new Departure({
+    clock,
+    farewell,
+    targets: connections.map(({ asLive }) => asLive),
+    onTold: (told) => heard.told.push(told),
+    onDrained: () => heard.drained++,
+  });
+  const toldCount = (): number =>
+    connections.filter(({ goodbyes }) => goodbyes.length > 0).length;
+  const end = (connection: FakeConnection): void => {
+    connection.end();
+    departure.ended(connection.asLive);
+  };
+  return { clock, connections, farewell, departure, heard, toldCount, end };
+}
+
+describe("a departure", () => {
+  it("tells everyone once, with the code, a time to come back and the deadline", () => {
+    const { clock, connections, departure, farewell } = depart(10);
+    departure.start();
+    clock.advance(1_000);
+    for (const [index, { goodbyes, deadline }] of connections.entries()) {
+      expect(goodbyes).toEqual([
+        {
+          event: "shutdown.requested",
+          code: 1012,
+          reason: `retry-after-ms=${6_000 * (index + 0.5)}`,
+        },
+      ]);
+      expect(deadline).toBe(farewell.deadline);
+    }
+  });
+
+  it("keeps to its pace", () => {
+    const { clock, departure, toldCount } = depart(2_000);
+    departure.start();
+    for (let ms = 0; ms < 2_000; ms += 100) {
+      expect(toldCount()).toBeLessThanOrEqual(ms + 21);
+      expect(toldCount()).toBeGreaterThanOrEqual(ms - 21);
+      clock.advance(100);
+    }
+    clock.advance(40);
+    expect(toldCount()).toBe(2_000);
+  });
+
+  it("lets the thread turn between batches when it tells everyone at once", () => {
+    const { clock, departure, toldCount } = depart(1_000, {
+      rate: "unlimited",
+    });
+    departure.start();
+    expect(toldCount()).toBeGreaterThan(0);
+    expect(toldCount()).toBeLessThan(1_000);
+    const startedAt = clock.now();
+    clock.advance(0);
+    expect(toldCount()).toBe(1_000);
+    expect(clock.now()).toBe(startedAt);
+  });
+
+  it("catches up after the thread stood still", () => {
+    const { clock, departure, toldCount } = depart(2_000);
+    departure.start();
+    clock.stall(1_500);
+    clock.advance(1);
+    expect(toldCount()).toBeGreaterThanOrEqual(1_500);
+  });
+
+  it("says so when the last was told, and once the last has ended", () => {
+    const { clock, connections, departure, heard, end } = depart(3);
+    departure.start();
+    expect(heard).toEqual({ told: [], drained: 0 });
+    clock.advance(100);
+    expect(heard).toEqual({ told: [3], drained: 0 });
+    for (const connection of connections.slice(0, 2)) end(connection);
+    expect(heard.drained).toBe(0);
+    end(connections[2] as FakeConnection);
+    expect(heard).toEqual({ told: [3], drained: 1 });
+  });
+
+  it("is over at once when there is nobody to tell", () => {
+    const { clock, departure, heard } = depart(0);
+    departure.start();
+    expect(heard).toEqual({ told: [0], drained: 1 });
+    expect(clock.waiting).toBe(0);
+  });
+
+  it("neither tells nor counts those who ended before it was their turn", () => {
+    const { clock, connections, departure, heard, end } = depart(4);
+    for (const connection of connections.slice(2)) end(connection);
+    departure.start();
+    clock.advance(100);
+    expect(heard.told).toEqual([2]);
+    expect(connections.map(({ goodbyes }) => goodbyes.length)).toEqual([
+      1, 1, 0, 0,
+    ]);
+  });
+
+  it("tells nobody else once it is called off, and waits for those it told", () => {
+    const { clock, connections, departure, heard, toldCount, end } =
+      depart(1_000);
+    departure.start();
+    clock.advance(500);
+    const told = toldCount();
+    departure.callOff();
+    expect(heard).toEqual({ told: [told], drained: 0 });
+    clock.advance(10_000);
+    expect(toldCount()).toBe(told);
+    for (const connection of connections.slice(0, told)) end(connection);
+    expect(heard).toEqual({ told: [told], drained: 1 });
+  });
+
+  it("can be called off when it is over, to no effect", () => {
+    const { clock, departure, heard } = depart(1);
+    departure.start();
+    clock.advance(100);
+    departure.callOff();
+    expect(heard.told).toEqual([1]);
+  });
+
+  it("waits also for one that was told out of turn", () => {
+    const { departure, heard, end } = depart(0, {});
+    const late = new FakeConnection(99);
+    departure.tell(late.asLive, 0);
+    departure.start();
+    expect(late.goodbyes).toHaveLength(1);
+    expect(heard).toEqual({ told: [0], drained: 0 });
+    end(late);
+    expect(heard.drained).toBe(1);
+  });
+});

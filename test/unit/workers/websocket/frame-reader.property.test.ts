@@ -1,0 +1,188 @@
+import { fc, test } from "@fast-check/vitest";
+import { describe, expect } from "vitest";
+import {
+  type FrameListener,
+  readFrames,
+} from "../../../../src/workers/websocket/frame-reader.ts";
+import {
+  closeCodeOf,
+  createReceiver,
+  isAtBoundary,
+  type Receiver,
+} from "../../../../src/workers/websocket/ws-engine.ts";
+
+/** Above the length from which the reader unmasks with the native add-on. */
+const MAX_PAYLOAD = 700;
+
+/** What a stream of bytes means, as a list of facts in order. */
+type Fact = readonly [string, ...unknown[]];
+
+class Recorder implements FrameListener {
+  readonly facts: Fact[] = [];
+  isReading = true;
+
+  messageRead(data: Buffer, isBinary: boolean): void {
+    this.facts.push(["message", data.toString("hex"), isBinary]);
+  }
+
+  pingRead(data: Buffer): void {
+    this.facts.push(["ping", data.toString("hex")]);
+  }
+
+  closeRead(code: number, reason: string): void {
+    this.isReading = false;
+    this.facts.push(["close", code, reason]);
+  }
+
+  violated(closeCode: number): void {
+    this.isReading = false;
+    this.facts.push(["violated", closeCode]);
+  }
+}
+
+function engineFor(recorder: Recorder): Receiver {
+  const receiver = createReceiver(MAX_PAYLOAD, {});
+  receiver.on("message", (data, isBinary) =>
+    recorder.messageRead(data, isBinary),
+  );
+  receiver.on("ping", (data) => recorder.pingRead(data));
+  receiver.on("conclude", (code, reason) =>
+    recorder.closeRead(code, reason.toString()),
+  );
+  receiver.on("error", (error) => recorder.violated(closeCodeOf(error)));
+  return receiver;
+}
+
+/** The engine tells of errors in a later tick of the same turn. */
+const turn = (): Promise<void> =>
+  new Promise((resolve) => setImmediate(resolve));
+
+async function byEngine(chunks: readonly Buffer[]): Promise<Fact[]> {
+  const recorder = new Recorder();
+  const receiver = engineFor(recorder);
+  for (const chunk of chunks) {
+    if (recorder.isReading) receiver.write(Buffer.from(chunk));
+    await turn();
+  }
+  return recorder.facts;
+}
+
+async function byBoth(chunks: readonly Buffer[]): Promise<Fact[]> {
+  const recorder = new Recorder();
+  const receiver = engineFor(recorder);
+  for (const chunk of chunks) {
+    if (!recorder.isReading) break;
+    const own = Buffer.from(chunk);
+    const read = isAtBoundary(receiver)
+      ? readFrames(own, MAX_PAYLOAD, recorder)
+      : 0;
+    if (read < own.length) receiver.write(own.subarray(read));
+    await turn();
+  }
+  return recorder.facts;
+}
+
+interface Frame {
+  first: number;
+  payload: Uint8Array;
+  mask: Uint8Array | undefined;
+  /** Bits that a length is written in at least (RFC 6455, 5.2); a longer form than needed is understood. */
+  lengthBits?: 7 | 16 | 64;
+}
+
+function encode({ first, payload, mask, lengthBits = 7 }: Frame): Buffer {
+  const { length } = payload;
+  const bits = Math.max(lengthBits, length < 126 ? 7 : 16);
+  const head = Buffer.alloc(bits === 7 ? 2 : 2 + bits / 8);
+  head[0] = first;
+  const short = bits === 7 ? length : bits === 16 ? 126 : 127;
+  head[1] = (mask === undefined ? 0 : 0x80) | short;
+  if (bits === 16) head.writeUInt16BE(length, 2);
+  if (bits === 64) head.writeBigUInt64BE(BigInt(length), 2);
+  if (mask === undefined) return Buffer.concat([head, payload]);
+  const masked = payload.map((byte, i) => byte ^ (mask[i % 4] as number));
+  return Buffer.concat([head, mask, masked]);
+}
+
+const mask = fc.uint8Array({ minLength: 4, maxLength: 4 });
+const text = fc
+  .string({ unit: "grapheme", maxLength: 60 })
+  .map((string) => new Uint8Array(Buffer.from(string)));
+const bytes = fc.uint8Array({ maxLength: 150 });
+const long = fc.uint8Array({ minLength: 500, maxLength: 720 });
+const lengthBits = fc.constantFrom(7 as const, 16 as const, 64 as const);
+const closePayload = fc
+  .tuple(fc.integer({ min: 990, max: 5005 }), fc.oneof(text, bytes))
+  .map(
+    ([code, reason]) =>
+      new Uint8Array([code >> 8, code & 0xff, ...reason.subarray(0, 123)]),
+  );
+
+const goodFrame = fc.oneof(
+  fc.record({ first: fc.constant(0x81), payload: text, mask }),
+  fc.record({ first: fc.constant(0x82), payload: bytes, mask }),
+  fc.record({
+    first: fc.constantFrom(0x81, 0x82),
+    payload: fc.oneof(text, bytes, long),
+    mask,
+    lengthBits,
+  }),
+  fc.record({ first: fc.constantFrom(0x89, 0x8a), payload: bytes, mask }),
+  // Fragments: first, middle, last.
+  fc.record({
+    first: fc.constantFrom(0x01, 0x02, 0x00, 0x80),
+    payload: text,
+    mask,
+  }),
+);
+const anyFrame = fc.record({
+  first: fc.oneof(
+    fc.constantFrom(0x81, 0x82, 0x88, 0x89, 0x8a),
+    fc.integer({ min: 0, max: 255 }),
+  ),
+  payload: fc.oneof(
+    text,
+    bytes,
+    fc.uint8Array({ minLength: 690, maxLength: 710 }),
+  ),
+  mask: fc.option(mask, { nil: undefined, freq: 12 }),
+});
+const closeFrame = fc.record({
+  first: fc.constant(0x88),
+  payload: fc.oneof(fc.constant(new Uint8Array()), bytes, closePayload),
+  mask,
+});
+const frames = fc
+  .array(
+    fc.oneof(
+      { weight: 8, arbitrary: goodFrame },
+      { weight: 1, arbitrary: anyFrame },
+      { weight: 1, arbitrary: closeFrame },
+    ),
+    { minLength: 1, maxLength: 12 },
+  )
+  .map((list) => Buffer.concat(list.map(encode)));
+
+/** A stream and the places where it is cut into chunks. */
+const streams = frames.chain((stream) =>
+  fc
+    .uniqueArray(fc.nat({ max: Math.max(0, stream.length - 1) }), {
+      maxLength: 6,
+    })
+    .map((cuts) => {
+      const places = [0, ...cuts.toSorted((a, b) => a - b), stream.length];
+      return places
+        .slice(1)
+        .map((place, i) => stream.subarray(places[i], place))
+        .filter((chunk) => chunk.length > 0);
+    }),
+);
+
+describe("the laws of the frame reader", () => {
+  test.prop([streams], { numRuns: 2000 })(
+    "whatever comes, however it is cut, means what it means to the engine alone",
+    async (chunks) => {
+      expect(await byBoth(chunks)).toEqual(await byEngine(chunks));
+    },
+  );
+});
