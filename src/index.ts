@@ -3,23 +3,26 @@
  *
  * @module sluice
  */
-export { serve } from "./main/server.ts";
+export { serve } from "./serve.ts";
 export type {
   ServeControl,
   ServerState,
   ServerStats,
   ShardStats,
-  ShutdownOptions,
   SluiceServer,
 } from "./main/server-types.ts";
+export type { ShutdownOptions } from "./main/shutdown-options.ts";
 export type { InstanceEntry, LinkStats } from "./main/cluster/engine.ts";
 export type { Drain, DrainReport, DrainTarget } from "./main/drain.ts";
-export type { AdminAddress } from "./admin/listen.ts";
+export type { AdminAddress } from "./main/inspector.ts";
 export type { Census } from "./main/handover/movability.ts";
 export type { HandoverStats } from "./main/handover/handover.ts";
 export type { MoveReport } from "./main/handover/relay.ts";
 export type { ReloadReport } from "./main/handover/reload.ts";
-export type { Successor, UpgradeReport } from "./main/handover/process-upgrade.ts";
+export type {
+  Successor,
+  UpgradeReport,
+} from "./main/handover/process-upgrade.ts";
 export type { ServerAddress } from "./main/accept/listener.ts";
 export type { Ledger, ShutdownPart, ShutdownReport } from "./main/report.ts";
 export { resolveConfig } from "./config.ts";

@@ -4,7 +4,7 @@ import type { DeployResult } from "./comparison.ts";
 import type { HistoriesResult } from "./histories.ts";
 import type { IdleResult } from "./idle.ts";
 import type { ProofResult } from "./proof.ts";
-import type { HandoverResults } from "./publish.ts";
+import type { HandoverResults } from "./results.ts";
 
 /** Latencies by operation. */
 export function proofTable({ phases }: ProofResult): Table {

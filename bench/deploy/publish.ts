@@ -2,28 +2,14 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { format } from "prettier";
-import type { MachineFacts, Versions } from "../measure/machine.ts";
-import type { DeployResult } from "./comparison.ts";
-import type { HistoriesResult } from "./histories.ts";
-import type { IdleResult } from "./idle.ts";
 import { renderSection } from "./page.ts";
-import type { ProofResult } from "./proof.ts";
+import type { HandoverResults } from "./results.ts";
 
 const docs = join(import.meta.dirname, "../../docs");
 const page = join(docs, "handover.md");
 const published = join(docs, "benchmarks", "handover.json");
 const BEGIN = "<!-- measured: written by npm run handover -- --publish -->";
 const END = "<!-- measured: end -->";
-
-/** What was measured; a part that was left out stays as it was published. */
-export interface HandoverResults {
-  readonly machine: MachineFacts;
-  readonly versions: Versions;
-  proof?: ProofResult;
-  histories?: HistoriesResult;
-  idle?: IdleResult;
-  comparison?: readonly DeployResult[];
-}
 
 /** @throws Error when the page has no place for it. */
 export async function publish(news: HandoverResults): Promise<void> {

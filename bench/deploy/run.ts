@@ -15,7 +15,8 @@ import { type HistoriesOptions, playHistories } from "./histories.ts";
 import { moveIdle } from "./idle.ts";
 import { comparisonTable, proofTable } from "./page.ts";
 import { prove, type ProofOptions } from "./proof.ts";
-import { publish, type HandoverResults } from "./publish.ts";
+import { publish } from "./publish.ts";
+import type { HandoverResults } from "./results.ts";
 
 const USAGE = `Usage: npm run handover -- [proof] [histories] [idle] [comparison] [flags]
 

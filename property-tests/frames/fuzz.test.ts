@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { isSendableCloseCode } from "../../src/config.ts";
+import { isSendableCloseCode } from "../../src/rfc6455.ts";
 import type { ShutdownReport } from "../../src/index.ts";
 import { frame, FrameReader, OPCODE } from "../../test/support/frames.ts";
 import { RawClient } from "../../test/support/raw-client.ts";

@@ -8,14 +8,10 @@ import {
   connectionActions,
   connectionDelays,
 } from "../../src/workers/connection/machine-actions.ts";
-import type { Goodbye, LiveConnection } from "../../src/workers/connection/connection.ts";
 import { Departure } from "../../src/workers/lifecycle/shard-drain.ts";
-import {
-  type LifecycleHost,
-  LifecycleRunner,
-} from "../../src/workers/lifecycle/runner.ts";
-import { OPCODE } from "../../src/workers/websocket/frame-writer.ts";
-import type { WheelEntry } from "../../src/workers/lifecycle/timer-wheel.ts";
+import { LifecycleRunner } from "../../src/workers/lifecycle/runner.ts";
+import { ManagedConnection } from "../../src/workers/lifecycle/managed-connection.ts";
+import { OPCODE } from "../../src/rfc6455.ts";
 import { remember, unborn } from "./connection-history.ts";
 import type { History } from "./connection-history.ts";
 import type { Lived } from "./law.ts";
@@ -51,21 +47,12 @@ export interface TimedMove extends Lived<History> {
  * A connection without a socket, as far as the machine, the real actions, the
  * real delays and a departure look at it. What is sent is kept.
  */
-export class SimulatedConnection implements LifecycleHost<ConnectionEventType> {
-  lifecycle: TableState = connectionTable.initial.target;
-  enteredAt = 0;
-  mailbox: ConnectionEventType[] | null = null;
-  wheelNext: WheelEntry | null = null;
-  wheelPrevious: WheelEntry | null = null;
-  wheelDue = 0;
-
+export class SimulatedConnection extends ManagedConnection {
+  readonly isHeldBack = false;
   readonly isSecure = true;
   readonly upgrade = null;
   readonly compressor = null;
   isReading = false;
-  openedAt = 0;
-  deadline = Infinity;
-  goodbye: Goodbye | null = null;
   handlers: number;
   /** On its way to another thread; how often that was given up. */
   move: { deadline: number; giveUp: () => void } | null = null;
@@ -98,6 +85,8 @@ export class SimulatedConnection implements LifecycleHost<ConnectionEventType> {
   };
 
   constructor(simulation: Simulation, temper: Temper) {
+    super(0);
+    this.lifecycle = connectionTable.initial.target;
     this.simulation = simulation;
     this.temper = temper;
     this.handlers = temper.handlers;
@@ -116,36 +105,19 @@ export class SimulatedConnection implements LifecycleHost<ConnectionEventType> {
     };
   }
 
-  get asLive(): LiveConnection {
-    return this as unknown as LiveConnection;
-  }
-
-  get state(): string {
-    return this.lifecycle.name;
-  }
-
   /** It has not been asked to go, nor decided to. */
   get isStaying(): boolean {
     return this.has("open") || this.state === "upgrading.handshaking";
-  }
-
-  has(tag: string): boolean {
-    return this.lifecycle.tags.has(tag);
   }
 
   tell(event: ConnectionEventType): void {
     this.simulation.runner.send(this, event);
   }
 
-  sayGoodbye(event: ConnectionEventType, code: number, reason = ""): void {
-    if (this.has("open")) this.goodbye ??= { code, reason };
-    this.tell(event);
-  }
-
-  limitDeadline(deadline: number): void {
+  override limitDeadline(deadline: number): void {
     this.deadlines.push({ at: this.simulation.clock.now(), deadline });
     this.simulation.noteDeadline();
-    this.deadline = Math.min(this.deadline, deadline);
+    super.limitDeadline(deadline);
   }
 
   /** A balancer would like it to be on another thread. */
@@ -308,8 +280,7 @@ export class Simulation {
 
   /** Its last step. */
   forget(connection: SimulatedConnection): void {
-    for (const { departure } of this.leavings)
-      departure.ended(connection.asLive);
+    for (const { departure } of this.leavings) departure.ended(connection);
   }
 
   #depart(
@@ -336,7 +307,7 @@ export class Simulation {
           afterPoll: (callback) => this.clock.afterPoll(callback),
         },
         farewell,
-        targets: targets.map(({ asLive }) => asLive),
+        targets,
         onTold: (told) => toldCounts.push(told),
         onDrained: () => {
           leaving.drained++;
@@ -357,8 +328,8 @@ export class Simulation {
     if (this.#teller?.isCalledOff === true) this.strayTellings++;
   }
 
-  #tell(leaving: Leaving, { asLive }: SimulatedConnection): void {
-    this.#tellAs(leaving, () => leaving.departure.tell(asLive, 0));
+  #tell(leaving: Leaving, connection: SimulatedConnection): void {
+    this.#tellAs(leaving, () => leaving.departure.tell(connection, 0));
   }
 
   /** Notes who tells while it does. */

@@ -18,7 +18,8 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Defect, defects } from "./defects.ts";
+import type { Defect } from "./defect.ts";
+import { defects } from "./defects.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const DOCUMENT = join(ROOT, "docs/proof.md");

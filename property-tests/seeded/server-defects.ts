@@ -1,4 +1,4 @@
-import type { Defect } from "./defects.ts";
+import type { Defect } from "./defect.ts";
 
 const ledger = "property-tests/server/ledger.test.ts";
 const withOperators = "whatever its clients and operators do";

@@ -1,4 +1,4 @@
-import type { Defect } from "./defects.ts";
+import type { Defect } from "./defect.ts";
 
 const hostile = "test/real/cluster/hostile-messages.test.ts";
 const lastWords = "test/real/topics/last-words.test.ts";

@@ -1,4 +1,4 @@
-import type { Defect } from "./defects.ts";
+import type { Defect } from "./defect.ts";
 
 const output = "test/real/connections/output.test.ts";
 const nativeCalls = "test/real/connections/native-calls.test.ts";

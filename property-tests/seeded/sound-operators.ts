@@ -1,4 +1,4 @@
-import type { Defect } from "./defects.ts";
+import type { Defect } from "./defect.ts";
 
 const canary = "test/unit/main/handover/canary.test.ts";
 const moves = "test/real/handover/moving.test.ts";

@@ -1,4 +1,4 @@
-import { isSendableCloseCode } from "../config.ts";
+import { isSendableCloseCode } from "../rfc6455.ts";
 import { SluiceError, type SluiceErrorCode } from "../errors.ts";
 import { type Call, CallError } from "./call.ts";
 import type { DrainLog } from "./drains.ts";
@@ -11,7 +11,11 @@ import {
 } from "./fields.ts";
 import type { Following } from "./following.ts";
 import type { Routes } from "./router.ts";
-import { type InspectedServer, readShard, shardAt } from "./inspected-server.ts";
+import {
+  type InspectedServer,
+  readShard,
+  shardAt,
+} from "./inspected-server.ts";
 
 const MAX_DELAY_MS = 2_147_483_647;
 const MAX_REASON_BYTES = 123;

@@ -11,7 +11,7 @@ import {
 import { Server as NetServer } from "node:net";
 import { channels } from "../protocol/channels.ts";
 import type { InspectionShardMessage } from "../protocol/messages.ts";
-import { listeningHandleOf } from "../transplant.ts";
+import { listeningHandleOf } from "../protocol/socket-handle.ts";
 import {
   actionRoutes,
   connectionOf,
@@ -27,14 +27,13 @@ import { refuseOthers } from "./fields.ts";
 import { Following } from "./following.ts";
 import { Guard } from "./guard.ts";
 import { Inquiries } from "./inspect-requests.ts";
-import {
-  type AdminAddress,
-  DEFAULT_PORT,
-  listenAdmin,
-  type ListeningAdmin,
-  listenOn,
-  type PassedAdmin,
-} from "./listen.ts";
+import { DEFAULT_PORT, listenAdmin, listenOn } from "./listen.ts";
+import type {
+  AdminAddress,
+  ListeningAdmin,
+  PassedAdmin,
+  Inspector,
+} from "../main/inspector.ts";
 import { Lookout } from "./status-poller.ts";
 import { createMetrics } from "./metrics.ts";
 import { pagePaths, sendPage } from "./page.ts";
@@ -54,7 +53,7 @@ const LOOK_FOR_LATE_MS = 1_000;
 const FAREWELL_MS = 100;
 
 /** The admin listener: the page, the API and the metrics, all of them off the data path. */
-export class Admin {
+export class Admin implements Inspector {
   readonly #server: InspectedServer;
   readonly #identity: Identity;
   readonly #http: Server;

@@ -1,28 +1,8 @@
 import { once } from "node:events";
 import type { Server } from "node:http";
-import type { Config } from "../config.ts";
 import { SluiceError } from "../errors.ts";
-import type { SocketHandle } from "../protocol/socket-handle.ts";
-import { listenWith } from "../transplant.ts";
-
-/** Where the inspector is reached. */
-export interface AdminAddress {
-  readonly host: string;
-  readonly port: number;
-}
-
-/** The inspector's listening socket, from another process. */
-export interface ListeningAdmin extends AdminAddress {
-  readonly handle: SocketHandle;
-}
-
-/** The inspector's listening socket on its way to another process. */
-export interface PassedAdmin {
-  readonly address: AdminAddress;
-  readonly handle: SocketHandle;
-  /** It has left: this process accepts on it no more. */
-  close(): void;
-}
+import type { ListeningAdmin } from "../main/inspector.ts";
+import { listenWith } from "../protocol/socket-handle.ts";
 
 export const DEFAULT_PORT = 8081;
 /** Tried after the default one, so that several servers on one machine are told apart by counting. */
@@ -71,15 +51,6 @@ export async function listenAdmin(
     }
   }
   throw new Error("there is always a last candidate");
-}
-
-/** Whether a listening socket is where the inspector is to be reached. */
-export function isSameAdmin(
-  { adminHost, adminPort }: Pick<Config, "adminHost" | "adminPort">,
-  { host, port }: AdminAddress,
-): boolean {
-  const isAnyPort = adminPort === "auto" || adminPort === 0;
-  return host === adminHost && (isAnyPort || port === adminPort);
 }
 
 /**

@@ -3,7 +3,7 @@ import { outcomes } from "../machines/connection-machine.ts";
 import { connectionTable } from "../machines/connection-table.ts";
 import { serverMachine } from "../machines/server-machine.ts";
 import type { CounterName, ShardCounters } from "../protocol/shard-counters.ts";
-import { busyShare } from "../main/stats.ts";
+import { busyShare } from "../main/shards/busy-share.ts";
 import { addClusterMetrics, type AddMetric } from "./cluster-metrics.ts";
 import { readOutcomes } from "./status.ts";
 import type { InspectedServer, InspectedShard } from "./inspected-server.ts";

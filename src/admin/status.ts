@@ -1,5 +1,5 @@
 import { connectionTable } from "../machines/connection-table.ts";
-import { busyShare } from "../main/stats.ts";
+import { busyShare } from "../main/shards/busy-share.ts";
 import type { HandoverStats } from "../main/handover/handover.ts";
 import type {
   DrainStatus,

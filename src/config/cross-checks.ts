@@ -1,6 +1,6 @@
-import type { Config, OptionKey, ServerOptions } from "../config.ts";
 import { SluiceError } from "../errors.ts";
 import { isLoopback } from "./addresses.ts";
+import type { Config, OptionKey, ServerOptions } from "./options.ts";
 import { formatDuration, formatSize } from "./units.ts";
 
 /** The header of the largest frame that a server sends (RFC 6455, 5.2). */

@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 import { workingFolder } from "../working-folder.ts";
+import { isSendableCloseCode } from "../rfc6455.ts";
 import { expandAddress } from "./addresses.ts";
 import { normalizeOrigin } from "./origins.ts";
 import type { OptionKind, OptionSpec, OptionValue } from "./table.ts";
@@ -33,17 +34,6 @@ const BOOLEANS: Readonly<Record<string, boolean>> = {
 export const REFUSED: unique symbol = Symbol("refused");
 
 type Narrowed = OptionValue | typeof REFUSED;
-
-/**
- * A code that an endpoint may put into a close frame: RFC 6455 section 7.4 and
- * the IANA registry (1012 to 1014). 1004 to 1006 and 1015 never go on the wire;
- * 3000 to 4999 are for libraries and applications.
- */
-export function isSendableCloseCode(code: number): boolean {
-  if (!Number.isInteger(code)) return false;
-  if (code >= 3000 && code <= 4999) return true;
-  return code >= 1000 && code <= 1014 && (code < 1004 || code > 1006);
-}
 
 /**
  * Narrows one given value to what its option holds, or refuses it. Text is

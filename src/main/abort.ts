@@ -1,5 +1,5 @@
-import type { SluiceServer } from "./server-types.ts";
 import { sayForeign } from "../foreign-value.ts";
+import type { SluiceServer } from "./server-types.ts";
 
 /** Shuts the server down when the signal aborts; the signal's reason is the report's. */
 export function shutDownWith(server: SluiceServer, signal: AbortSignal): void {

@@ -1,7 +1,6 @@
 import { aside } from "./aside.ts";
 import { type ActorRefFrom, createActor } from "xstate";
 import type { Config } from "../config.ts";
-import { DURATION, narrowArguments, TEXT } from "../config/arguments.ts";
 import { SluiceError } from "../errors.ts";
 import {
   type ServerDelay,
@@ -25,24 +24,8 @@ import {
   takeStanding,
 } from "./report.ts";
 import type { ServerState } from "./server-types.ts";
+import type { ShutdownOrder } from "./shutdown-options.ts";
 import type { Stoppage } from "./stoppage.ts";
-
-/** The options of a shutdown, narrowed. */
-export interface ShutdownOrder {
-  readonly deadlineMs?: number;
-  readonly reason?: string;
-}
-
-const SHUTDOWN = { deadlineMs: DURATION, reason: TEXT };
-
-/**
- * Narrows the options of a shutdown: a mistake in them must not cut anyone.
- *
- * @throws SluiceError `ERR_SLUICE_OPTION`.
- */
-export function narrowShutdown(options: unknown): ShutdownOrder {
-  return narrowArguments(SHUTDOWN, options, "shutdown()");
-}
 
 /** What the lifecycle of a server has in its hands. */
 export interface LifecycleHost {

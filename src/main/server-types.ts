@@ -1,4 +1,3 @@
-import type { AdminAddress } from "../admin/listen.ts";
 import type { Config } from "../config.ts";
 import type {
   PresenceListener,
@@ -15,6 +14,7 @@ import type { MoveReport } from "./handover/relay.ts";
 import type { ReloadReport } from "./handover/reload.ts";
 import type { Successor, UpgradeReport } from "./handover/process-upgrade.ts";
 import type { Ledger, ShutdownReport } from "./report.ts";
+import type { ShutdownOptions } from "./shutdown-options.ts";
 
 export type ServerState =
   "starting" | "listening" | "closing" | "draining" | "terminated";
@@ -64,13 +64,6 @@ export interface ServerStats {
   deadlineInMs: number | undefined;
 }
 
-export interface ShutdownOptions {
-  /** Milliseconds from now, or words such as `"8s"`; `shutdownDeadlineMs` by default. A later call may only shorten it. */
-  deadlineMs?: number | string;
-  /** For the report. */
-  reason?: string;
-}
-
 /** What governs a server from outside. */
 export interface ServeControl {
   /** Shuts the server down when it aborts; before the server listens, it ends the start. */
@@ -87,7 +80,7 @@ export interface SluiceServer {
   /** Where it listens; the port is the real one, also when 0 was asked for. */
   readonly address: ServerAddress;
   /** Where the inspector is reached; undefined when it is off. */
-  readonly adminAddress: AdminAddress | undefined;
+  readonly adminAddress: ServerAddress | undefined;
   readonly config: Config;
   /** Settles when the server has ended, for whatever reason. Rejects with the cause when shards cannot be started any more. */
   readonly terminated: Promise<ShutdownReport>;

@@ -1,15 +1,7 @@
 import { aside } from "./aside.ts";
 import { channel } from "node:diagnostics_channel";
 import { setTimeout as after } from "node:timers/promises";
-import { Admin } from "../admin/admin.ts";
-import {
-  type AdminAddress,
-  isSameAdmin,
-  type ListeningAdmin,
-  type PassedAdmin,
-} from "../admin/listen.ts";
-import { type Config, resolveConfig, type ServerOptions } from "../config.ts";
-import { narrowArguments, SIGNAL } from "../config/arguments.ts";
+import type { Config } from "../config.ts";
 import type { SluiceError } from "../errors.ts";
 import type {
   PresenceListener,
@@ -28,7 +20,6 @@ import type { ShardCounters } from "../protocol/shard-counters.ts";
 import type { SocketHandle } from "../protocol/socket-handle.ts";
 import type { Sendable } from "../topics/payload.ts";
 import { checkPublishing } from "../topics/rules.ts";
-import { checkSockets } from "../transplant.ts";
 import { orAborted, shutDownWith } from "./abort.ts";
 import { Acceptor } from "./accept/acceptor.ts";
 import { AdmissionDesk } from "./accept/address-limits.ts";
@@ -39,17 +30,19 @@ import type { Drain, DrainTarget } from "./drain.ts";
 import { Descriptors } from "./descriptors.ts";
 import { Farewells } from "./drain-planner.ts";
 import { Fleet } from "./shards/fleet.ts";
-import {
-  Lifecycle,
-  type LifecycleHost,
-  narrowShutdown,
-  type ShutdownOrder,
-} from "./lifecycle.ts";
+import { Lifecycle, type LifecycleHost } from "./lifecycle.ts";
 import { Listener, type ServerAddress } from "./accept/listener.ts";
 import { Malformed } from "./malformed.ts";
 import { Handover } from "./handover/handover.ts";
 import { Predecessor } from "./handover/predecessor.ts";
 import type { MoveReport } from "./handover/relay.ts";
+import {
+  type AdminAddress,
+  type Inspector,
+  isSameAdmin,
+  type ListeningAdmin,
+  type PassedAdmin,
+} from "./inspector.ts";
 import { notifySystemd } from "./handover/systemd.ts";
 import { Operations, type OperationsHost } from "./operations.ts";
 import type { ReloadReport } from "./handover/reload.ts";
@@ -59,57 +52,18 @@ import {
   type ShutdownPart,
   type ShutdownReport,
 } from "./report.ts";
-import { requireRuntime } from "./runtime.ts";
-import type {
-  ServeControl,
-  ServerState,
-  ServerStats,
-  ShutdownOptions,
-  SluiceServer,
-} from "./server-types.ts";
+import type { ServerState, ServerStats, SluiceServer } from "./server-types.ts";
 import { Shard } from "./shards/shard.ts";
 import { describeShard, sumStates } from "./stats.ts";
+import {
+  narrowShutdown,
+  type ShutdownOptions,
+  type ShutdownOrder,
+} from "./shutdown-options.ts";
 import { Stoppage } from "./stoppage.ts";
-import { readTlsMaterial } from "./tls-material.ts";
 import { TopicRouter } from "./topics/topic-router.ts";
 import type { Successor, UpgradeReport } from "./handover/process-upgrade.ts";
 import { watchShards } from "./shards/watchdog.ts";
-
-/**
- * Starts a server.
- *
- * @param options - See the table in the README.
- * @param control - `signal` shuts the server down when it aborts; aborted
- *   before the server listens, it ends the start.
- * @returns the server, once it listens and every shard serves
- * @throws SluiceError `ERR_SLUICE_OPTION`, `ERR_SLUICE_RUNTIME`,
- *   `ERR_SLUICE_HANDLERS`, `ERR_SLUICE_TLS`, `ERR_SLUICE_LISTEN` or
- *   `ERR_SLUICE_SHARD_START`, or the signal's reason; nothing is left running
- *   then.
- */
-export async function serve(
-  options: ServerOptions = {},
-  control?: ServeControl,
-): Promise<SluiceServer> {
-  const { signal }: ServeControl = narrowArguments(CONTROL, control, "serve()");
-  requireRuntime();
-  const config = resolveConfig(options);
-  const [tls, whyNoMoves] = await Promise.all([
-    readTlsMaterial(config),
-    findWhyNoMoves(config),
-  ]);
-  signal?.throwIfAborted();
-  const server = new Server(config, tls, whyNoMoves);
-  await server.start(signal);
-  return server;
-}
-
-/** Why live connections cannot be moved by this server, or `undefined`: found out before it listens. */
-async function findWhyNoMoves(config: Config): Promise<string | undefined> {
-  return config.handover ? checkSockets() : "the option handover is off";
-}
-
-const CONTROL = { signal: SIGNAL };
 
 /** A process that could not take over has given back what it can. */
 const GIVE_UP_MS = 1_000;
@@ -126,8 +80,14 @@ const forwardable = [
   channels.handlerError,
 ];
 
+/** Opens the inspector of a server; with the listening socket of the process before, where there is one. */
+export type OpenInspector = (
+  server: Server,
+  inherited: ListeningAdmin | undefined,
+) => Promise<Inspector>;
+
 /** Where all parts meet: each is made here, and here they are told of each other. */
-class Server implements SluiceServer, LifecycleHost, OperationsHost {
+export class Server implements SluiceServer, LifecycleHost, OperationsHost {
   readonly config: Config;
   readonly forwarded = forwardable.filter(
     (name) => channel(name).hasSubscribers,
@@ -139,7 +99,8 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
   readonly malformed = new Malformed();
   readonly stoppage = new Stoppage();
   tls: TlsMaterial | undefined;
-  #admin: Admin | undefined;
+  #inspector: Inspector | undefined;
+  readonly #openInspector: OpenInspector | undefined;
   /** Where the connections of the processes before were accepted. */
   #inheritedPorts: readonly number[] = [];
   /** From which this process takes over, or has. */
@@ -159,8 +120,10 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
     config: Config,
     tls: TlsMaterial | undefined,
     whyNoMoves: string | undefined,
+    openInspector: OpenInspector | undefined,
   ) {
     this.config = config;
+    this.#openInspector = openInspector;
     this.tls = tls;
     this.whyNoMoves = whyNoMoves;
     this.#desk = new AdmissionDesk(config);
@@ -228,9 +191,9 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
   }
 
   async #openAdmin(inherited?: ListeningAdmin): Promise<void> {
-    if (!this.config.admin || this.isStopping)
+    if (this.#openInspector === undefined || this.isStopping)
       aside(inherited?.handle.close(), "closing a socket");
-    else this.#admin = await Admin.open(this, inherited);
+    else this.#inspector = await this.#openInspector(this, inherited);
   }
 
   /** Listens with the socket of the process before, and takes its connections over. */
@@ -352,7 +315,7 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
   }
 
   get adminAddress(): AdminAddress | undefined {
-    return this.#admin?.address;
+    return this.#inspector?.address;
   }
 
   get successor(): Successor | undefined {
@@ -528,7 +491,7 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
         return undefined;
       case "inspected":
       case "followed":
-        return this.#admin?.take(shard.index, message);
+        return this.#inspector?.take(shard.index, message);
       case "departure":
       case "arrived":
       case "moved":
@@ -549,7 +512,7 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
   shardLost(shard: Shard, _crashed: number): void {
     this.#desk.forget(shard.index);
     this.#operations.drains.forget(shard.index);
-    this.#admin?.shardLost(shard.index);
+    this.#inspector?.shardLost(shard.index);
     this.#topics.forget(shard.index);
     this.#handover.relay.forget(shard);
   }
@@ -610,7 +573,7 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
   }
 
   passAdminOn(): PassedAdmin | undefined {
-    return this.#admin?.passOn();
+    return this.#inspector?.passOn();
   }
 
   takeNumber(): number {
@@ -653,7 +616,8 @@ class Server implements SluiceServer, LifecycleHost, OperationsHost {
     const goodbyes: Promise<unknown>[] = [];
     const { succession } = this.#operations;
     if (succession !== undefined) goodbyes.push(succession.settled);
-    if (this.#admin !== undefined) goodbyes.push(this.#admin.end(report));
+    if (this.#inspector !== undefined)
+      goodbyes.push(this.#inspector.end(report));
     if (this.cluster.engine.isClustered)
       goodbyes.push(this.cluster.stop(this.#farewells.returningForMs));
     return goodbyes;

@@ -1,5 +1,6 @@
 import { connectionTable } from "../machines/connection-table.ts";
 import type { ShardStats } from "./server-types.ts";
+import { busyShare } from "./shards/busy-share.ts";
 import type { Shard } from "./shards/shard.ts";
 
 /** One shard, read from its counters. */
@@ -26,14 +27,6 @@ export function describeShard(shard: Shard): ShardStats {
     movedIn: counters.get("movedIn"),
     movedOut: counters.get("movedOut"),
   };
-}
-
-/** How busy a shard's event loop is, 0 to 1. One that does not turn has measured nothing since: it is busy all the time. */
-export function busyShare({
-  isBlocked,
-  counters,
-}: Pick<Shard, "isBlocked" | "counters">): number {
-  return isBlocked ? 1 : counters.get("utilization");
 }
 
 /** Live connections by state, over several shards. */

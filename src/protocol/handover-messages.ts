@@ -78,6 +78,13 @@ export interface Luggage {
   readonly frozenAt: number;
 }
 
+/** A connection without a thread: what it is, and the handle of its socket. */
+export interface Parcel {
+  readonly luggage: Luggage;
+  /** Absent when its peer has gone on the way. */
+  readonly handle: SocketHandle | undefined;
+}
+
 /** A rate limiter's token buckets. */
 export interface Allowance {
   messages: number;

@@ -109,3 +109,86 @@ export function adoptHandle(handle: SocketHandle, onread?: Reading): Socket {
     ...(onread !== undefined && { onread }),
   } as object);
 }
+
+/** What is assumed of a live socket's handle: it can stop and start reading, and knows what the kernel has not taken. */
+interface LiveHandle {
+  reading: boolean;
+  readonly writeQueueSize: number;
+  readStart(): number;
+  readStop(): number;
+}
+
+interface Inside {
+  readonly _handle: LiveHandle | null;
+}
+
+function liveHandleOf(socket: Socket): LiveHandle | null {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return (socket as unknown as Inside)._handle;
+}
+
+/** The listening socket of a server, to be shared with another process; the server goes on listening. */
+export function listeningHandleOf(server: Server): SocketHandle | undefined {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return handleOf(server as unknown as Socket);
+}
+
+/** Listens with a listening socket that has come from another process. */
+export function listenWith(
+  server: Server,
+  handle: SocketHandle,
+  backlog: number,
+): void {
+  server.listen(handle, backlog);
+}
+
+/** Leaves what the peer sends in the kernel. */
+export function freeze(socket: Socket): void {
+  const handle = liveHandleOf(socket);
+  if (handle === null || !handle.reading) return;
+  handle.reading = false;
+  handle.readStop();
+}
+
+/** Undoes {@link freeze}; whether the stream flows is its own affair. */
+export function thaw(socket: Socket): void {
+  const handle = liveHandleOf(socket);
+  if (handle === null || handle.reading || socket.destroyed) return;
+  handle.reading = true;
+  handle.readStart();
+}
+
+/** Whether anything read has not been taken out of the stream. */
+export function hasUnread(socket: Socket): boolean {
+  return socket.readableLength > 0;
+}
+
+/** Whether anything written has not been taken by the kernel. */
+export function hasUnflushed(socket: Socket): boolean {
+  const handle = liveHandleOf(socket);
+  return (
+    socket.writableLength > 0 || (handle !== null && handle.writeQueueSize > 0)
+  );
+}
+
+/**
+ * Takes the handle of a live socket out of it and to `give`. The caller has made
+ * sure that nothing is buffered in either direction.
+ *
+ * @param give - Posts the handle, with it in the transfer list; may throw, and
+ *   the socket is as before then.
+ * @throws Error when the socket has no handle any more, and what `give` throws.
+ */
+export function transplant(
+  socket: Socket,
+  give: (handle: SocketHandle) => void,
+): void {
+  const handle = handleOf(socket);
+  if (handle === undefined) throw new Error("the socket is closed");
+  freeze(socket);
+  give(handle);
+  // What is left here is an empty shell, whose end is of no interest.
+  forgetHandle(socket);
+  socket.removeAllListeners();
+  socket.destroy();
+}

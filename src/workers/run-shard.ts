@@ -18,10 +18,9 @@ import type { LiveConnection } from "./connection/connection.ts";
 import { Departure } from "./lifecycle/shard-drain.ts";
 import { Heartbeat } from "./lifecycle/heartbeat.ts";
 import { loadHandlers } from "./load-handlers.ts";
-import { checkReceiver } from "../transplant.ts";
 import { ShardContext } from "./shard-context.ts";
 import type { Clock } from "./lifecycle/timer-wheel.ts";
-import { createReceiver } from "./websocket/ws-engine.ts";
+import { checkReceiver, createReceiver } from "./websocket/ws-engine.ts";
 
 /** After the deadline, for the ticks in which the last connections are forced; then looked again as often. */
 const END_GRACE_MS = 50;

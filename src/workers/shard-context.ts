@@ -2,7 +2,7 @@ import { channel } from "node:diagnostics_channel";
 import type { SecureContext } from "node:tls";
 import type { Config } from "../config.ts";
 import { describeForeign } from "../foreign-value.ts";
-import type { Connection, ConnectionEnd, Handlers } from "../handlers.ts";
+import type { ConnectionEnd, Handlers } from "../handlers.ts";
 import { connectionTable } from "../machines/connection-table.ts";
 import type { ConnectionEventType } from "../machines/connection-machine.ts";
 import { channels, type ChannelName } from "../protocol/channels.ts";
@@ -15,7 +15,10 @@ import type {
 } from "../protocol/messages.ts";
 import { ShardCounters } from "../protocol/shard-counters.ts";
 import { Admissions } from "./handshake/address-limit.ts";
-import { connectionActions, connectionDelays } from "./connection/machine-actions.ts";
+import {
+  connectionActions,
+  connectionDelays,
+} from "./connection/machine-actions.ts";
 import { LiveConnection } from "./connection/connection.ts";
 import type { Departure } from "./lifecycle/shard-drain.ts";
 import { originRule } from "./handshake/origins.ts";
@@ -25,22 +28,22 @@ import {
 } from "./handshake/remote-address.ts";
 import type { UpgradePolicy } from "./handshake/judge-request.ts";
 import { Hooks } from "./hooks.ts";
-import { Inspection } from "./inspection/inspection.ts";
+import { Inspection, type InspectionHost } from "./inspection/inspection.ts";
 import { LifecycleRunner } from "./lifecycle/runner.ts";
-import { Mover, type PostHandle } from "./handover/mover.ts";
+import { Mover, type MoverHost, type PostHandle } from "./handover/mover.ts";
 import { WriteJoiner } from "./websocket/frame-writer.ts";
 import { attachSocket, openSocket } from "./connection/socket-reader.ts";
 import { Registry } from "./lifecycle/registry.ts";
 import { openSecureSocket, secureContextOf } from "./secure-socket.ts";
 import type { Clock } from "./lifecycle/timer-wheel.ts";
 import { ShardTopics } from "./topics/shard-topics.ts";
-import { Upgrade } from "./handshake/handshake.ts";
+import { type HandshakeHost, Upgrade } from "./handshake/handshake.ts";
 
 /** Of a client's own words in a report. */
 const MAX_REPORTED = 200;
 
 /** What the connections of one shard share. */
-export class ShardContext {
+export class ShardContext implements MoverHost, HandshakeHost, InspectionHost {
   readonly config: Config;
   readonly clock: Clock;
   readonly counters: ShardCounters;
@@ -48,7 +51,7 @@ export class ShardContext {
   /** Answers what the inspector asks; idle while nobody looks. */
   readonly inspection: Inspection;
   readonly joiner = new WriteJoiner();
-  readonly registry = new Registry();
+  readonly registry = new Registry<LiveConnection>();
   readonly topics: ShardTopics;
   readonly runner: LifecycleRunner<ConnectionEventType, LiveConnection>;
   readonly clientAddress: ClientAddress;
@@ -137,7 +140,7 @@ export class ShardContext {
       ? openSecureSocket(handle, secureContext)
       : openSocket(handle);
     const connection = new LiveConnection(this, id, stream, isSecure);
-    connection.upgrade = new Upgrade(connection, arrival);
+    connection.upgrade = new Upgrade(connection, this, arrival);
     if (address !== undefined) this.admissions?.count(connection, address);
     this.registry.add(connection);
     this.runner.start(connection);
@@ -238,7 +241,7 @@ export class ShardContext {
   }
 
   reportHookFailure(
-    connection: Connection,
+    connection: { readonly id: string },
     hook: HookName,
     error: unknown,
   ): void {
@@ -260,7 +263,7 @@ export class ShardContext {
 
   /** Once for each connection: one that says much makes no more of it. Main is told of the first error of a kind. */
   #countHookFailure(
-    connection: Connection,
+    connection: { readonly id: string },
     hook: HookName,
     error: unknown,
   ): void {

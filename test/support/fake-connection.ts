@@ -1,21 +1,20 @@
+import { connectionTable } from "../../src/machines/connection-table.ts";
 import type { ConnectionEventType } from "../../src/machines/connection-machine.ts";
+import type { TableState } from "../../src/machines/transition-table.ts";
 import type { LiveConnection } from "../../src/workers/connection/connection.ts";
+import { ManagedConnection } from "../../src/workers/lifecycle/managed-connection.ts";
 
-/** The parts of a connection that its keepers (registry, heartbeat, departure, inbox) touch, all of them recorded. */
-export class FakeConnection {
-  readonly number: number;
+const stateNamed = (name: string): TableState =>
+  connectionTable.states.find((each) => each.name === name) as TableState;
+
+/** A connection without a socket, for its keepers: registry, heartbeat, drains. What it is told is recorded. */
+export class FakeConnection extends ManagedConnection {
   readonly told: ConnectionEventType[] = [];
   readonly goodbyes: { event: string; code: number; reason: string }[] = [];
-  lifecycle = { name: "open.healthy", isFinal: false };
-  isSilent = false;
+  override lifecycle = stateNamed("open.healthy");
   isHeldBack = false;
-  deadline = Infinity;
 
-  constructor(number: number) {
-    this.number = number;
-  }
-
-  /** As what the sources take. */
+  /** As what the sources take that write to it. */
   get asLive(): LiveConnection {
     return this as unknown as LiveConnection;
   }
@@ -24,15 +23,15 @@ export class FakeConnection {
     this.told.push(event);
   }
 
-  sayGoodbye(event: string, code: number, reason: string): void {
+  override sayGoodbye(
+    event: ConnectionEventType,
+    code: number,
+    reason = "",
+  ): void {
     this.goodbyes.push({ event, code, reason });
   }
 
-  limitDeadline(deadline: number): void {
-    this.deadline = Math.min(this.deadline, deadline);
-  }
-
   end(): void {
-    this.lifecycle = { name: "terminated", isFinal: true };
+    this.lifecycle = stateNamed("terminated");
   }
 }

@@ -5,7 +5,7 @@ import {
   acceptHandles,
   type SocketHandle,
 } from "../../protocol/socket-handle.ts";
-import { listeningHandleOf, listenWith } from "../../transplant.ts";
+import { listeningHandleOf, listenWith } from "../../protocol/socket-handle.ts";
 
 /** Where the server is reached. */
 export interface ServerAddress {

@@ -1,4 +1,8 @@
-import type { Tally } from "../topics/subscriber-count.ts";
+/** How many were found, and whether everyone asked has answered. */
+export interface Tally {
+  count: number;
+  isComplete: boolean;
+}
 
 /** What an engine brings from the other instances. */
 export interface EngineHost {

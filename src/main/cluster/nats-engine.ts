@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Config } from "../../config.ts";
 import { SluiceError } from "../../errors.ts";
 import { aside, guarded } from "../aside.ts";
-import type { Tally } from "../topics/subscriber-count.ts";
+import type { Tally } from "./engine.ts";
 import { Bucket } from "./bucket.ts";
 import { DrainLease } from "./drain-lease.ts";
 import type {

@@ -9,7 +9,7 @@ import {
   isWithin,
 } from "../../protocol/shape.ts";
 import { isTopic } from "../../topics/rules.ts";
-import type { Tally } from "../topics/subscriber-count.ts";
+import type { Tally } from "./engine.ts";
 import type { InstanceEntry } from "./engine.ts";
 
 /** Names, addresses and states are short. */

@@ -7,11 +7,14 @@ import { monotonicNow } from "../../protocol/clock.ts";
 import { HISTOGRAM_SLOTS, summarize } from "../../protocol/histogram.ts";
 import type { DurationSummary } from "../../protocol/histogram.ts";
 import type { Farewell } from "../../protocol/messages.ts";
-import type { RefusalCause, Refusals } from "../../protocol/handover-messages.ts";
+import type {
+  RefusalCause,
+  Refusals,
+} from "../../protocol/handover-messages.ts";
 import type { Drain, DrainReport } from "../drain.ts";
 import type { Fleet } from "../shards/fleet.ts";
 import type { Shard } from "../shards/shard.ts";
-import { busyShare } from "../stats.ts";
+import { busyShare } from "../shards/busy-share.ts";
 import type { Stoppage } from "../stoppage.ts";
 import { type Census, takeCensus } from "./movability.ts";
 import { evenOut, LoadWatch, type Shift } from "./rebalance.ts";

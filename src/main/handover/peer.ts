@@ -1,10 +1,10 @@
 import { aside } from "../aside.ts";
-import type { Luggage } from "../../protocol/handover-messages.ts";
+import type { Luggage, Parcel } from "../../protocol/handover-messages.ts";
 import type { SocketHandle } from "../../protocol/socket-handle.ts";
 import type { ServerAddress } from "../accept/listener.ts";
 import type { Shard } from "../shards/shard.ts";
 import type { Tally } from "./canary.ts";
-import type { Forwarder, Parcel, Relay } from "./relay.ts";
+import type { Forwarder, Relay } from "./relay.ts";
 
 /**
  * What two processes say to each other while one takes over from the other.

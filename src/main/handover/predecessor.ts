@@ -1,10 +1,10 @@
 import { aside } from "../aside.ts";
 import { setTimeout as after } from "node:timers/promises";
-import type { ListeningAdmin } from "../../admin/listen.ts";
+import type { ListeningAdmin } from "../inspector.ts";
 import { SluiceError } from "../../errors.ts";
 import { monotonicNow } from "../../protocol/clock.ts";
 import type { SocketHandle } from "../../protocol/socket-handle.ts";
-import type { ShutdownOptions } from "../server-types.ts";
+import type { ShutdownOptions } from "../shutdown-options.ts";
 import type { Shard } from "../shards/shard.ts";
 import { closeInherited } from "./close-inherited.ts";
 import { type Handover, type HandoverHost, leastLoaded } from "./handover.ts";

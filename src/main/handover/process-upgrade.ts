@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout as after } from "node:timers/promises";
-import type { PassedAdmin } from "../../admin/listen.ts";
+import type { PassedAdmin } from "../inspector.ts";
 import { SluiceError } from "../../errors.ts";
 import { sayForeign } from "../../foreign-value.ts";
 import { monotonicNow } from "../../protocol/clock.ts";
@@ -23,7 +23,7 @@ import {
 import { TAKE_OVER_VARIABLE } from "./predecessor.ts";
 import type { MoveReport, MoveUnderWay } from "./relay.ts";
 import { asCalled, existingFolder } from "../../working-folder.ts";
-import type { ShutdownOrder } from "../lifecycle.ts";
+import type { ShutdownOrder } from "../shutdown-options.ts";
 
 /** Of each shard's connections, so many go first, and are watched. */
 const FIRST_SHARE = 0.02;

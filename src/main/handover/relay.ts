@@ -1,10 +1,9 @@
 import { aside } from "../aside.ts";
 import type {
-  Luggage,
   MovingShardMessage,
+  Parcel,
   Refusals,
 } from "../../protocol/handover-messages.ts";
-import type { SocketHandle } from "../../protocol/socket-handle.ts";
 import { monotonicNow } from "../../protocol/clock.ts";
 import { timeUntil } from "../deadlines.ts";
 import type { Shard } from "../shards/shard.ts";
@@ -25,13 +24,6 @@ export interface MoveUnderWay {
   readonly done: Promise<MoveReport>;
   /** Those who have not left stay. */
   callOff(): void;
-}
-
-/** A connection without a thread: what it is, and the handle of its socket. */
-export interface Parcel {
-  readonly luggage: Luggage;
-  /** Absent when its peer has gone on the way. */
-  readonly handle: SocketHandle | undefined;
 }
 
 /**

@@ -14,7 +14,7 @@ import {
 import { stateName } from "../../machines/transition-table.ts";
 import { channels } from "../../protocol/channels.ts";
 import { monotonicNow } from "../../protocol/clock.ts";
-import type { Parcel } from "../handover/relay.ts";
+import type { Parcel } from "../../protocol/handover-messages.ts";
 import type {
   Arrival,
   Farewell,

@@ -1,14 +1,9 @@
 import type { TopicTable } from "../../topics/topic-table.ts";
+import type { Tally } from "../cluster/engine.ts";
 import type { Fleet } from "../shards/fleet.ts";
 
 /** A shard or instance that has not answered by then is not counted. */
 export const COUNT_DEADLINE_MS = 1_000;
-
-/** How many were found, and whether everyone asked has answered. */
-export interface Tally {
-  count: number;
-  isComplete: boolean;
-}
 
 interface Question {
   /** Shards whose answers are awaited. */

@@ -29,10 +29,10 @@ import { TopicTable } from "../../topics/topic-table.ts";
 import { Watchers } from "../../topics/watchers.ts";
 import { channels } from "../../protocol/channels.ts";
 import { aside } from "../aside.ts";
-import type { ClusterEngine } from "../cluster/engine.ts";
+import type { ClusterEngine, Tally } from "../cluster/engine.ts";
 import type { Fleet } from "../shards/fleet.ts";
 import type { Shard } from "../shards/shard.ts";
-import { Census, type Tally } from "./subscriber-count.ts";
+import { Census } from "./subscriber-count.ts";
 import { Interests } from "./interests.ts";
 
 /**

@@ -1,10 +1,11 @@
 import type { Socket } from "node:net";
-import { isSendableCloseCode } from "../../config.ts";
+import type { Config } from "../../config.ts";
 import { checkFlag } from "../../config/arguments.ts";
 import { show } from "../../config/describe.ts";
 import { SluiceError } from "../../errors.ts";
 import type {
   Connection,
+  ConnectionEnd,
   ConnectionRequest,
   PublishOptions,
   PublishStatus,
@@ -13,30 +14,81 @@ import type {
   WhenCongested,
 } from "../../handlers.ts";
 import type { ConnectionEventType } from "../../machines/connection-machine.ts";
-import type { TableState } from "../../machines/transition-table.ts";
+import type { HookName } from "../../protocol/hooks.ts";
+import type { ShardCounters } from "../../protocol/shard-counters.ts";
+import { CLOSE_CODE, isSendableCloseCode, OPCODE } from "../../rfc6455.ts";
 import { type Sendable, toPayload } from "../../topics/payload.ts";
 import { checkPublishing } from "../../topics/rules.ts";
+import type { ClientAddress } from "../handshake/remote-address.ts";
 import type { RequestHead } from "../handshake/request-head.ts";
 import type { FrameListener } from "../websocket/frame-reader.ts";
-import { Inbox } from "./inbox.ts";
-import type { LifecycleHost } from "../lifecycle/runner.ts";
-import type { Move } from "../handover/move.ts";
-import { OPCODE, Outgoing, type OutgoingOwner } from "../websocket/frame-writer.ts";
+import type { Hooks } from "../hooks.ts";
+import { Inbox, type InboxOwner } from "./inbox.ts";
+import { ManagedConnection } from "../lifecycle/managed-connection.ts";
+import {
+  Outgoing,
+  type OutgoingOwner,
+  type WriteJoiner,
+} from "../websocket/frame-writer.ts";
 import { LiveRequest } from "./request.ts";
 import type { RateLimiter } from "./rate-limiter.ts";
-import type { ShardContext } from "../shard-context.ts";
-import type { Upgrade } from "../handshake/handshake.ts";
+import type { HandshakeOwner, Upgrade } from "../handshake/handshake.ts";
 import type { Compressor, Receiver } from "../websocket/ws-engine.ts";
-import type { WheelEntry } from "../lifecycle/timer-wheel.ts";
+import type { Clock } from "../lifecycle/timer-wheel.ts";
 
-/** RFC 6455, 7.1.5: no close frame was received, or it had no code. */
-export const CLOSE_CODE = { none: 1005, abnormal: 1006 } as const;
 const MAX_REASON_BYTES = 123;
 
-/** What a connection is told when it is asked to go, or decides itself. */
-export interface Goodbye {
-  code: number;
-  reason: string;
+/** What a connection asks of its shard. */
+export interface ConnectionHost {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly counters: ShardCounters;
+  readonly hooks: Hooks;
+  readonly joiner: WriteJoiner;
+  readonly clientAddress: ClientAddress;
+  readonly runner: {
+    send(connection: LiveConnection, event: ConnectionEventType): void;
+  };
+  readonly topics: {
+    subscribe(
+      connection: LiveConnection,
+      topic: string,
+      options: SubscribeOptions | undefined,
+    ): boolean;
+    unsubscribe(connection: LiveConnection, topic: string): boolean;
+    publishFrom(
+      except: LiveConnection | null,
+      topic: string,
+      data: unknown,
+      options: PublishOptions,
+    ): PublishStatus;
+    published(): Promise<void>;
+  };
+  /** The shard outlasts this work. */
+  track(work: Promise<void>): void;
+  reportOpened(connection: LiveConnection): void;
+  reportRejection(
+    connection: LiveConnection,
+    status: number,
+    reason: string,
+  ): void;
+  reportCongestion(connection: LiveConnection): void;
+  reportEnded(connection: LiveConnection, end: ConnectionEnd): void;
+  reportHookFailure(
+    connection: { readonly id: string },
+    hook: HookName,
+    error: unknown,
+  ): void;
+  /** The last step of its life. */
+  forget(connection: LiveConnection): void;
+}
+
+/** A move to another thread, as the connection's machine has it in its hands. */
+export interface MoveUnderWay {
+  /** Absolute: it stays when it could not move by then. */
+  readonly deadline: number;
+  /** It stays: what the move had stopped goes on. */
+  giveUp(): void;
 }
 
 /**
@@ -45,25 +97,18 @@ export interface Goodbye {
  * {@link Connection}.
  */
 export class LiveConnection
+  extends ManagedConnection
   implements
     Connection,
-    LifecycleHost<ConnectionEventType>,
     OutgoingOwner,
-    FrameListener
+    FrameListener,
+    InboxOwner,
+    HandshakeOwner
 {
-  readonly shard: ShardContext;
-  readonly number: number;
+  readonly shard: ConnectionHost;
   socket: Socket;
   readonly outgoing: Outgoing;
   readonly isSecure: boolean;
-
-  // The machine. The runner sets the state when it starts the connection.
-  lifecycle: TableState = undefined as never;
-  enteredAt = 0;
-  mailbox: ConnectionEventType[] | null = null;
-  wheelNext: WheelEntry | null = null;
-  wheelPrevious: WheelEntry | null = null;
-  wheelDue = 0;
 
   /** While the opening handshake is under way. */
   upgrade: Upgrade | null = null;
@@ -73,7 +118,6 @@ export class LiveConnection
   /** Topics, as plain data; null until the first. */
   subscriptions: Map<string, WhenCongested> | null = null;
   droppedMessages = 0;
-  openedAt = 0;
   /** It has come from another thread or process. */
   hasMoved = false;
   /** A hook of it has failed. */
@@ -89,14 +133,7 @@ export class LiveConnection
   messagesIn = 0;
   messagesOut = 0;
   /** On its way out of this thread. */
-  move: Move | null = null;
-
-  /** Absolute, monotonic: no state before `terminated` outlasts it. */
-  deadline = Infinity;
-  /** The goodbye that began the closing; the first one counts. */
-  goodbye: Goodbye | null = null;
-  /** Nothing has been heard since the heartbeat last looked. */
-  isSilent = false;
+  move: MoveUnderWay | null = null;
 
   #request: ConnectionRequest | null = null;
   #remoteAddress: string | null = null;
@@ -104,25 +141,17 @@ export class LiveConnection
   #relieved: (() => void)[] | null = null;
 
   constructor(
-    shard: ShardContext,
+    shard: ConnectionHost,
     number: number,
     socket: Socket,
     isSecure: boolean,
   ) {
+    super(number);
     this.shard = shard;
-    this.number = number;
     this.socket = socket;
     this.isSecure = isSecure;
     this.outgoing = new Outgoing(shard.joiner, socket, this, isSecure);
     this.inbox = new Inbox(this);
-  }
-
-  get id(): string {
-    return `c${this.number}`;
-  }
-
-  get state(): string {
-    return this.lifecycle.name;
   }
 
   get request(): ConnectionRequest {
@@ -154,12 +183,15 @@ export class LiveConnection
     return this.#abort.signal;
   }
 
-  /** Asks the machine's state for a tag. */
-  has(tag: "open" | "closing" | "sealed"): boolean {
-    return this.lifecycle.tags.has(tag);
+  get isHandshaking(): boolean {
+    return this.lifecycle.name === "upgrading.handshaking";
   }
 
-  /** A fact for the machine. */
+  /** What the peer sends stays in the kernel. */
+  pauseReading(): void {
+    this.socket.pause();
+  }
+
   tell(event: ConnectionEventType): void {
     this.shard.runner.send(this, event);
   }
@@ -220,7 +252,7 @@ export class LiveConnection
     });
   }
 
-  close(code = 1000, reason = ""): void {
+  close(code: number = CLOSE_CODE.normal, reason = ""): void {
     if (!isSendableCloseCode(code))
       throw new SluiceError(
         "ERR_SLUICE_CLOSE_CODE",
@@ -246,12 +278,6 @@ export class LiveConnection
     this.inbox.shut();
   }
 
-  /** Tells the machine why the connection has to end; the first goodbye is the one that counts. */
-  sayGoodbye(event: ConnectionEventType, code: number, reason = ""): void {
-    if (this.has("open")) this.goodbye ??= { code, reason };
-    this.tell(event);
-  }
-
   /** A whole message has come. */
   messageRead(data: Buffer, isBinary: boolean): void {
     if (!this.has("open")) return;
@@ -261,7 +287,7 @@ export class LiveConnection
     const isAllowed =
       rateLimiter === null || rateLimiter.take(data.length, shard.clock.now());
     if (isAllowed) this.inbox.take(data, isBinary);
-    else this.dismiss(1008, "rate limit exceeded");
+    else this.dismiss(CLOSE_CODE.policyViolation, "rate limit exceeded");
   }
 
   /** RFC 6455, 5.5.2: a pong with the same data, unless our close frame is out. */
@@ -290,11 +316,6 @@ export class LiveConnection
   /** Reads on, unless a handler or the engine has to finish first. */
   resumeReading(): void {
     if (!this.isHeldBack) this.socket.resume();
-  }
-
-  /** Shortens the time that is left; never lengthens it. */
-  limitDeadline(deadline: number): void {
-    this.deadline = Math.min(this.deadline, deadline);
   }
 
   /** Closing has begun: whoever watches the signal may stop. */

@@ -1,4 +1,27 @@
-import type { LiveConnection } from "./connection.ts";
+import type { Config } from "../../config.ts";
+import type { Connection } from "../../handlers.ts";
+import type { ConnectionEventType } from "../../machines/connection-machine.ts";
+import type { ShardCounters } from "../../protocol/shard-counters.ts";
+import type { Hooks } from "../hooks.ts";
+import type { Clock } from "../lifecycle/timer-wheel.ts";
+
+/** What an inbox asks of its connection. */
+export interface InboxOwner extends Connection {
+  readonly shard: {
+    readonly config: Config;
+    readonly clock: Clock;
+    readonly counters: ShardCounters;
+    readonly hooks: Hooks;
+    /** The shard outlasts this work. */
+    track(work: Promise<void>): void;
+  };
+  /** Where the connection is compressed. */
+  readonly compressor: { readonly isIdle: boolean } | null;
+  has(tag: "open" | "closing"): boolean;
+  tell(event: ConnectionEventType): void;
+  pauseReading(): void;
+  resumeReading(): void;
+}
 
 interface Message {
   data: Buffer;
@@ -19,7 +42,7 @@ type Stage = "handling" | "held" | "shut";
  * turn, as if it were still unread.
  */
 export class Inbox {
-  readonly #connection: LiveConnection;
+  readonly #connection: InboxOwner;
   #inFlight = 0;
   #waiting: Message[] | null = null;
   /** Hears the peer's close frame, which came behind the messages that wait. */
@@ -27,7 +50,7 @@ export class Inbox {
   #closeTimer: unknown;
   #stage: Stage = "handling";
 
-  constructor(connection: LiveConnection) {
+  constructor(connection: InboxOwner) {
     this.#connection = connection;
   }
 
@@ -69,7 +92,7 @@ export class Inbox {
     const isFull = this.#inFlight >= config.maxHandlersInFlight;
     if (this.#stage === "held" || isFull) {
       (this.#waiting ??= []).push({ data, isBinary });
-      this.#connection.socket.pause();
+      this.#connection.pauseReading();
       return;
     }
     this.#handle(data, isBinary);

@@ -5,12 +5,12 @@ import type {
   RefusalCause,
   SettledOutcome,
 } from "../../machines/connection-machine.ts";
-import { CLOSE_CODE, type LiveConnection } from "./connection.ts";
+import type { LiveConnection } from "./connection.ts";
 import { refusal, refusalResponse } from "../handshake/refusal.ts";
-import { OPCODE } from "../websocket/frame-writer.ts";
+import { CLOSE_CODE, OPCODE } from "../../rfc6455.ts";
 import { RateLimiter } from "./rate-limiter.ts";
 import { attachReceiver, receive } from "./socket-reader.ts";
-import { freeze } from "../../transplant.ts";
+import { freeze } from "../../protocol/socket-handle.ts";
 import { type Answer, RETRY_AFTER_SECONDS } from "../handshake/handshake.ts";
 import { createCompressor } from "../websocket/ws-engine.ts";
 
@@ -222,7 +222,7 @@ function timeLeft({ deadline, shard }: LiveConnection): number {
 
 /** RFC 6455, 5.5.1: code and reason, or nothing where the peer gave none. */
 function closePayload(code: number, reason: string): Buffer {
-  if (code === CLOSE_CODE.none) return Buffer.alloc(0);
+  if (code === CLOSE_CODE.noCode) return Buffer.alloc(0);
   const payload = Buffer.allocUnsafe(2 + Buffer.byteLength(reason));
   payload.writeUInt16BE(code, 0);
   payload.write(reason, 2);

@@ -1,14 +1,19 @@
 import type { ConnectionRequest } from "../../handlers.ts";
-import type { LiveConnection } from "./connection.ts";
 import type { RequestHead } from "../handshake/request-head.ts";
 import { parseSubprotocols } from "../handshake/subprotocols.ts";
 
+/** Where a request came in. */
+interface RequestOwner {
+  readonly head: RequestHead | null;
+  readonly remoteAddress: string;
+}
+
 /** What handlers are told of a request, read off its head when they ask. */
 export class LiveRequest implements ConnectionRequest {
-  readonly #connection: LiveConnection;
+  readonly #connection: RequestOwner;
   #headers: Readonly<Record<string, string>> | undefined;
 
-  constructor(connection: LiveConnection) {
+  constructor(connection: RequestOwner) {
     this.#connection = connection;
   }
 

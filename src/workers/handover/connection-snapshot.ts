@@ -1,12 +1,24 @@
 import type { Luggage } from "../../protocol/handover-messages.ts";
 import type { LiveConnection } from "../connection/connection.ts";
 import { RequestHead } from "../handshake/request-head.ts";
+import type { Admissions } from "../handshake/address-limit.ts";
 import { RateLimiter } from "../connection/rate-limiter.ts";
+import type { ShardTopics } from "../topics/shard-topics.ts";
 import type { Move } from "./move.ts";
 
+/** Where luggage is packed and unpacked. */
+export interface LuggageHost {
+  readonly admissions: Admissions | null;
+  readonly topics: ShardTopics;
+}
+
 /** Everything that a connection is, taken out of its object. */
-export function pack(connection: LiveConnection, move: Move): Luggage {
-  const { shard, head } = connection;
+export function pack(
+  connection: LiveConnection,
+  move: Move,
+  { admissions }: LuggageHost,
+): Luggage {
+  const { head } = connection;
   return {
     number: connection.number,
     head: head?.raw ?? "",
@@ -21,13 +33,17 @@ export function pack(connection: LiveConnection, move: Move): Luggage {
     allowance: connection.rateLimiter?.allowance,
     subscriptions: [...(connection.subscriptions ?? [])],
     droppedMessages: connection.droppedMessages,
-    isAdmitted: shard.admissions?.has(connection) ?? false,
+    isAdmitted: admissions?.has(connection) ?? false,
     frozenAt: move.frozenAt,
   };
 }
 
 /** Puts it into a new object, on another shard. */
-export function unpack(connection: LiveConnection, luggage: Luggage): void {
+export function unpack(
+  connection: LiveConnection,
+  luggage: Luggage,
+  { admissions, topics }: LuggageHost,
+): void {
   const { shard } = connection;
   connection.head = new RequestHead(luggage.head);
   connection.remoteAddress = luggage.remoteAddress;
@@ -39,8 +55,8 @@ export function unpack(connection: LiveConnection, luggage: Luggage): void {
   connection.messagesIn = luggage.messagesIn;
   connection.messagesOut = luggage.messagesOut;
   connection.droppedMessages = luggage.droppedMessages;
-  shard.topics.takeOver(connection, luggage.subscriptions);
-  if (luggage.isAdmitted) shard.admissions?.takeOver(connection);
+  topics.takeOver(connection, luggage.subscriptions);
+  if (luggage.isAdmitted) admissions?.takeOver(connection);
   const { maxMessagesPerSecond, maxBytesPerSecond } = shard.config;
   if (maxMessagesPerSecond > 0 || maxBytesPerSecond > 0)
     connection.rateLimiter = new RateLimiter(

@@ -3,14 +3,14 @@ import {
   freeze,
   hasUnflushed,
   hasUnread,
-  isBetweenMessages,
   thaw,
-} from "../../transplant.ts";
+} from "../../protocol/socket-handle.ts";
+import { isBetweenMessages } from "../websocket/ws-engine.ts";
 import { isThenable } from "../hooks.ts";
-import type { LiveConnection } from "../connection/connection.ts";
+import type { LiveConnection, MoveUnderWay } from "../connection/connection.ts";
 
 /** A connection's way out of this thread, while it is in `open.moving`. */
-export class Move {
+export class Move implements MoveUnderWay {
   readonly #connection: LiveConnection;
   /** Absolute: it stays when it could not move by then. */
   readonly deadline: number;
@@ -59,11 +59,14 @@ export class Move {
   }
 
   /** Why this connection never can, as far as that can be told beforehand. */
-  static lastingObstacle(connection: LiveConnection): RefusalCause | undefined {
+  static lastingObstacle(
+    connection: LiveConnection,
+    whyNoMoves: string | undefined,
+  ): RefusalCause | undefined {
     const { shard } = connection;
     if (connection.isSecure) return "tls";
     if (connection.compressor !== null) return "compression";
-    if (shard.whyNoMoves !== undefined) return "runtime";
+    if (whyNoMoves !== undefined) return "runtime";
     return shard.hooks.canResume ? undefined : "no-resume";
   }
 

@@ -8,11 +8,17 @@ import {
   type Refusals,
 } from "../../protocol/handover-messages.ts";
 import type { SocketHandle } from "../../protocol/socket-handle.ts";
-import { transplant } from "../../transplant.ts";
-import { LiveConnection } from "../connection/connection.ts";
+import { transplant } from "../../protocol/socket-handle.ts";
+import type { ConnectionEventType } from "../../machines/connection-machine.ts";
+import {
+  type ConnectionHost,
+  LiveConnection,
+} from "../connection/connection.ts";
+import type { LifecycleRunner } from "../lifecycle/runner.ts";
 import { attachSocket, openSocket } from "../connection/socket-reader.ts";
-import type { ShardContext } from "../shard-context.ts";
-import { pack, unpack } from "./connection-snapshot.ts";
+import type { Registry } from "../lifecycle/registry.ts";
+import type { ShardTopics } from "../topics/shard-topics.ts";
+import { type LuggageHost, pack, unpack } from "./connection-snapshot.ts";
 import { Move } from "./move.ts";
 import { departed, movingState } from "./states.ts";
 import { describeForeign } from "../../foreign-value.ts";
@@ -33,13 +39,21 @@ export type PostHandle = (
   handle?: SocketHandle,
 ) => void;
 
+/** What a mover asks of its shard. */
+export interface MoverHost extends ConnectionHost, LuggageHost {
+  readonly registry: Registry<LiveConnection>;
+  readonly runner: LifecycleRunner<ConnectionEventType, LiveConnection>;
+  readonly topics: ShardTopics;
+  readonly whyNoMoves: string | undefined;
+}
+
 /** An order under way on this shard. */
 interface Run {
   readonly order: MoveOrder;
   /** Who is to move, the next one last. */
   queue: LiveConnection[];
   /** In `open.moving`, and not yet able to leave. */
-  readonly waiting: Set<LiveConnection>;
+  readonly waiting: Map<LiveConnection, Move>;
   /** To be looked at again, and why they could not move. */
   later: Map<LiveConnection, RefusalCause>;
   retryAt: number;
@@ -53,7 +67,7 @@ interface Run {
  * nothing of it is under way in this thread.
  */
 export class Mover {
-  readonly #shard: ShardContext;
+  readonly #shard: MoverHost;
   readonly #post: PostHandle;
   readonly #runs = new Map<number, Run>();
   /** Left, and not yet landed. */
@@ -61,7 +75,7 @@ export class Mover {
   #timer: unknown;
   #onLanded: () => void = () => {};
 
-  constructor(shard: ShardContext, post: PostHandle) {
+  constructor(shard: MoverHost, post: PostHandle) {
     this.#shard = shard;
     this.#post = post;
   }
@@ -84,7 +98,7 @@ export class Mover {
     this.#runs.set(order.order, {
       order,
       queue: queue.toReversed(),
-      waiting: new Set(),
+      waiting: new Map(),
       later: new Map(),
       retryAt: 0,
       left: 0,
@@ -99,7 +113,8 @@ export class Mover {
     if (run === undefined) return;
     run.queue = [];
     run.later.clear();
-    for (const connection of run.waiting) connection.tell("move.refused");
+    for (const connection of run.waiting.keys())
+      connection.tell("move.refused");
     run.waiting.clear();
     this.#finish(run);
   }
@@ -125,7 +140,7 @@ export class Mover {
     (counters.states[movingState.index] as number) += 1;
     const stream = handle === undefined ? new Socket() : openSocket(handle);
     const connection = new LiveConnection(shard, luggage.number, stream, false);
-    unpack(connection, luggage);
+    unpack(connection, luggage, shard);
     shard.registry.add(connection);
     shard.runner.goOn(connection, movingState);
     attachSocket(connection);
@@ -150,7 +165,8 @@ export class Mover {
   /** Looks at so many connections at most; returns how many looks are left. */
   #look(run: Run, looks: number): number {
     const now = this.#shard.clock.now();
-    for (const connection of run.waiting) this.#attempt(run, connection);
+    for (const [connection, move] of run.waiting)
+      this.#attempt(run, connection, move);
     if (run.later.size > 0 && now >= run.retryAt) {
       run.queue.unshift(...run.later.keys());
       run.later.clear();
@@ -170,26 +186,26 @@ export class Mover {
 
   #begin(run: Run, connection: LiveConnection): void {
     if (!connection.has("open")) return;
-    const lasting = Move.lastingObstacle(connection);
+    const lasting = Move.lastingObstacle(connection, this.#shard.whyNoMoves);
     if (lasting !== undefined) return this.#refuse(run, lasting);
     const { clock, config } = this.#shard;
     const deadline = Math.min(
       run.order.deadline,
       clock.now() + config.moveDeadlineMs,
     );
-    connection.move = new Move(connection, deadline);
+    const move = new Move(connection, deadline);
+    connection.move = move;
     connection.tell("move.requested");
     if (connection.lifecycle !== movingState) {
       connection.move = null;
       return this.#postpone(run, connection, "state");
     }
-    run.waiting.add(connection);
-    return this.#attempt(run, connection);
+    run.waiting.set(connection, move);
+    return this.#attempt(run, connection, move);
   }
 
-  #attempt(run: Run, connection: LiveConnection): void {
-    const { move } = connection;
-    if (move === null || connection.lifecycle !== movingState) {
+  #attempt(run: Run, connection: LiveConnection, move: Move): void {
+    if (connection.move !== move || connection.lifecycle !== movingState) {
       // It has left the state by itself: closing, congested, or too late.
       run.waiting.delete(connection);
       return this.#postpone(run, connection, "state");
@@ -221,7 +237,7 @@ export class Mover {
     const shard = this.#shard;
     const { counters } = shard;
     const { socket, number } = connection;
-    const luggage = pack(connection, move);
+    const luggage = pack(connection, move, shard);
     const { order } = run.order;
     counters.add("movedOut");
     try {

@@ -1,5 +1,11 @@
 import type { ShardMessage } from "../../protocol/messages.ts";
-import type { LiveConnection } from "../connection/connection.ts";
+
+/** A connection, as far as it is counted. */
+export interface Counted {
+  readonly number: number;
+  remoteAddress: string;
+  readonly lifecycle: { readonly isFinal: boolean };
+}
 
 /**
  * Knows which connections count against the limit by address, when that is on.
@@ -17,15 +23,12 @@ export class Admissions {
   }
 
   /** Main has counted the connection as it accepted it: its peer is the client. */
-  count(connection: LiveConnection, address: string): void {
+  count(connection: Counted, address: string): void {
     connection.remoteAddress = address;
     this.#admitted.set(connection.number, address);
   }
 
-  ask(
-    connection: LiveConnection,
-    answered: (isAdmitted: boolean) => void,
-  ): void {
+  ask(connection: Counted, answered: (isAdmitted: boolean) => void): void {
     const { number, remoteAddress } = connection;
     this.#asked.set(number, (isAdmitted) => {
       if (isAdmitted) this.#admitted.set(number, remoteAddress);
@@ -42,22 +45,22 @@ export class Admissions {
     answered?.(isAdmitted);
   }
 
-  has(connection: LiveConnection): boolean {
+  has(connection: Counted): boolean {
     return this.#admitted.has(connection.number);
   }
 
   /** The connection has come from another shard, where it was admitted; main counts it here already. */
-  takeOver({ number, remoteAddress }: LiveConnection): void {
+  takeOver({ number, remoteAddress }: Counted): void {
     this.#admitted.set(number, remoteAddress);
   }
 
   /** It counts for another shard from now on. */
-  surrender({ number }: LiveConnection): void {
+  surrender({ number }: Counted): void {
     this.#admitted.delete(number);
   }
 
   /** The connection has ended. */
-  release(connection: LiveConnection): void {
+  release(connection: Counted): void {
     const address = this.#admitted.get(connection.number);
     if (address === undefined) return;
     this.#admitted.delete(connection.number);

@@ -1,19 +1,27 @@
-import type { LiveConnection } from "../connection/connection.ts";
+import type { Config } from "../../config.ts";
 import { describeForeign } from "../../foreign-value.ts";
+import type { ConnectionRequest } from "../../handlers.ts";
+import type { ConnectionEventType } from "../../machines/connection-machine.ts";
+import type { HookName } from "../../protocol/hooks.ts";
 import type { Arrival } from "../../protocol/messages.ts";
+import type { Admissions, Counted } from "./address-limit.ts";
 import { acceptResponse } from "./accept.ts";
 import { narrowAuthorization } from "./authorization.ts";
 import { HeadReader } from "./head-reader.ts";
 import type { HandshakeRequest } from "./handshake-fields.ts";
-import {
-  type HttpAnswer,
-  refusal,
-  type RefusalReason,
-} from "./refusal.ts";
+import { type HttpAnswer, refusal, type RefusalReason } from "./refusal.ts";
+import type { RequestHead } from "./request-head.ts";
 import { chooseSubprotocol } from "./subprotocols.ts";
-import { examineUpgrade, type Verdict } from "./judge-request.ts";
-import { isThenable } from "../hooks.ts";
-import { type Extensions, negotiateCompression } from "../websocket/ws-engine.ts";
+import {
+  examineUpgrade,
+  type UpgradePolicy,
+  type Verdict,
+} from "./judge-request.ts";
+import { type Hooks, isThenable } from "../hooks.ts";
+import {
+  type Extensions,
+  negotiateCompression,
+} from "../websocket/ws-engine.ts";
 
 type Asked = Extract<Verdict, { kind: "upgrade" }>;
 
@@ -31,12 +39,40 @@ export interface Answer extends HttpAnswer {
   reason: string;
 }
 
+/** What a handshake asks of its connection. */
+export interface HandshakeOwner extends Counted {
+  readonly id: string;
+  readonly request: ConnectionRequest;
+  readonly isHandshaking: boolean;
+  head: RequestHead | null;
+  data: unknown;
+  subprotocol: string;
+  tell(event: ConnectionEventType): void;
+  pauseReading(): void;
+}
+
+/** What it asks of the shard. */
+export interface HandshakeHost {
+  readonly config: Config;
+  readonly upgradePolicy: UpgradePolicy;
+  readonly hooks: Hooks;
+  readonly admissions: Admissions | null;
+  /** The shard outlasts this work. */
+  track(work: Promise<void>): void;
+  reportHookFailure(
+    connection: HandshakeOwner,
+    hook: HookName,
+    error: unknown,
+  ): void;
+}
+
 /**
  * The opening handshake of one connection: reads the request, holds it against
  * the policy, asks the handlers, and tells the machine the verdict.
  */
 export class Upgrade {
-  readonly #connection: LiveConnection;
+  readonly #connection: HandshakeOwner;
+  readonly #shard: HandshakeHost;
   readonly #arrival: Arrival;
   readonly #reader: HeadReader;
   #abort: AbortController | null = null;
@@ -50,10 +86,15 @@ export class Upgrade {
   #earlyBytes = 0;
   #stage: Stage = "reading";
 
-  constructor(connection: LiveConnection, arrival: Arrival) {
+  constructor(
+    connection: HandshakeOwner,
+    shard: HandshakeHost,
+    arrival: Arrival,
+  ) {
     this.#connection = connection;
+    this.#shard = shard;
     this.#arrival = arrival;
-    this.#reader = new HeadReader(connection.shard.config);
+    this.#reader = new HeadReader(shard.config);
   }
 
   /** Takes the next bytes of the request. */
@@ -77,7 +118,7 @@ export class Upgrade {
   #keep(chunk: Buffer): void {
     this.early.push(Buffer.from(chunk));
     this.#earlyBytes += chunk.length;
-    if (this.#earlyBytes >= MAX_EARLY_BYTES) this.#connection.socket.pause();
+    if (this.#earlyBytes >= MAX_EARLY_BYTES) this.#connection.pauseReading();
   }
 
   /** It is too late to authorize. */
@@ -88,7 +129,7 @@ export class Upgrade {
 
   #judge(request: HandshakeRequest): void {
     const connection = this.#connection;
-    const { shard } = connection;
+    const shard = this.#shard;
     const { isProbe, refusal: refused } = this.#arrival;
     const verdict = examineUpgrade(request, shard.upgradePolicy, isProbe);
     if (verdict.kind !== "upgrade") {
@@ -105,7 +146,7 @@ export class Upgrade {
     if (admissions === null || isProbe === true || admissions.has(connection))
       return this.#authorize(verdict);
     admissions.ask(connection, (isAdmitted) => {
-      if (connection.lifecycle.name !== "upgrading.handshaking") return;
+      if (!connection.isHandshaking) return;
       if (isAdmitted) this.#authorize(verdict);
       else this.#refuseFor("too-many-from-address");
     });
@@ -113,7 +154,7 @@ export class Upgrade {
 
   #authorize(asked: Asked): void {
     const connection = this.#connection;
-    const { shard } = connection;
+    const shard = this.#shard;
     if (!shard.hooks.authorizes) return this.#accept(asked, {});
     this.#abort = new AbortController();
     try {
@@ -135,7 +176,7 @@ export class Upgrade {
   }
 
   #decide(asked: Asked, decision: unknown): void {
-    if (this.#connection.lifecycle.name !== "upgrading.handshaking") return;
+    if (!this.#connection.isHandshaking) return;
     try {
       const authorization = narrowAuthorization(decision, asked.protocols);
       if (authorization.accept) this.#accept(asked, authorization);
@@ -150,7 +191,7 @@ export class Upgrade {
     authorized: { data?: unknown; subprotocol?: string | null | undefined },
   ): void {
     const connection = this.#connection;
-    const { config } = connection.shard;
+    const { config } = this.#shard;
     const subprotocol = chooseSubprotocol(
       authorized.subprotocol,
       asked.protocols,
@@ -187,7 +228,7 @@ export class Upgrade {
     // Whoever was told that it is too late, and stops for that, has not failed.
     const isTooLate = this.#abort?.signal.aborted === true;
     if (isTooLate && describeForeign(error).name === "AbortError") return;
-    connection.shard.reportHookFailure(connection, "authorize", error);
+    this.#shard.reportHookFailure(connection, "authorize", error);
     this.#refuseFor("handler-failed");
   }
 

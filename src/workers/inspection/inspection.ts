@@ -1,4 +1,7 @@
-import type { NamedAction, TableState } from "../../machines/transition-table.ts";
+import type {
+  NamedAction,
+  TableState,
+} from "../../machines/transition-table.ts";
 import type {
   ConnectionPage,
   Findings,
@@ -9,7 +12,16 @@ import { listConnections } from "./connection-list.ts";
 import { describeConnection } from "./connection-facts.ts";
 import type { LiveConnection } from "../connection/connection.ts";
 import { type Gauges, startGauges } from "./gauges.ts";
-import type { ShardContext } from "../shard-context.ts";
+import type { ShardCounters } from "../../protocol/shard-counters.ts";
+import type { Registry } from "../lifecycle/registry.ts";
+import type { Clock } from "../lifecycle/timer-wheel.ts";
+
+/** What an inspection asks of its shard. */
+export interface InspectionHost {
+  readonly registry: Registry<LiveConnection>;
+  readonly counters: ShardCounters;
+  readonly clock: Clock;
+}
 
 /** A transition as the lifecycle runner tells it. */
 interface Observed {
@@ -25,7 +37,7 @@ interface Observed {
  * connection, each transition of a followed one. Costs nothing until asked.
  */
 export class Inspection {
-  readonly #context: ShardContext;
+  readonly #host: InspectionHost;
   readonly #shard: number;
   readonly #post: (message: ShardMessage) => void;
   /** By number: a connection may be followed before it arrives from another thread, and after it has left for one. */
@@ -35,11 +47,11 @@ export class Inspection {
   isFollowing = false;
 
   constructor(
-    context: ShardContext,
+    host: InspectionHost,
     shard: number,
     post: (message: ShardMessage) => void,
   ) {
-    this.#context = context;
+    this.#host = host;
     this.#shard = shard;
     this.#post = post;
   }
@@ -80,7 +92,7 @@ export class Inspection {
   }
 
   #find(inquiry: Inquiry): Findings[Inquiry["type"]] | Promise<ConnectionPage> {
-    const { registry, counters, clock } = this.#context;
+    const { registry, counters, clock } = this.#host;
     if (inquiry.type === "page")
       return listConnections(registry, inquiry.query, this.#shard, () =>
         clock.now(),

@@ -1,3 +1,4 @@
+import type { ManagedConnection } from "./managed-connection.ts";
 import type { Registry } from "./registry.ts";
 import type { Clock } from "./timer-wheel.ts";
 
@@ -15,13 +16,17 @@ const VISITS = 2;
  * leaving in one burst.
  */
 export class Heartbeat {
-  readonly #registry: Registry;
+  readonly #registry: Registry<ManagedConnection>;
   readonly #clock: Clock;
   readonly #stepMs: number;
   #timer: unknown;
 
   /** @param intervalMs - The longest that a peer may be silent before it is pinged; 0 turns heartbeats off. */
-  constructor(registry: Registry, clock: Clock, intervalMs: number) {
+  constructor(
+    registry: Registry<ManagedConnection>,
+    clock: Clock,
+    intervalMs: number,
+  ) {
     this.#registry = registry;
     this.#clock = clock;
     this.#stepMs = intervalMs / (registry.sliceCount * VISITS);

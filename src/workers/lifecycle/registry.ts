@@ -1,4 +1,4 @@
-import type { LiveConnection } from "../connection/connection.ts";
+import type { ManagedConnection } from "./managed-connection.ts";
 
 const SLICES = 64;
 
@@ -6,10 +6,10 @@ const SLICES = 64;
  * The connections of a shard, from hand-over to `terminated`, in slices of
  * equal size: the heartbeat visits one slice after the other.
  */
-export class Registry {
-  readonly #slices: readonly Map<number, LiveConnection>[] = Array.from(
+export class Registry<Connection extends ManagedConnection> {
+  readonly #slices: readonly Map<number, Connection>[] = Array.from(
     { length: SLICES },
-    () => new Map<number, LiveConnection>(),
+    () => new Map<number, Connection>(),
   );
   #size = 0;
   #nextSlice = 0;
@@ -19,32 +19,32 @@ export class Registry {
     return this.#size;
   }
 
-  add(connection: LiveConnection): void {
+  add(connection: Connection): void {
     this.#sliceOf(connection.number).set(connection.number, connection);
     this.#size++;
   }
 
-  delete(connection: LiveConnection): void {
+  delete(connection: Connection): void {
     if (this.#sliceOf(connection.number).delete(connection.number))
       this.#size--;
   }
 
-  get(number: number): LiveConnection | undefined {
+  get(number: number): Connection | undefined {
     return this.#sliceOf(number).get(number);
   }
 
   /** The slice whose turn it is, each in turn. */
-  nextSlice(): Iterable<LiveConnection> {
-    const slice = this.#slices[this.#nextSlice] as Map<number, LiveConnection>;
+  nextSlice(): Iterable<Connection> {
+    const slice = this.#slices[this.#nextSlice] as Map<number, Connection>;
     this.#nextSlice = (this.#nextSlice + 1) % SLICES;
     return slice.values();
   }
 
-  *[Symbol.iterator](): Generator<LiveConnection> {
+  *[Symbol.iterator](): Generator<Connection> {
     for (const slice of this.#slices) yield* slice.values();
   }
 
-  #sliceOf(number: number): Map<number, LiveConnection> {
-    return this.#slices[number % SLICES] as Map<number, LiveConnection>;
+  #sliceOf(number: number): Map<number, Connection> {
+    return this.#slices[number % SLICES] as Map<number, Connection>;
   }
 }

@@ -1,5 +1,5 @@
 import type { Farewell } from "../../protocol/messages.ts";
-import type { LiveConnection } from "../connection/connection.ts";
+import type { ManagedConnection } from "./managed-connection.ts";
 import { type Pace, paceOf } from "./pacer.ts";
 import type { Clock } from "./timer-wheel.ts";
 
@@ -14,12 +14,12 @@ const BATCH = 250;
 export class Departure {
   readonly #clock: Clock;
   readonly #farewell: Farewell;
-  readonly #targets: readonly LiveConnection[];
+  readonly #targets: readonly ManagedConnection[];
   readonly #startedAt: number;
   readonly #pace: Pace;
   readonly #onTold: (told: number) => void;
   readonly #onDrained: () => void;
-  readonly #leaving = new Set<LiveConnection>();
+  readonly #leaving = new Set<ManagedConnection>();
   /** How many of the targets have had their turn, and how many of those were still there to be told. */
   #passed = 0;
   #told = 0;
@@ -29,7 +29,7 @@ export class Departure {
   constructor(options: {
     clock: Clock;
     farewell: Farewell;
-    targets: readonly LiveConnection[];
+    targets: readonly ManagedConnection[];
     onTold: (told: number) => void;
     onDrained: () => void;
   }) {
@@ -60,7 +60,7 @@ export class Departure {
   }
 
   /** Tells one connection, whatever the pace. */
-  tell(connection: LiveConnection, index: number): void {
+  tell(connection: ManagedConnection, index: number): void {
     const { deadline, closeCode } = this.#farewell;
     if (!connection.lifecycle.isFinal) this.#leaving.add(connection);
     // It is on its way out, by a deadline that is no later: it goes on as it was.
@@ -74,7 +74,7 @@ export class Departure {
   }
 
   /** A connection has ended; whether it was told here or not. */
-  ended(connection: LiveConnection): void {
+  ended(connection: ManagedConnection): void {
     this.#leaving.delete(connection);
     this.#checkDrained();
   }
@@ -97,7 +97,7 @@ export class Departure {
 
   #tellUpTo(until: number): void {
     for (; this.#passed < until; this.#passed++) {
-      const target = this.#targets[this.#passed] as LiveConnection;
+      const target = this.#targets[this.#passed] as ManagedConnection;
       if (target.lifecycle.isFinal) continue;
       this.tell(target, this.#passed);
       this.#told++;

@@ -1,6 +1,8 @@
 import { contentOf } from "../../topics/shared-frames.ts";
 import type { LiveConnection } from "../connection/connection.ts";
-import type { ShardContext } from "../shard-context.ts";
+import type { ShardCounters } from "../../protocol/shard-counters.ts";
+import type { Config } from "../../config.ts";
+import type { Hooks } from "../hooks.ts";
 import type { LocalTopic } from "./subscriptions.ts";
 
 /** Messages to one topic: frames that lie behind each other. */
@@ -10,16 +12,23 @@ export interface FrameRun {
   readonly frames: readonly Buffer[];
 }
 
+/** What a fan-out asks of its shard. */
+export interface FanOutHost {
+  readonly config: Config;
+  readonly counters: ShardCounters;
+  readonly hooks: Hooks;
+}
+
 /** What one connection has missed, until it is told. */
 type Missed = Map<string, number>;
 
 /** Writes the same bytes to every subscriber of a topic on this shard. */
 export class FanOut {
-  readonly #context: ShardContext;
+  readonly #host: FanOutHost;
   readonly #missed = new Map<LiveConnection, Missed>();
 
-  constructor(context: ShardContext) {
-    this.#context = context;
+  constructor(host: FanOutHost) {
+    this.#host = host;
   }
 
   /**
@@ -33,7 +42,7 @@ export class FanOut {
     { bytes, frames }: FrameRun,
     except: LiveConnection | null,
   ): void {
-    const { counters, config } = this.#context;
+    const { counters, config } = this.#host;
     const { highWaterMarkBytes, maxBufferedBytes } = config;
     let delivered = 0;
     for (const subscriber of subscribers) {
@@ -59,7 +68,7 @@ export class FanOut {
   }
 
   #drop(subscriber: LiveConnection, topic: string, messages: number): void {
-    this.#context.counters.add("messagesDropped", messages);
+    this.#host.counters.add("messagesDropped", messages);
     subscriber.droppedMessages += messages;
     let missed = this.#missed.get(subscriber);
     if (missed === undefined) {
@@ -75,7 +84,7 @@ export class FanOut {
     const missed = this.#missed.get(subscriber);
     this.#missed.delete(subscriber);
     if (missed === undefined || !subscriber.has("open")) return;
-    const work = this.#context.hooks.run(
+    const work = this.#host.hooks.run(
       "dropped",
       subscriber,
       [...missed].map(([topic, messages]) => ({ topic, messages })),

@@ -35,8 +35,7 @@ import { bytesOf } from "../../topics/shared-frames.ts";
 import { TopicTable } from "../../topics/topic-table.ts";
 import { Watchers } from "../../topics/watchers.ts";
 import type { LiveConnection } from "../connection/connection.ts";
-import type { ShardContext } from "../shard-context.ts";
-import { FanOut } from "./fan-out.ts";
+import { FanOut, type FanOutHost } from "./fan-out.ts";
 import { runsOf } from "./frame-runs.ts";
 import { Links, type LinksOwner } from "./links.ts";
 import { Subscriptions } from "./subscriptions.ts";
@@ -45,6 +44,12 @@ import { Subscriptions } from "./subscriptions.ts";
 type TopicMainMessage =
   | TopicMessage
   | Extract<MainMessage, { type: "count-subscribers" | "subscribers" }>;
+
+/** What a shard's topics ask of the shard. */
+export interface ShardTopicsHost extends FanOutHost {
+  /** A listener of a watch has failed. */
+  reportWatchFailure(error: unknown): void;
+}
 
 /** The topics of one shard: who subscribes, and what is published, here and by the other threads. */
 export class ShardTopics implements HandlerShard, LinksOwner {
@@ -66,7 +71,7 @@ export class ShardTopics implements HandlerShard, LinksOwner {
 
   constructor(
     task: ShardTask,
-    context: ShardContext,
+    host: ShardTopicsHost,
     post: (message: ShardMessage) => void,
   ) {
     const { config, shard } = task;
@@ -82,7 +87,7 @@ export class ShardTopics implements HandlerShard, LinksOwner {
     };
     this.#subscriptions = new Subscriptions(this.#table, shard, onInterest);
     this.#watchers = new Watchers(this.#table, shard, onInterest, (error) =>
-      context.reportWatchFailure(error),
+      host.reportWatchFailure(error),
     );
     const { columns, main } = this.#table;
     const outboxes = Array.from({ length: columns }, (_, column) =>
@@ -96,7 +101,7 @@ export class ShardTopics implements HandlerShard, LinksOwner {
       outboxes,
       takesAll: this.#isClustered ? main : undefined,
     });
-    this.#fanOut = new FanOut(context);
+    this.#fanOut = new FanOut(host);
     this.#links = new Links(outboxes, this);
     this.#fromMain = this.#links.receiver(toMain, post);
   }

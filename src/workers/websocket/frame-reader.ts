@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import bufferUtil from "bufferutil";
-import { isSendableCloseCode } from "../../config.ts";
+import { CLOSE_CODE, isSendableCloseCode } from "../../rfc6455.ts";
 
 /** First bytes of a whole message or control frame: FIN, no extension, opcode (RFC 6455, 5.2). */
 const FRAME = {
@@ -17,10 +17,6 @@ const LENGTH_16 = 126;
 const MASK_BYTES = 4;
 /** From here on the native add-on is faster, its call included. */
 const NATIVE_BYTES = 512;
-/** RFC 6455, 7.1.5: a close frame without a code. */
-const NO_CODE = 1005;
-/** RFC 6455, 7.4.1. */
-const INVALID_PAYLOAD = 1007;
 
 /** What a frame reader tells its connection. */
 export interface FrameListener {
@@ -77,7 +73,7 @@ export function readFrames(
         const data = Buffer.allocUnsafe(length);
         const hasHighBit = unmask(chunk, maskStart, data);
         if (kind === FRAME.text && hasHighBit && !isUtf8(data))
-          listener.violated(INVALID_PAYLOAD);
+          listener.violated(CLOSE_CODE.invalidPayload);
         else listener.messageRead(data, kind === FRAME.binary);
         break;
       }
@@ -90,7 +86,7 @@ export function readFrames(
       case FRAME.pong:
         break;
       case FRAME.close:
-        if (length === 0) listener.closeRead(NO_CODE, "");
+        if (length === 0) listener.closeRead(CLOSE_CODE.noCode, "");
         else if (!readClose(chunk, maskStart, length, listener)) return at;
         break;
       default:

@@ -1,14 +1,5 @@
 import type { Socket } from "node:net";
-
-/** Opcodes of RFC 6455, 5.2. */
-export const OPCODE = {
-  text: 0x1,
-  binary: 0x2,
-  close: 0x8,
-  ping: 0x9,
-  pong: 0xa,
-} as const;
-export type Opcode = (typeof OPCODE)[keyof typeof OPCODE];
+import type { Opcode } from "../../rfc6455.ts";
 
 const SLAB_BYTES = 32 * 1024;
 /** Payloads up to this are copied behind each other; larger ones are written as they are. */

@@ -1,3 +1,4 @@
+import { sayForeign } from "../../foreign-value.ts";
 import type { Writable } from "node:stream";
 import * as ws from "ws";
 
@@ -134,6 +135,20 @@ export function isAtBoundary(receiver: Receiver): boolean {
   );
 }
 
+/** Whether the receiver stands between two messages, with nothing in its hands: another one can go on in its place. */
+export function isBetweenMessages(receiver: object): boolean {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  const inside = receiver as ReceiverInside;
+  return (
+    inside._state === 0 &&
+    inside._bufferedBytes === 0 &&
+    inside._fragmented === 0 &&
+    !inside._loop &&
+    !inside._errored &&
+    inside.writableLength === 0
+  );
+}
+
 /** The close code that an error of the receiver calls for (RFC 6455, 7.4.1). */
 export function closeCodeOf(error: Error): number {
   const code = (error as NodeJS.ErrnoException).code ?? "";
@@ -261,4 +276,62 @@ export function createCompressor(
       for (const deflate of Object.values(extensions)) deflate.cleanup();
     },
   };
+}
+
+interface ReceiverInside {
+  readonly _state: number;
+  readonly _bufferedBytes: number;
+  readonly _fragmented: number;
+  readonly _loop: boolean;
+  readonly _errored: boolean;
+  readonly writableLength: number;
+}
+
+/** The receiver as far as {@link checkReceiver} uses it. */
+interface CheckedReceiver {
+  on(event: "error", listener: () => void): unknown;
+  write(chunk: Buffer): boolean;
+}
+
+/**
+ * Feeds a receiver of the protocol engine one message and a half, in two
+ * fragments, and holds its private fields against what is known of it.
+ *
+ * @param create - Makes a receiver for frames of a client.
+ * @returns why its position cannot be told, in one sentence; `undefined` when
+ *   it can
+ */
+export function checkReceiver(
+  create: () => CheckedReceiver,
+): string | undefined {
+  try {
+    const receiver = create();
+    // Its complaint would come later than the answer, and is in the answer.
+    receiver.on("error", () => {});
+    const isBetween = (): boolean => isBetweenMessages(receiver);
+    expect(isBetween(), "a fresh receiver is not between messages");
+    // RFC 6455, 5.2: FIN + text, masked with zeros, "a".
+    const whole = [0x81, 0x81, 0, 0, 0, 0, 0x61];
+    const firstPart = [0x01, ...whole.slice(1)];
+    const lastPart = [0x80, ...whole.slice(1)];
+    receiver.write(Buffer.from(whole));
+    expect(isBetween(), "after a message it is not between messages");
+    for (let cut = 1; cut < whole.length; cut++) {
+      receiver.write(Buffer.from(whole.slice(0, cut)));
+      expect(!isBetween(), `after ${cut} bytes of a frame it is not within it`);
+      receiver.write(Buffer.from(whole.slice(cut)));
+      expect(isBetween(), "after the rest of a frame it is still within it");
+    }
+    receiver.write(Buffer.from(firstPart));
+    expect(!isBetween(), "after a first fragment it is not within a message");
+    receiver.write(Buffer.from(lastPart));
+    expect(isBetween(), "after the last fragment it is still in a message");
+    return undefined;
+  } catch (error) {
+    return `the receiver of this ws is not as expected: ${sayForeign(error)}`;
+  }
+}
+
+function expect(holds: boolean, complaint: string): void {
+  if (!holds) throw new Error(complaint);
 }

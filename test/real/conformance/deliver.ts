@@ -1,4 +1,4 @@
-import { isSendableCloseCode } from "../../../src/config.ts";
+import { isSendableCloseCode } from "../../../src/rfc6455.ts";
 import { frame, OPCODE, readClose } from "../../support/frames.ts";
 import { RawClient } from "../../support/raw-client.ts";
 import type { SharedServer } from "../../support/shared-server.ts";

@@ -17,7 +17,7 @@ class Subscriber extends FakeConnection {
   };
   messagesOut = 0;
 
-  has(tag: string): boolean {
+  override has(tag: string): boolean {
     return tag === "open";
   }
 }

@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { Peer, type PeerMessage } from "../../../../src/main/handover/peer.ts";
-import type { Parcel, Relay } from "../../../../src/main/handover/relay.ts";
-import type { Luggage } from "../../../../src/protocol/handover-messages.ts";
+import type { Relay } from "../../../../src/main/handover/relay.ts";
+import type {
+  Luggage,
+  Parcel,
+} from "../../../../src/protocol/handover-messages.ts";
 import type { SocketHandle } from "../../../../src/protocol/socket-handle.ts";
 
 /** A handle that knows whether it was closed. */

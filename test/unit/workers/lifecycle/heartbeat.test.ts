@@ -13,7 +13,7 @@ function beat(count: number, intervalMs = INTERVAL_MS) {
     { length: count },
     (_, index) => new FakeConnection(index + 1),
   );
-  for (const { asLive } of connections) registry.add(asLive);
+  for (const connection of connections) registry.add(connection);
   const heartbeat = new Heartbeat(registry, clock, intervalMs);
   const [first] = connections as [FakeConnection];
   return { clock, connections, first, heartbeat };

@@ -3,15 +3,15 @@ import { Registry } from "../../../../src/workers/lifecycle/registry.ts";
 import { FakeConnection } from "../../../support/fake-connection.ts";
 
 function fill(count: number): {
-  registry: Registry;
+  registry: Registry<FakeConnection>;
   connections: FakeConnection[];
 } {
-  const registry = new Registry();
+  const registry = new Registry<FakeConnection>();
   const connections = Array.from(
     { length: count },
     (_, index) => new FakeConnection(index + 1),
   );
-  for (const { asLive } of connections) registry.add(asLive);
+  for (const connection of connections) registry.add(connection);
   return { registry, connections };
 }
 
@@ -27,8 +27,8 @@ describe("the registry", () => {
   it("forgets each only once", () => {
     const { registry, connections } = fill(2);
     const [one] = connections as [FakeConnection];
-    registry.delete(one.asLive);
-    registry.delete(one.asLive);
+    registry.delete(one);
+    registry.delete(one);
     expect(registry.size).toBe(1);
     expect(registry.get(1)).toBeUndefined();
   });

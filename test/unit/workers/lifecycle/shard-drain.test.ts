@@ -24,7 +24,7 @@ function depart(count: number, details: Partial<Farewell> = {}) {
   const departure = new Departure({
     clock,
     farewell,
-    targets: connections.map(({ asLive }) => asLive),
+    targets: connections.map((each) => each),
     onTold: (told) => heard.told.push(told),
     onDrained: () => heard.drained++,
   });
@@ -32,7 +32,7 @@ function depart(count: number, details: Partial<Farewell> = {}) {
     connections.filter(({ goodbyes }) => goodbyes.length > 0).length;
   const end = (connection: FakeConnection): void => {
     connection.end();
-    departure.ended(connection.asLive);
+    departure.ended(connection);
   };
   return { clock, connections, farewell, departure, heard, toldCount, end };
 }
@@ -142,7 +142,7 @@ describe("a departure", () => {
   it("waits also for one that was told out of turn", () => {
     const { departure, heard, end } = depart(0, {});
     const late = new FakeConnection(99);
-    departure.tell(late.asLive, 0);
+    departure.tell(late, 0);
     departure.start();
     expect(late.goodbyes).toHaveLength(1);
     expect(heard).toEqual({ told: [0], drained: 0 });

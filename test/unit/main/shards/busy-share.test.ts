@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { busyShare } from "../../../src/main/stats.ts";
-import { ShardCounters } from "../../../src/protocol/shard-counters.ts";
+import { busyShare } from "../../../../src/main/shards/busy-share.ts";
+import { ShardCounters } from "../../../../src/protocol/shard-counters.ts";
 
 it("a blocked shard is busy all the time, whatever it has measured before", () => {
   const counters = new ShardCounters();

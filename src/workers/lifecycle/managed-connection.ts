@@ -1,0 +1,73 @@
+import type { ConnectionEventType } from "../../machines/connection-machine.ts";
+import type { TableState } from "../../machines/transition-table.ts";
+import type { LifecycleHost } from "./runner.ts";
+import type { WheelEntry } from "./timer-wheel.ts";
+
+/** What a connection is told when it is asked to go, or decides itself. */
+export interface Goodbye {
+  code: number;
+  reason: string;
+}
+
+/** Runs the machines of a shard's connections. */
+export interface MachineRunner<Connection> {
+  send(connection: Connection, event: ConnectionEventType): void;
+}
+
+/**
+ * A connection as its machine, the registry, the heartbeat and drains see it:
+ * state, deadline and goodbye, without a socket.
+ */
+export abstract class ManagedConnection implements LifecycleHost<ConnectionEventType> {
+  readonly number: number;
+
+  // The runner sets the state when it starts the connection.
+  lifecycle: TableState = undefined as never;
+  enteredAt = 0;
+  mailbox: ConnectionEventType[] | null = null;
+  wheelNext: WheelEntry | null = null;
+  wheelPrevious: WheelEntry | null = null;
+  wheelDue = 0;
+
+  openedAt = 0;
+  /** Absolute, monotonic: no state before `terminated` outlasts it. */
+  deadline = Infinity;
+  /** The goodbye that began the closing; the first one counts. */
+  goodbye: Goodbye | null = null;
+  /** Nothing has been heard since the heartbeat last looked. */
+  isSilent = false;
+
+  constructor(number: number) {
+    this.number = number;
+  }
+
+  /** Reading waits for a handler or the engine to finish. */
+  abstract get isHeldBack(): boolean;
+
+  /** A fact for the machine. */
+  abstract tell(event: ConnectionEventType): void;
+
+  get id(): string {
+    return `c${this.number}`;
+  }
+
+  get state(): string {
+    return this.lifecycle.name;
+  }
+
+  /** Asks the machine's state for a tag. */
+  has(tag: "open" | "closing" | "sealed"): boolean {
+    return this.lifecycle.tags.has(tag);
+  }
+
+  /** Tells the machine why the connection has to end; the first goodbye is the one that counts. */
+  sayGoodbye(event: ConnectionEventType, code: number, reason = ""): void {
+    if (this.has("open")) this.goodbye ??= { code, reason };
+    this.tell(event);
+  }
+
+  /** Shortens the time that is left; never lengthens it. */
+  limitDeadline(deadline: number): void {
+    this.deadline = Math.min(this.deadline, deadline);
+  }
+}
