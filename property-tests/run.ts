@@ -20,7 +20,7 @@ Without a folder all laws are tried:
   server/deaths       shards that die while they drain
   server/call-off     drains and shutdowns that are called off
   server/topics       subscribers, and what they are to hear
-  moving              connections that move between shards
+  handover            connections that move between shards
   histories           the real program through processes that replace each other
   http                upgrade requests, spoiled and cut
   frames              frame streams, good and broken

@@ -15,7 +15,7 @@ export type { ShutdownOptions } from "./main/shutdown-options.ts";
 export type { InstanceEntry, LinkStats } from "./main/cluster/engine.ts";
 export type { Drain, DrainReport, DrainTarget } from "./main/drain.ts";
 export type { AdminAddress } from "./main/inspector.ts";
-export type { Census } from "./main/handover/movability.ts";
+export type { Movability } from "./main/handover/movability.ts";
 export type { HandoverStats } from "./main/handover/handover.ts";
 export type { MoveReport } from "./main/handover/relay.ts";
 export type { ReloadReport } from "./main/handover/reload.ts";
@@ -52,4 +52,7 @@ export type { Outcome } from "./machines/connection-machine.ts";
 export { channels } from "./protocol/channels.ts";
 export type { ChannelName } from "./protocol/channels.ts";
 export type { DurationSummary } from "./protocol/histogram.ts";
-export type { RefusalCause, Refusals } from "./protocol/handover-messages.ts";
+export type {
+  MoveObstacle,
+  MoveObstacles as Refusals,
+} from "./protocol/handover-messages.ts";

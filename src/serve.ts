@@ -31,7 +31,7 @@ export async function serve(
   if (complaint !== undefined)
     throw new SluiceError("ERR_SLUICE_RUNTIME", complaint);
   const config = resolveConfig(options);
-  const [tls, whyNoMoves] = await Promise.all([
+  const [tls, moveBlocker] = await Promise.all([
     readTlsMaterial(config),
     findWhyNoMoves(config),
   ]);
@@ -39,7 +39,7 @@ export async function serve(
   const server = new Server(
     config,
     tls,
-    whyNoMoves,
+    moveBlocker,
     config.admin
       ? (inspected, inherited) => Admin.open(inspected, inherited)
       : undefined,

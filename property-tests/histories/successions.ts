@@ -17,7 +17,7 @@ export const MOST_GENERATIONS = 4;
 const PATIENCE_MS = 60_000;
 
 /** Every process that takes over is one. */
-abstract class Succession extends Operation {
+abstract class ProcessUpgrade extends Operation {
   override isPossible({ generations }: Scene): boolean {
     return generations.count < MOST_GENERATIONS;
   }
@@ -37,7 +37,7 @@ async function hasEnded({ generations }: Scene, pid: number): Promise<void> {
   );
 }
 
-export class Upgrade extends Succession {
+export class Upgrade extends ProcessUpgrade {
   readonly kind = "a new process takes over";
 
   async run(scene: Scene): Promise<Effect> {
@@ -69,7 +69,7 @@ async function wake(
 }
 
 /** The new process was born with copies of their sockets, and has nothing to do with them. */
-export class UpgradeUnderResets extends Succession {
+export class UpgradeUnderResets extends ProcessUpgrade {
   readonly kind =
     "a new process takes over, and clients break off as it starts";
 
@@ -112,7 +112,7 @@ function takenAlong(before: Standing): Effect {
   };
 }
 
-export class FailingUpgrade extends Succession {
+export class FailingUpgrade extends ProcessUpgrade {
   readonly kind: string;
   readonly #behaviour: "throws when it is loaded" | "dies while it takes over";
 
@@ -152,7 +152,7 @@ export class FailingUpgrade extends Succession {
 }
 
 /** The new process is killed at some time of the upgrade. */
-export class KillNew extends Succession {
+export class KillNew extends ProcessUpgrade {
   readonly kind = "a new process is killed";
   readonly #delayMs: number;
 
@@ -183,7 +183,7 @@ export class KillNew extends Succession {
 }
 
 /** The old process is killed while its connections move. */
-export class KillOld extends Succession {
+export class KillOld extends ProcessUpgrade {
   readonly kind = "an old process is killed while it leaves";
   readonly #delayMs: number;
 
@@ -231,7 +231,7 @@ export class KillOld extends Succession {
 }
 
 /** The old process is killed once the new one is on its own. */
-export class KillPredecessor extends Succession {
+export class KillPredecessor extends ProcessUpgrade {
   readonly kind = "a new process takes over, and the old one is killed";
 
   async run(scene: Scene): Promise<Effect> {
@@ -253,7 +253,7 @@ export class KillPredecessor extends Succession {
 }
 
 /** The process that serves is killed; a service manager starts another. */
-export class KillCurrent extends Succession {
+export class KillCurrent extends ProcessUpgrade {
   readonly kind = "the process is killed, and started again";
 
   async run(scene: Scene): Promise<Effect> {

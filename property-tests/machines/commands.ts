@@ -126,19 +126,19 @@ class MoveIsRequested extends ConnectionCommand {
 class ApplicationCloses extends ConnectionCommand {
   readonly sentence = "is closed by the application with 4000";
   befall(connection: SimulatedConnection): void {
-    connection.sayGoodbye("close.requested", 4000);
+    connection.endWith("close.requested", 4000);
   }
 }
 class PeerCloses extends ConnectionCommand {
   readonly sentence = "is closed by its peer with 1000";
   befall(connection: SimulatedConnection): void {
-    connection.sayGoodbye("peer.closed", 1000);
+    connection.endWith("peer.closed", 1000);
   }
 }
 class PeerBreaksProtocol extends ConnectionCommand {
   readonly sentence = "reads a frame that breaks the protocol";
   befall(connection: SimulatedConnection): void {
-    connection.sayGoodbye("protocol.violated", 1002);
+    connection.endWith("protocol.violated", 1002);
   }
 }
 class HandlerFinishes extends ConnectionCommand {

@@ -1,5 +1,8 @@
 import { type Actor, createActor } from "xstate";
-import { type ServerEvent, serverMachine } from "../../src/machines/server-machine.ts";
+import {
+  type ServerEvent,
+  serverMachine,
+} from "../../src/machines/server-machine.ts";
 import {
   type ShardEvent,
   shardDelays,

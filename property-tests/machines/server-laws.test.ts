@@ -1,4 +1,7 @@
-import { serverDelays, serverMachine } from "../../src/machines/server-machine.ts";
+import {
+  serverDelays,
+  serverMachine,
+} from "../../src/machines/server-machine.ts";
 import { examineEveryMove, examineSilence } from "./every-move.ts";
 import {
   isServerLasting,

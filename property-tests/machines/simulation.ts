@@ -2,13 +2,13 @@ import { FakeClock } from "../../test/support/fake-clock.ts";
 import { connectionTable } from "../../src/machines/connection-table.ts";
 import type { ConnectionEventType } from "../../src/machines/connection-machine.ts";
 import type { TableState } from "../../src/machines/transition-table.ts";
-import type { Farewell } from "../../src/protocol/messages.ts";
+import type { DrainPlan } from "../../src/protocol/messages.ts";
 import { ShardCounters } from "../../src/protocol/shard-counters.ts";
 import {
   connectionActions,
   connectionDelays,
 } from "../../src/workers/connection/machine-actions.ts";
-import { Departure } from "../../src/workers/lifecycle/shard-drain.ts";
+import { ShardDrain } from "../../src/workers/lifecycle/shard-drain.ts";
 import { LifecycleRunner } from "../../src/workers/lifecycle/runner.ts";
 import { ManagedConnection } from "../../src/workers/lifecycle/managed-connection.ts";
 import { OPCODE } from "../../src/rfc6455.ts";
@@ -45,7 +45,7 @@ export interface TimedMove extends Lived<History> {
 
 /**
  * A connection without a socket, as far as the machine, the real actions, the
- * real delays and a departure look at it. What is sent is kept.
+ * real delays and a drain look at it. What is sent is kept.
  */
 export class SimulatedConnection extends ManagedConnection {
   readonly isHeldBack = false;
@@ -71,7 +71,7 @@ export class SimulatedConnection extends ManagedConnection {
   readonly simulation: Simulation;
   readonly shard: unknown;
   readonly socket = { resume() {}, end() {}, destroy() {} };
-  readonly outgoing = {
+  readonly writer = {
     bytes: (): void => void this.sent.push("http"),
     write: (): void => {},
     frame: (opcode: number): void => this.#frame(opcode),
@@ -142,13 +142,13 @@ export class SimulatedConnection extends ManagedConnection {
     this.sent.push(opcode === OPCODE.close ? "close" : "ping");
     if (opcode !== OPCODE.close) return;
     if (this.temper.flushesAtOnce) this.tell("buffer.flushed");
-    if (this.temper.answersAtOnce) this.sayGoodbye("peer.closed", 1000);
+    if (this.temper.answersAtOnce) this.endWith("peer.closed", 1000);
   }
 }
 
 /** A telling of many, under way or over. */
 interface Leaving {
-  readonly departure: Departure;
+  readonly drain: ShardDrain;
   readonly toldCounts: number[];
   drained: number;
   isCalledOff: boolean;
@@ -156,7 +156,7 @@ interface Leaving {
 
 /**
  * A shard in simulated time: the real table, runner, wheel, actions, delays and
- * departures, around connections without sockets. What the shard's thread does
+ * drains, around connections without sockets. What the shard's thread does
  * with main's messages is done here in the same words.
  */
 export class Simulation {
@@ -167,7 +167,7 @@ export class Simulation {
   readonly runner: LifecycleRunner<ConnectionEventType, SimulatedConnection>;
   /** Called after everything that happens. */
   readonly looks: (() => void)[] = [];
-  /** Whoever was told by a departure that had been called off. */
+  /** Whoever was told by a drain that had been called off. */
   strayTellings = 0;
   #shutdown: Leaving | undefined;
   #drain: Leaving | undefined;
@@ -184,7 +184,7 @@ export class Simulation {
           ...connectionActions,
           // These two hand the socket to the protocol engine.
           writeAcceptance: (connection: SimulatedConnection) =>
-            connection.outgoing.bytes(),
+            connection.writer.bytes(),
           announceOpened: () => {},
           // And these two take it out of the thread and into another.
           beginMove: () => {},
@@ -234,11 +234,11 @@ export class Simulation {
     if (this.#shutdown !== undefined) this.#tell(this.#shutdown, connection);
   }
 
-  shutDown(farewell: Pick<Farewell, "deadline" | "rate">): void {
+  shutDown(plan: Pick<DrainPlan, "deadline" | "rate">): void {
     this.callOffShutdown();
     const { live } = this;
     const open = live.filter((each) => each.has("open"));
-    this.#shutdown = this.#depart(open, farewell);
+    this.#shutdown = this.#depart(open, plan);
     for (const other of live)
       if (!open.includes(other)) this.#tell(this.#shutdown, other);
   }
@@ -249,9 +249,9 @@ export class Simulation {
   }
 
   /** Aims a drain at the first few that are open. */
-  drain(count: number, farewell: Pick<Farewell, "deadline" | "rate">): void {
+  drain(count: number, plan: Pick<DrainPlan, "deadline" | "rate">): void {
     const open = this.live.filter((each) => each.has("open"));
-    this.#drain = this.#depart(open.slice(0, count), farewell);
+    this.#drain = this.#depart(open.slice(0, count), plan);
   }
 
   callOffDrain(): void {
@@ -271,7 +271,7 @@ export class Simulation {
 
   force(): void {
     const now = this.clock.now();
-    this.#shutdown?.departure.hurry();
+    this.#shutdown?.drain.hurry();
     for (const connection of this.live) {
       connection.limitDeadline(now);
       connection.tell("deadline.reached");
@@ -280,14 +280,14 @@ export class Simulation {
 
   /** Its last step. */
   forget(connection: SimulatedConnection): void {
-    for (const { departure } of this.leavings) departure.ended(connection);
+    for (const { drain } of this.leavings) drain.ended(connection);
   }
 
   #depart(
     targets: readonly SimulatedConnection[],
-    { deadline, rate }: Pick<Farewell, "deadline" | "rate">,
+    { deadline, rate }: Pick<DrainPlan, "deadline" | "rate">,
   ): Leaving {
-    const farewell: Farewell = {
+    const plan: DrainPlan = {
       deadline,
       rate,
       closeCode: 1001,
@@ -298,7 +298,7 @@ export class Simulation {
     };
     const toldCounts: number[] = [];
     const leaving: Leaving = {
-      departure: new Departure({
+      drain: new ShardDrain({
         clock: {
           now: () => this.clock.now(),
           setTimeout: (step, ms) =>
@@ -306,7 +306,7 @@ export class Simulation {
           clearTimeout: (handle) => this.clock.clearTimeout(handle),
           afterPoll: (callback) => this.clock.afterPoll(callback),
         },
-        farewell,
+        plan,
         targets,
         onTold: (told) => toldCounts.push(told),
         onDrained: () => {
@@ -319,17 +319,17 @@ export class Simulation {
       isCalledOff: false,
     };
     this.leavings.add(leaving);
-    this.#tellAs(leaving, () => leaving.departure.start());
+    this.#tellAs(leaving, () => leaving.drain.start());
     return leaving;
   }
 
-  /** A connection is given a deadline: by whom, if by a departure? */
+  /** A connection is given a deadline: by whom, if by a drain? */
   noteDeadline(): void {
     if (this.#teller?.isCalledOff === true) this.strayTellings++;
   }
 
   #tell(leaving: Leaving, connection: SimulatedConnection): void {
-    this.#tellAs(leaving, () => leaving.departure.tell(connection, 0));
+    this.#tellAs(leaving, () => leaving.drain.tell(connection, 0));
   }
 
   /** Notes who tells while it does. */
@@ -348,5 +348,5 @@ export class Simulation {
 
 function callOff(leaving: Leaving): void {
   leaving.isCalledOff = true;
-  leaving.departure.callOff();
+  leaving.drain.callOff();
 }

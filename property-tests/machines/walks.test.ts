@@ -114,7 +114,7 @@ describe("connections on a shard, whatever happens to them in time", () => {
     fc.property(walks, (commands) => {
       const { clock, connections } = walkThrough(commands);
       clock.advance(FOR_LONG_MS);
-      for (const { history, end, goodbye } of connections) {
+      for (const { history, end, closeStatus } of connections) {
         const [outcome] = history.outcomes;
         if (outcome === undefined || outcome === "rejected")
           expect(end).toBeUndefined();
@@ -122,7 +122,7 @@ describe("connections on a shard, whatever happens to them in time", () => {
           const isSaid = outcome === "clean" || outcome === "unacknowledged";
           expect(end).toMatchObject({
             outcome,
-            code: isSaid ? goodbye?.code : 1006,
+            code: isSaid ? closeStatus?.code : 1006,
           });
         }
       }
@@ -146,11 +146,11 @@ describe("connections on a shard, whatever happens to them in time", () => {
     "at no moment is anyone half-told: whoever stays has neither deadline nor goodbye, whoever goes has a deadline",
     fc.property(walks, (commands) => {
       walkThrough(commands, ({ live }) => {
-        for (const { isStaying, deadline, goodbye, state } of live) {
+        for (const { isStaying, deadline, closeStatus, state } of live) {
           if (isStaying)
-            expect({ deadline, goodbye }).toEqual({
+            expect({ deadline, closeStatus }).toEqual({
               deadline: Infinity,
-              goodbye: null,
+              closeStatus: null,
             });
           else
             expect([Number.isFinite(deadline), state]).toEqual([true, state]);
@@ -161,7 +161,7 @@ describe("connections on a shard, whatever happens to them in time", () => {
   );
 
   law(
-    "a departure that is called off tells nobody any more, and says once how many it has told",
+    "a drain that is called off tells nobody any more, and says once how many it has told",
     fc.property(walks, (commands) => {
       const simulation = walkThrough(commands);
       simulation.callOffShutdown();
@@ -173,7 +173,7 @@ describe("connections on a shard, whatever happens to them in time", () => {
   );
 
   law(
-    "a departure is over once everyone that it told has ended, and not before",
+    "a drain is over once everyone that it told has ended, and not before",
     fc.property(walks, (commands) => {
       const simulation = walkThrough(commands);
       const { leavings, clock } = simulation;

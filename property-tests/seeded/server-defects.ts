@@ -12,8 +12,8 @@ export const serverDefects: readonly Defect[] = [
   {
     rule: "nothing is sent to the peer after our close frame",
     file: "src/workers/connection/connection.ts",
-    original: `if (!this.has("sealed")) this.outgoing.frame(OPCODE.pong, data);`,
-    defective: `this.outgoing.frame(OPCODE.pong, data);`,
+    original: `if (!this.has("sealed")) this.writer.frame(OPCODE.pong, data);`,
+    defective: `this.writer.frame(OPCODE.pong, data);`,
     suites: ["test/real/conformance/server-close.test.ts"],
   },
   {
@@ -33,7 +33,7 @@ export const serverDefects: readonly Defect[] = [
   {
     rule: "a close frame without a code is answered by one without a code",
     file: "src/workers/connection/machine-actions.ts",
-    original: "if (code === CLOSE_CODE.none) return Buffer.alloc(0);",
+    original: "if (code === CLOSE_CODE.noCode) return Buffer.alloc(0);",
     defective: "",
     suites: ["test/real/conformance/rfc6455.test.ts"],
   },
@@ -47,7 +47,7 @@ export const serverDefects: readonly Defect[] = [
   {
     rule: "what nobody reads is bounded, pongs too",
     file: "src/workers/connection/connection.ts",
-    original: `    if (outgoing.bufferedBytes > 0 || lifecycle.name === "open.congested")\n`,
+    original: `    if (writer.bufferedBytes > 0 || lifecycle.name === "open.congested")\n`,
     defective: `    if (lifecycle.name === "open.congested")\n`,
     suites: ["property-tests/frames/memory.test.ts"],
   },
@@ -163,9 +163,9 @@ export const serverDefects: readonly Defect[] = [
     rule: "whoever is adopted during a shutdown is told of it",
     file: "src/workers/lifecycle/shard-drain.ts",
     original:
-      "    connection.limitDeadline(deadline);\n    connection.sayGoodbye(",
+      "    connection.limitDeadline(deadline);\n    connection.endWith(",
     defective:
-      "    connection.limitDeadline(deadline);\n    if (this.#isOver) return;\n    connection.sayGoodbye(",
+      "    connection.limitDeadline(deadline);\n    if (this.#isOver) return;\n    connection.endWith(",
     suites: [races, ledger],
   },
   {
@@ -192,14 +192,14 @@ export const serverDefects: readonly Defect[] = [
   {
     rule: "user data goes along",
     file: "src/workers/handover/connection-snapshot.ts",
-    original: "  connection.data = luggage.state;\n",
+    original: "  connection.data = snapshot.state;\n",
     defective: "",
     suites: [moves],
   },
   {
     rule: "subscriptions go along",
     file: "src/workers/handover/connection-snapshot.ts",
-    original: "  shard.topics.takeOver(connection, luggage.subscriptions);\n",
+    original: "  topics.takeOver(connection, snapshot.subscriptions);\n",
     defective: "",
     suites: [travel],
   },
@@ -213,15 +213,15 @@ export const serverDefects: readonly Defect[] = [
   {
     rule: "who cannot leave the process lives on in it",
     file: "src/main/handover/relay.ts",
-    original: "return this.#deliver({ luggage, handle }, from, from, order);",
-    defective: "return this.#land(luggage.number, from, order);",
+    original: "return this.#deliver({ snapshot, handle }, from, from, order);",
+    defective: "return this.#land(snapshot.number, from, order);",
     suites: [upgrades],
   },
   {
     rule: "a connection is another process's only once this one has let go of it",
     file: "src/main/handover/peer.ts",
-    original: "        this.#held.set(luggage.number, { luggage, handle });",
-    defective: "        this.#relay.adopt({ luggage, handle }, this.#choose);",
+    original: "        this.#held.set(snapshot.number, { snapshot, handle });",
+    defective: "        this.#relay.adopt({ snapshot, handle }, this.#choose);",
     suites: ["test/unit/main/handover/peer.test.ts"],
   },
   {
@@ -242,8 +242,8 @@ export const serverDefects: readonly Defect[] = [
   {
     rule: "who cannot move is told to come back with 1012",
     file: "src/main/handover/handover.ts",
-    original: "farewell(deadline, 1, 0, SERVICE_RESTART);",
-    defective: "farewell(deadline, 1, 0, 1001);",
+    original: "plan(deadline, 1, 0, SERVICE_RESTART);",
+    defective: "plan(deadline, 1, 0, 1001);",
     suites: [moves],
   },
   {
@@ -269,7 +269,7 @@ export const serverDefects: readonly Defect[] = [
   },
   {
     rule: "handover is off where the receiver's position cannot be told",
-    file: "src/transplant.ts",
+    file: "src/workers/websocket/ws-engine.ts",
     original: "    inside._bufferedBytes === 0 &&\n",
     defective: "",
     suites: [moves],

@@ -1,4 +1,4 @@
-import type { Defect } from "./defects.ts";
+import type { Defect } from "./defect.ts";
 
 const authorize = "test/real/connections/authorize.test.ts";
 const requests = "test/real/connections/bad-requests.test.ts";

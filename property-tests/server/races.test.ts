@@ -35,12 +35,12 @@ let raced = 0;
 const ENOUGH = 300;
 
 /** What a client does once its request is out. */
-type Goodbye = "stays" | "closes" | "resets" | "half-closes" | "breaks";
+type CloseStatus = "stays" | "closes" | "resets" | "half-closes" | "breaks";
 /** What the operator does. */
 type Order = "shut down" | "shut down sooner" | "call off" | "force";
 
 interface Plan {
-  readonly goodbyes: readonly Goodbye[];
+  readonly goodbyes: readonly CloseStatus[];
   readonly path: string;
   readonly orders: readonly Order[];
   /** Steps that the operator lets pass before the first order. */
@@ -55,7 +55,7 @@ interface Plan {
 
 const plans: fc.Arbitrary<Plan> = fc.record({
   goodbyes: fc.array(
-    fc.constantFrom<Goodbye>(
+    fc.constantFrom<CloseStatus>(
       "stays",
       "closes",
       "resets",
@@ -110,11 +110,11 @@ function unseen(): Seen {
 
 interface Member {
   readonly client: RawClient;
-  readonly goodbye: Goodbye;
+  readonly closeStatus: CloseStatus;
   readonly seen: Seen;
 }
 
-async function watch({ client, goodbye, seen }: Member): Promise<Seen> {
+async function watch({ client, closeStatus, seen }: Member): Promise<Seen> {
   try {
     const { status } = await client.response();
     seen.status = status;
@@ -126,7 +126,7 @@ async function watch({ client, goodbye, seen }: Member): Promise<Seen> {
         seen.fault ??= "something follows a close frame";
       if (next.opcode !== OPCODE.close) continue;
       seen.codes.push(readClose(next).code);
-      if (goodbye === "stays") client.sendClose(SHUTDOWN_CODE);
+      if (closeStatus === "stays") client.sendClose(SHUTDOWN_CODE);
     }
   } catch {
     // TCP ended before there was an answer.
@@ -134,16 +134,16 @@ async function watch({ client, goodbye, seen }: Member): Promise<Seen> {
   }
 }
 
-function sayGoodbye({ client, goodbye, seen }: Member): void {
+function endWith({ client, closeStatus, seen }: Member): void {
   if (seen.hasSaidGoodbye) return;
   seen.hasSaidGoodbye = true;
-  if (goodbye === "closes") {
+  if (closeStatus === "closes") {
     seen.hasClosedFirst = seen.codes.length === 0;
     client.write(closeFrame(GOODBYE_CODE, "bye"));
   }
-  if (goodbye === "breaks") client.write(frame(0x3, "reserved"));
-  if (goodbye === "half-closes") client.socket.end();
-  if (goodbye === "resets") client.reset();
+  if (closeStatus === "breaks") client.write(frame(0x3, "reserved"));
+  if (closeStatus === "half-closes") client.socket.end();
+  if (closeStatus === "resets") client.reset();
 }
 
 /** Plays a plan in the order that the scheduler chooses, and holds the end against the laws. */
@@ -151,8 +151,8 @@ async function race(plan: Plan, scheduler: fc.Scheduler): Promise<void> {
   const before = lookAround();
   const stage = await Stage.create();
   const members = await Promise.all(
-    plan.goodbyes.map(async (goodbye) => ({
-      goodbye,
+    plan.goodbyes.map(async (closeStatus) => ({
+      closeStatus,
       seen: unseen(),
       ...(await stage.connect()),
     })),
@@ -174,7 +174,7 @@ async function race(plan: Plan, scheduler: fc.Scheduler): Promise<void> {
     },
   });
   for (const [index, member] of members.entries()) {
-    const { client, goodbye, handOver, seen } = member;
+    const { client, closeStatus, handOver, seen } = member;
     scheduler.scheduleSequence([doing(`${index} is handed over`, handOver)]);
     scheduler.scheduleSequence([
       doing(`${index} asks`, () => {
@@ -185,11 +185,11 @@ async function race(plan: Plan, scheduler: fc.Scheduler): Promise<void> {
         const { destroyed, writableEnded } = client.socket;
         if (!destroyed && !writableEnded) client.send("message");
       }),
-      doing(`${index} ${goodbye}`, () => sayGoodbye(member)),
+      doing(`${index} ${closeStatus}`, () => endWith(member)),
     ]);
   }
   const closing = plan.isTogether
-    ? members.filter(({ goodbye }) => goodbye === "closes")
+    ? members.filter(({ closeStatus }) => closeStatus === "closes")
     : [];
   scheduler.scheduleSequence([
     ...Array.from({ length: plan.patience }, () => doing("wait", () => {})),
@@ -206,7 +206,7 @@ async function race(plan: Plan, scheduler: fc.Scheduler): Promise<void> {
         () => {
           stretch = 1;
           for (const member of closing) {
-            if (member.seen.hasAsked) sayGoodbye(member);
+            if (member.seen.hasAsked) endWith(member);
             member.client.socket.resume();
           }
         },
@@ -303,7 +303,9 @@ function judge(
   if (fault !== undefined) fail(String(fault.fault));
   // Who was handed over, and waits for an answer, gets one, unless no time is left for it.
   const answered = seen.filter(({ status }) => status !== undefined).length;
-  const patient = goodbyes.filter((goodbye) => goodbye === "stays").length;
+  const patient = goodbyes.filter(
+    (closeStatus) => closeStatus === "stays",
+  ).length;
   const refused = goodbyes.length - counters.get("handed");
   const isForced = orders.includes("force");
   if (!isForced && answered + refused < patient)

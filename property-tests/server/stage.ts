@@ -69,7 +69,7 @@ export class Stage {
       tls: undefined,
       isReady: true,
       forwarded: [],
-      whyNoMoves: undefined,
+      moveBlocker: undefined,
     };
     this.ended = runShard(task);
     acceptHandles(listener, (handle) => this.#accepted.push(handle));
@@ -124,7 +124,7 @@ export class Stage {
     if (!isPassing) this.#handoff.flush();
     this.#post({
       type: "shutdown",
-      farewell: {
+      plan: {
         deadline: monotonicNow() + deadlineMs,
         closeCode: 1001,
         rate: 500,

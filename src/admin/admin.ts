@@ -26,7 +26,7 @@ import { openFeed } from "./feed.ts";
 import { refuseOthers } from "./fields.ts";
 import { Following } from "./following.ts";
 import { Guard } from "./guard.ts";
-import { Inquiries } from "./inspect-requests.ts";
+import { InspectRequests } from "./inspect-requests.ts";
 import { DEFAULT_PORT, listenAdmin, listenOn } from "./listen.ts";
 import type {
   AdminAddress,
@@ -34,7 +34,7 @@ import type {
   PassedAdmin,
   Inspector,
 } from "../main/inspector.ts";
-import { Lookout } from "./status-poller.ts";
+import { StatusPoller } from "./status-poller.ts";
 import { createMetrics } from "./metrics.ts";
 import { pagePaths, sendPage } from "./page.ts";
 import { Router, type Routes } from "./router.ts";
@@ -59,10 +59,10 @@ export class Admin implements Inspector {
   readonly #http: Server;
   readonly #guard: Guard;
   readonly #room = new SocketRoom(MAX_SOCKETS);
-  readonly #inquiries = new Inquiries();
+  readonly #inquiries = new InspectRequests();
   readonly #streams = new Streams();
   readonly #drains = new DrainLog(() => this.#lookout.hurry());
-  readonly #lookout: Lookout;
+  readonly #lookout: StatusPoller;
   readonly #following: Following;
   readonly #router: Router;
   readonly #stopFeed: () => void;
@@ -118,7 +118,7 @@ export class Admin implements Inspector {
       token: adminToken,
       hosts: [...adminHosts, adminHost.toLowerCase()],
     });
-    this.#lookout = new Lookout({
+    this.#lookout = new StatusPoller({
       server,
       streams: this.#streams,
       read: () => this.#status(undefined),
@@ -179,7 +179,7 @@ export class Admin implements Inspector {
   take(shard: number, message: InspectionShardMessage): void {
     switch (message.type) {
       case "inspected":
-        return this.#inquiries.answered(message.id, message.findings);
+        return this.#inquiries.answered(message.id, message.result);
       case "followed":
         return this.#following.transition(message.transition, shard);
     }

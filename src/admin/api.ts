@@ -241,7 +241,10 @@ export interface ConnectionDetails extends ListedConnection {
   readonly isCompressed: boolean;
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly deadlineInMs: number | undefined;
-  readonly goodbye: { readonly code: number; readonly reason: string } | null;
+  readonly closeStatus: {
+    readonly code: number;
+    readonly reason: string;
+  } | null;
 }
 
 /** One transition of a followed connection. */

@@ -10,7 +10,7 @@ import {
 import type { ConnectionList } from "./api.ts";
 import { CallError } from "./call.ts";
 import { type Fields, readInteger, readText, readWord } from "./fields.ts";
-import { type Inquiries, Unanswered } from "./inspect-requests.ts";
+import { type InspectRequests, Unanswered } from "./inspect-requests.ts";
 import {
   type InspectedServer,
   type InspectedShard,
@@ -51,7 +51,7 @@ const stateNames = [
  */
 export async function listConnections(
   server: InspectedServer,
-  inquiries: Inquiries,
+  inquiries: InspectRequests,
   fields: Fields,
 ): Promise<ConnectionList> {
   const query = readQuery(fields);

@@ -6,7 +6,7 @@ import type {
 import type { ConnectionDetails, Transition } from "./api.ts";
 import { type Call, CallError } from "./call.ts";
 import type { Feed } from "./feed.ts";
-import { type Inquiries, Unanswered } from "./inspect-requests.ts";
+import { type InspectRequests, Unanswered } from "./inspect-requests.ts";
 import type { Stream, Streams } from "./streams.ts";
 import {
   type InspectedServer,
@@ -28,14 +28,14 @@ interface Followed {
 /** Connections that are being looked at one by one. */
 export class Following {
   readonly #server: InspectedServer;
-  readonly #inquiries: Inquiries;
+  readonly #inquiries: InspectRequests;
   readonly #streams: Streams;
   readonly #feed: Feed | undefined;
   readonly #followed = new Map<number, Followed>();
 
   constructor(options: {
     server: InspectedServer;
-    inquiries: Inquiries;
+    inquiries: InspectRequests;
     streams: Streams;
     feed: Feed | undefined;
   }) {
@@ -165,14 +165,14 @@ export class Following {
     type: "connection" | "follow",
     number: number,
   ): Promise<{ shard: InspectedShard; facts: ConnectionFacts }> {
-    const inquiry =
+    const request =
       type === "follow" ? { type, number, isFollowed: true } : { type, number };
     const answers = await Promise.allSettled(
       this.#server.shards.map(async (shard) => ({
         shard,
         facts: await this.#inquiries.ask<"connection" | "follow">(
           shard,
-          inquiry,
+          request,
         ),
       })),
     );

@@ -1,4 +1,7 @@
-import type { Findings, Inquiry } from "../protocol/inspection-messages.ts";
+import type {
+  InspectResult,
+  InspectRequest,
+} from "../protocol/inspection-messages.ts";
 import type { InspectedShard } from "./inspected-server.ts";
 
 const ANSWER_DEADLINE_MS = 2_000;
@@ -15,13 +18,13 @@ export class Unanswered extends Error {
 
 interface Pending {
   readonly shard: number;
-  readonly resolve: (findings: Findings[Inquiry["type"]]) => void;
+  readonly resolve: (findings: InspectResult[InspectRequest["type"]]) => void;
   readonly reject: (error: Unanswered) => void;
   readonly timer: NodeJS.Timeout;
 }
 
 /** Questions to the shards that wait for an answer. */
-export class Inquiries {
+export class InspectRequests {
   readonly #pending = new Map<number, Pending>();
   #count = 0;
 
@@ -30,12 +33,12 @@ export class Inquiries {
    *
    * @throws Unanswered after two seconds, or when its thread ends.
    */
-  ask<Type extends Inquiry["type"]>(
+  ask<Type extends InspectRequest["type"]>(
     shard: InspectedShard,
-    inquiry: Extract<Inquiry, { type: Type }>,
-  ): Promise<Findings[Type]> {
+    request: Extract<InspectRequest, { type: Type }>,
+  ): Promise<InspectResult[Type]> {
     const { promise, resolve, reject } =
-      Promise.withResolvers<Findings[Inquiry["type"]]>();
+      Promise.withResolvers<InspectResult[InspectRequest["type"]]>();
     const id = ++this.#count;
     const timer = setTimeout(() => {
       this.#pending.delete(id);
@@ -46,13 +49,13 @@ export class Inquiries {
       reject(new Unanswered(shard.index));
     } else {
       this.#pending.set(id, { shard: shard.index, resolve, reject, timer });
-      shard.post({ type: "inspect", id, inquiry });
+      shard.post({ type: "inspect", id, request });
     }
-    // A shard answers an inquiry with the findings of its type.
-    return promise as Promise<Findings[Type]>;
+    // A shard answers a request with the findings of its type.
+    return promise as Promise<InspectResult[Type]>;
   }
 
-  answered(id: number, findings: Findings[Inquiry["type"]]): void {
+  answered(id: number, findings: InspectResult[InspectRequest["type"]]): void {
     const pending = this.#pending.get(id);
     if (pending === undefined) return;
     this.#pending.delete(id);

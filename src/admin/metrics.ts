@@ -153,7 +153,7 @@ export function createMetrics(
     "Connections that could move, and by cause those that could not.",
     ["cause"],
     (set) => {
-      const { movable, ...immovable } = server.stats().handover.census;
+      const { movable, ...immovable } = server.stats().handover.movability;
       set(movable, "none");
       for (const [cause, connections] of Object.entries(immovable))
         set(connections, cause);

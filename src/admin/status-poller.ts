@@ -13,7 +13,7 @@ const SCRAPER_LOOKS_MS = 90_000;
  * Looks at the server for those who watch: twice a second while a page or a
  * command follows it, and never while nobody does.
  */
-export class Lookout {
+export class StatusPoller {
   readonly history = new History();
   readonly #server: Pick<InspectedServer, "shards">;
   readonly #streams: Streams;

@@ -62,7 +62,7 @@ export function readStatus(
 }
 
 function describeHandover({
-  census: { movable, ...immovable },
+  movability: { movable, ...immovable },
   refused,
   ...stats
 }: HandoverStats): HandoverStatus {

@@ -151,12 +151,12 @@ function renderDetails(details: ConnectionDetails): string {
     ["url", details.url],
     ["subprotocol", details.subprotocol || "none"],
     ["compressed", details.isCompressed ? "yes" : "no"],
-    ...(details.goodbye === null
+    ...(details.closeStatus === null
       ? []
       : [
           [
-            "goodbye",
-            `${details.goodbye.code} ${details.goodbye.reason}`,
+            "close status",
+            `${details.closeStatus.code} ${details.closeStatus.reason}`,
           ] as const,
         ]),
     ...details.headers.map(

@@ -18,7 +18,7 @@ export type SettledOutcome = Exclude<Outcome, "crashed">;
 export type CloseCause =
   "application" | "shutdown" | "congestion" | "protocol" | "peer";
 
-export type RefusalCause = "verdict" | "handshake-deadline" | "shutting-down";
+export type MoveObstacle = "verdict" | "handshake-deadline" | "shutting-down";
 
 /** Facts that change the lifecycle of a connection. Traffic is not among them. */
 export const connectionEvents = [
@@ -90,7 +90,7 @@ export const connectionMachine = setup({
   delays: connectionDelays,
   actions: {
     writeAcceptance: named,
-    writeRefusal: (_, _params: { cause: RefusalCause }) => {},
+    writeRefusal: (_, _params: { cause: MoveObstacle }) => {},
     countOpened: named,
     announceOpened: named,
     sendPing: named,

@@ -1,10 +1,10 @@
 import type { Config } from "../config.ts";
-import type { Farewell } from "../protocol/messages.ts";
+import type { DrainPlan } from "../protocol/messages.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 
 /** What clients are told when they are asked to go. */
-export class Farewells {
-  /** The close code, unless a farewell has one of its own. */
+export class DrainPlanner {
+  /** The close code, unless a drain plan has one of its own. */
   closeCode: number;
   /** For so long its clients are on their way to other instances, once it has drained. */
   returningForMs = 0;
@@ -18,19 +18,19 @@ export class Farewells {
   }
 
   /**
-   * The farewell of one shard.
+   * The drain plan of one shard.
    *
    * @param deadline - By then everyone has ended; monotonic milliseconds.
-   * @param shards - So many say farewell at the same time, of which this is the `turn`th.
+   * @param shards - So many say drain plan at the same time, of which this is the `turn`th.
    * @param live - Connections of the whole server.
    */
-  compose(
+  plan(
     deadline: number,
     shards: number,
     turn: number,
     live: number,
     closeCode = this.closeCode,
-  ): Farewell {
+  ): DrainPlan {
     const { closeRate, retryMinMs, retrySpreadMs } = this.#config;
     const clusterSpreadMs = this.#cluster.spreadMs(live);
     if (clusterSpreadMs !== undefined)

@@ -9,9 +9,9 @@ import {
 import type {
   DrainFilter,
   DrainShardMessage,
-  Farewell,
+  DrainPlan,
 } from "../protocol/messages.ts";
-import type { Refusals } from "../protocol/handover-messages.ts";
+import type { MoveObstacles } from "../protocol/handover-messages.ts";
 import type { Shard } from "./shards/shard.ts";
 
 /** What a drain is aimed at; without any of it, at every connection. */
@@ -59,7 +59,7 @@ export interface DrainReport {
   /** Connections that live on other shards now. */
   moved: number;
   /** Why others could not move. */
-  refused: Refusals;
+  refused: MoveObstacles;
   wasCalledOff: boolean;
   durationMs: number;
 }
@@ -139,7 +139,7 @@ export class Drains {
   start(
     shards: readonly Shard[],
     filter: DrainFilter,
-    farewellFor: (turn: number) => Farewell,
+    farewellFor: (turn: number) => DrainPlan,
     resume: () => void,
   ): Drain {
     const progress = new DrainProgress(
@@ -157,7 +157,7 @@ export class Drains {
         type: "drain",
         drain: id,
         filter,
-        farewell: farewellFor(turn),
+        plan: farewellFor(turn),
       });
     return {
       done,

@@ -9,7 +9,7 @@ import {
 } from "../machines/server-machine.ts";
 import { stateName } from "../machines/transition-table.ts";
 import { monotonicNow } from "../protocol/clock.ts";
-import type { Farewell } from "../protocol/messages.ts";
+import type { DrainPlan } from "../protocol/messages.ts";
 import { type Cluster, QUEUEING } from "./cluster/cluster.ts";
 import { reportDelay, timeUntil, withdrawalDelay } from "./deadlines.ts";
 import type { Fleet } from "./shards/fleet.ts";
@@ -34,7 +34,7 @@ export interface LifecycleHost {
   readonly cluster: Cluster;
   readonly ledger: Ledger;
   readonly stoppage: Stoppage;
-  farewell(deadline: number, shards: number, turn: number): Farewell;
+  plan(deadline: number, shards: number, turn: number): DrainPlan;
   /** Another state was entered. */
   announceState(state: ServerState): void;
   announceListening(): void;
@@ -292,9 +292,7 @@ export class Lifecycle {
         broadcastShutdown: () => {
           const { all } = fleet;
           for (const [turn, shard] of all.entries())
-            shard.shutDown(
-              this.#host.farewell(this.#deadline, all.length, turn),
-            );
+            shard.shutDown(this.#host.plan(this.#deadline, all.length, turn));
           // Where no thread runs, no shard has anything to say.
           this.lookForEnd();
         },
@@ -306,7 +304,7 @@ export class Lifecycle {
           const now = Math.min(this.#deadline, monotonicNow());
           const { all } = fleet;
           for (const [turn, shard] of all.entries())
-            shard.force(this.#host.farewell(now, all.length, turn));
+            shard.force(this.#host.plan(now, all.length, turn));
         },
         killShards: () => {
           for (const shard of fleet.all)

@@ -5,7 +5,7 @@ import { SluiceError } from "../errors.ts";
 import { channels } from "../protocol/channels.ts";
 import { monotonicNow } from "../protocol/clock.ts";
 import type {
-  Farewell,
+  DrainPlan,
   ShardMessage,
   TlsMaterial,
 } from "../protocol/messages.ts";
@@ -13,12 +13,16 @@ import { type Drain, Drains, type DrainTarget, narrowTarget } from "./drain.ts";
 import type { Fleet } from "./shards/fleet.ts";
 import { type Handover, SERVICE_RESTART } from "./handover/handover.ts";
 import type { MoveReport } from "./handover/relay.ts";
-import { reload, type ReloadHost, type ReloadReport } from "./handover/reload.ts";
+import {
+  reload,
+  type ReloadHost,
+  type ReloadReport,
+} from "./handover/reload.ts";
 import type { ServerState } from "./server-types.ts";
 import type { Shard } from "./shards/shard.ts";
 import { readTlsMaterial } from "./tls-material.ts";
 import {
-  Succession,
+  ProcessUpgrade,
   type UpgradeHost,
   type UpgradeReport,
 } from "./handover/process-upgrade.ts";
@@ -27,17 +31,17 @@ import {
 export interface OperationsHost extends ReloadHost, UpgradeHost {
   readonly config: Config;
   readonly fleet: Fleet;
-  readonly whyNoMoves: string | undefined;
+  readonly moveBlocker: string | undefined;
   readonly state: ServerState;
   /** It listens, whether or not it wants new connections at the moment. */
   readonly isServing: boolean;
   tls: TlsMaterial | undefined;
-  farewell(
+  plan(
     deadline: number,
     shards: number,
     turn: number,
     closeCode?: number,
-  ): Farewell;
+  ): DrainPlan;
   /** Shards take connections that did not, or the other way round. */
   updateListener(): void;
   /** Another process serves now: this one ends, and tells its clients to come back. */
@@ -51,7 +55,7 @@ export class Operations {
   readonly #handover: Handover;
   /** What exchanges all shards, or the process, at the moment. */
   #exchange: string | undefined;
-  #succession: Succession | undefined;
+  #succession: ProcessUpgrade | undefined;
 
   constructor(host: OperationsHost, handover: Handover) {
     this.#host = host;
@@ -59,7 +63,7 @@ export class Operations {
   }
 
   /** The process that takes over, or has taken over. */
-  get succession(): Succession | undefined {
+  get succession(): ProcessUpgrade | undefined {
     return this.#succession;
   }
 
@@ -93,7 +97,7 @@ export class Operations {
     return this.drains.start(
       serving,
       filter,
-      (turn) => this.#host.farewell(deadline, serving.length, turn),
+      (turn) => this.#host.plan(deadline, serving.length, turn),
       () => {
         if (isWhole) this.#resume(aimed);
       },
@@ -120,7 +124,7 @@ export class Operations {
     const index = toIndex(given, "restartShard()");
     this.#requireStability("restartShard()");
     const deadline = monotonicNow() + this.#host.config.shutdownDeadlineMs;
-    await this.#shardAt(index).restart(this.#host.farewell(deadline, 1, 0));
+    await this.#shardAt(index).restart(this.#host.plan(deadline, 1, 0));
   }
 
   async rebalance(): Promise<MoveReport> {
@@ -136,7 +140,7 @@ export class Operations {
 
   upgrade(): Promise<UpgradeReport> {
     return this.#exchanging("upgrade()", "an upgrade", async () => {
-      const succession = new Succession(this.#host, this.#handover);
+      const succession = new ProcessUpgrade(this.#host, this.#handover);
       this.#succession = succession;
       try {
         const report = await succession.run();

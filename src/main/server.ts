@@ -11,7 +11,7 @@ import type {
 } from "../handlers.ts";
 import { channels } from "../protocol/channels.ts";
 import type {
-  Farewell,
+  DrainPlan,
   ShardMessage,
   TlsMaterial,
 } from "../protocol/messages.ts";
@@ -22,13 +22,13 @@ import type { Sendable } from "../topics/payload.ts";
 import { checkPublishing } from "../topics/rules.ts";
 import { orAborted, shutDownWith } from "./abort.ts";
 import { Acceptor } from "./accept/acceptor.ts";
-import { AdmissionDesk } from "./accept/address-limits.ts";
+import { AddressLimits } from "./accept/address-limits.ts";
 import { Cluster } from "./cluster/cluster.ts";
 import type { InstanceEntry, LinkStats } from "./cluster/engine.ts";
 import { describeInstance, nameInstance } from "./cluster/instance.ts";
 import type { Drain, DrainTarget } from "./drain.ts";
 import { Descriptors } from "./descriptors.ts";
-import { Farewells } from "./drain-planner.ts";
+import { DrainPlanner } from "./drain-planner.ts";
 import { Fleet } from "./shards/fleet.ts";
 import { Lifecycle, type LifecycleHost } from "./lifecycle.ts";
 import { Listener, type ServerAddress } from "./accept/listener.ts";
@@ -93,7 +93,7 @@ export class Server implements SluiceServer, LifecycleHost, OperationsHost {
     (name) => channel(name).hasSubscribers,
   );
   readonly fleet: Fleet;
-  readonly whyNoMoves: string | undefined;
+  readonly moveBlocker: string | undefined;
   readonly instance = nameInstance();
   readonly cluster: Cluster;
   readonly malformed = new Malformed();
@@ -109,29 +109,29 @@ export class Server implements SluiceServer, LifecycleHost, OperationsHost {
   readonly #operations: Operations;
   readonly #acceptor: Acceptor;
   readonly #listener: Listener;
-  readonly #desk: AdmissionDesk;
+  readonly #desk: AddressLimits;
   readonly #descriptors: Descriptors;
   readonly #watch: { stop(): void };
   readonly #topics: TopicRouter;
   readonly #handover: Handover;
-  readonly #farewells: Farewells;
+  readonly #plans: DrainPlanner;
 
   constructor(
     config: Config,
     tls: TlsMaterial | undefined,
-    whyNoMoves: string | undefined,
+    moveBlocker: string | undefined,
     openInspector: OpenInspector | undefined,
   ) {
     this.config = config;
     this.#openInspector = openInspector;
     this.tls = tls;
-    this.whyNoMoves = whyNoMoves;
-    this.#desk = new AdmissionDesk(config);
+    this.moveBlocker = moveBlocker;
+    this.#desk = new AddressLimits(config);
     this.fleet = new Fleet(config.workers);
     for (let count = 0; count < config.workers; count++)
       this.fleet.shards.push(new Shard(this.fleet.freeIndex(), this));
     this.cluster = new Cluster(config, this.instance);
-    this.#farewells = new Farewells(config, this.cluster);
+    this.#plans = new DrainPlanner(config, this.cluster);
     this.#topics = new TopicRouter(config, this.fleet, this.cluster.engine);
     this.#handover = new Handover(this);
     this.#operations = new Operations(this, this.#handover);
@@ -185,8 +185,8 @@ export class Server implements SluiceServer, LifecycleHost, OperationsHost {
       throw error;
     }
     if (this.isStopping) return;
-    if (this.whyNoMoves !== undefined)
-      this.#handover.announce("off", { why: this.whyNoMoves });
+    if (this.moveBlocker !== undefined)
+      this.#handover.announce("off", { why: this.moveBlocker });
     notifySystemd((error) => this.#publish("notify-failed", { error }));
   }
 
@@ -492,8 +492,8 @@ export class Server implements SluiceServer, LifecycleHost, OperationsHost {
       case "inspected":
       case "followed":
         return this.#inspector?.take(shard.index, message);
-      case "departure":
-      case "arrived":
+      case "moved-out":
+      case "moved-in":
       case "moved":
         return this.#handover.relay.take(shard, message);
       case "emptied":
@@ -536,20 +536,20 @@ export class Server implements SluiceServer, LifecycleHost, OperationsHost {
 
   // What its parts ask of it.
 
-  farewell(
+  plan(
     deadline: number,
     shards: number,
     turn: number,
     closeCode?: number,
-  ): Farewell {
+  ): DrainPlan {
     const { live } = this.ledger;
     // What was published before the words of parting reaches those whom they send away.
     this.#topics.flush();
-    return this.#farewells.compose(deadline, shards, turn, live, closeCode);
+    return this.#plans.plan(deadline, shards, turn, live, closeCode);
   }
 
   leave(closeCode: number): void {
-    this.#farewells.closeCode = closeCode;
+    this.#plans.closeCode = closeCode;
     this.#lifecycle.leave();
   }
 
@@ -619,7 +619,7 @@ export class Server implements SluiceServer, LifecycleHost, OperationsHost {
     if (this.#inspector !== undefined)
       goodbyes.push(this.#inspector.end(report));
     if (this.cluster.engine.isClustered)
-      goodbyes.push(this.cluster.stop(this.#farewells.returningForMs));
+      goodbyes.push(this.cluster.stop(this.#plans.returningForMs));
     return goodbyes;
   }
 

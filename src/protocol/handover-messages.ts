@@ -6,7 +6,7 @@ import type { SocketHandle } from "./socket-handle.ts";
  * stays where it is, or is told to come back. The others are tried again until
  * the move's deadline; the last one seen is the cause that counts.
  */
-export const refusalCauses = [
+export const moveObstacles = [
   /** Encrypted: the keys cannot leave the thread. */
   "tls",
   /** permessage-deflate: the window cannot leave the thread. */
@@ -28,13 +28,13 @@ export const refusalCauses = [
   /** Neither healthy nor probing: congested, closing, still upgrading. */
   "state",
 ] as const;
-export type RefusalCause = (typeof refusalCauses)[number];
+export type MoveObstacle = (typeof moveObstacles)[number];
 
 /** How many connections were refused, by cause. */
-export type Refusals = Partial<Record<RefusalCause, number>>;
+export type MoveObstacles = Partial<Record<MoveObstacle, number>>;
 
 /** Whether trying again cannot help. */
-export function isLasting(cause: RefusalCause): boolean {
+export function isLasting(cause: MoveObstacle): boolean {
   return (
     cause === "tls" ||
     cause === "compression" ||
@@ -50,7 +50,7 @@ export function isLasting(cause: RefusalCause): boolean {
  * socket. Times are absolute on the monotonic clock of the machine, which
  * threads and processes share.
  */
-export interface Luggage {
+export interface ConnectionSnapshot {
   /** Its identity. */
   readonly number: number;
   /** The request as it came, one latin1 string. */
@@ -79,8 +79,8 @@ export interface Luggage {
 }
 
 /** A connection without a thread: what it is, and the handle of its socket. */
-export interface Parcel {
-  readonly luggage: Luggage;
+export interface MovingConnection {
+  readonly snapshot: ConnectionSnapshot;
   /** Absent when its peer has gone on the way. */
   readonly handle: SocketHandle | undefined;
 }
@@ -109,14 +109,23 @@ export type MovingMainMessage =
   /** Gives up what has not left yet. */
   | { type: "move-call-off"; order: number }
   /** A connection from elsewhere; without a handle its peer has gone on the way. */
-  | { type: "arrival"; luggage: Luggage; handle: SocketHandle | undefined }
+  | {
+      type: "move-in";
+      snapshot: ConnectionSnapshot;
+      handle: SocketHandle | undefined;
+    }
   /** It is another's now, or gone: the shard need not wait for it any more. */
   | { type: "landed"; number: number };
 
 /** Shard to main. */
 export type MovingShardMessage =
-  | { type: "departure"; order: number; luggage: Luggage; handle: SocketHandle }
+  | {
+      type: "moved-out";
+      order: number;
+      snapshot: ConnectionSnapshot;
+      handle: SocketHandle;
+    }
   /** The connection lives here now. */
-  | { type: "arrived"; number: number }
+  | { type: "moved-in"; number: number }
   /** All that the order was aimed at has left or was refused. */
-  | { type: "moved"; order: number; left: number; refused: Refusals };
+  | { type: "moved"; order: number; left: number; refused: MoveObstacles };

@@ -85,7 +85,10 @@ export interface ConnectionFacts extends ConnectionRow {
   /** Milliseconds until it is forced, once it is closing. */
   readonly deadlineInMs: number | undefined;
   /** What it was told, or told us, when it began to close. */
-  readonly goodbye: { readonly code: number; readonly reason: string } | null;
+  readonly closeStatus: {
+    readonly code: number;
+    readonly reason: string;
+  } | null;
 }
 
 /** One transition of a followed connection. */
@@ -104,7 +107,7 @@ export interface FollowedTransition {
 }
 
 /** Main asks, a shard answers once. */
-export type Inquiry =
+export type InspectRequest =
   | { readonly type: "page"; readonly query: PageQuery }
   | { readonly type: "connection"; readonly number: number }
   | {
@@ -123,7 +126,7 @@ export type Inquiry =
   | { readonly type: "watch"; readonly isWatched: boolean };
 
 /** What a shard finds; `undefined` where it has no such connection. */
-export interface Findings {
+export interface InspectResult {
   page: ConnectionPage;
   connection: ConnectionFacts | undefined;
   /** False when it is closing already. */

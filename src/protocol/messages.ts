@@ -4,10 +4,17 @@ import type { SluiceErrorCode } from "../errors.ts";
 import type { ForeignValue } from "../foreign-value.ts";
 import type { SocketHandle } from "./socket-handle.ts";
 import type { Cohort, HookName } from "./hooks.ts";
-import type { Findings, FollowedTransition, Inquiry } from "./inspection-messages.ts";
+import type {
+  InspectResult,
+  FollowedTransition,
+  InspectRequest,
+} from "./inspection-messages.ts";
 import type { SubscriberCount } from "../handlers.ts";
 import type { PeerPort, TopicMessage } from "./topic-messages.ts";
-import type { MovingMainMessage, MovingShardMessage } from "./handover-messages.ts";
+import type {
+  MovingMainMessage,
+  MovingShardMessage,
+} from "./handover-messages.ts";
 
 /** Which connections a drain is aimed at; all given conditions hold. */
 export interface DrainFilter {
@@ -18,7 +25,7 @@ export interface DrainFilter {
 }
 
 /** How connections are told to go. */
-export interface Farewell {
+export interface DrainPlan {
   /** Absolute, on the monotonic clock that all threads share; milliseconds. */
   deadline: number;
   closeCode: number;
@@ -47,8 +54,8 @@ export interface Arrival {
 /** Main to shard. */
 export type MainMessage =
   | { type: "sockets"; arrivals: readonly Arrival[] }
-  | { type: "shutdown"; farewell: Farewell }
-  | { type: "drain"; drain: number; filter: DrainFilter; farewell: Farewell }
+  | { type: "shutdown"; plan: DrainPlan }
+  | { type: "drain"; drain: number; filter: DrainFilter; plan: DrainPlan }
   /** Of one drain, or of the shutdown. */
   | { type: "call-off"; drain: number | "shutdown" }
   | { type: "force" }
@@ -57,7 +64,7 @@ export type MainMessage =
   | { type: "readiness"; isReady: boolean }
   | { type: "admission"; id: number; isAdmitted: boolean }
   | { type: "tls"; tls: TlsMaterial }
-  | { type: "inspect"; id: number; inquiry: Inquiry }
+  | { type: "inspect"; id: number; request: InspectRequest }
   | { type: "peer"; peer: PeerPort }
   | { type: "count-subscribers"; request: number; topic: string }
   | { type: "subscribers"; request: number; count: SubscriberCount }
@@ -78,8 +85,12 @@ export type DrainShardMessage =
 
 /** Shard to main, for whoever looks at it. */
 export type InspectionShardMessage =
-  /** The answer to the inquiry with that id. */
-  | { type: "inspected"; id: number; findings: Findings[Inquiry["type"]] }
+  /** The answer to the request with that id. */
+  | {
+      type: "inspected";
+      id: number;
+      result: InspectResult[InspectRequest["type"]];
+    }
   | { type: "followed"; transition: FollowedTransition };
 
 /** Shard to main, of topics. */
@@ -94,7 +105,7 @@ export type TopicShardMessage =
 /** Shard to main. */
 export type ShardMessage =
   /** With why connections cannot move, where they cannot. */
-  | { type: "ready"; whyNoMoves: string | undefined }
+  | { type: "ready"; moveBlocker: string | undefined }
   /** The shutdown has nothing left to wait for: the thread asks to end. */
   | { type: "emptied" }
   | { type: "tls-reloaded"; error: string | undefined }
@@ -127,7 +138,7 @@ export interface ShardTask {
   /** Diagnostics channels that have a subscriber in main; the rest stays in the thread. */
   forwarded: readonly string[];
   /** Handover is off for all shards, and why. */
-  whyNoMoves: string | undefined;
+  moveBlocker: string | undefined;
 }
 
 /** Why a shard could not begin, as plain data. */

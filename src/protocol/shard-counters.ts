@@ -1,7 +1,7 @@
 import { connectionTable } from "../machines/connection-table.ts";
 import { bucketOf, HISTOGRAM_SLOTS } from "./histogram.ts";
 import { type Cohort, cohorts, type HookName, hookNames } from "./hooks.ts";
-import { type RefusalCause, refusalCauses } from "./handover-messages.ts";
+import { type MoveObstacle, moveObstacles } from "./handover-messages.ts";
 
 /**
  * Single counters of a shard. Each has one writer: the worker, or main for
@@ -65,7 +65,7 @@ const closeCodesAt = edgesAt + edgeCount;
 const histogramsAt = closeCodesAt + CLOSE_CODES;
 const moveDurationsAt = histogramsAt + stateCount * HISTOGRAM_SLOTS;
 const moveRefusalsAt = moveDurationsAt + HISTOGRAM_SLOTS;
-const hookFailuresAt = moveRefusalsAt + refusalCauses.length;
+const hookFailuresAt = moveRefusalsAt + moveObstacles.length;
 const longestAt = hookFailuresAt + cohorts.length * hookNames.length;
 /** Behind those of the states, the longest move. */
 const slotCount = longestAt + stateCount + 1;
@@ -192,10 +192,10 @@ export class ShardCounters {
   }
 
   /** Moves that were refused, by cause. */
-  moveRefusals(): Record<RefusalCause, number> {
+  moveRefusals(): Record<MoveObstacle, number> {
     return Object.fromEntries(
-      refusalCauses.map((cause, index) => [cause, this.#moveRefusals[index]]),
-    ) as Record<RefusalCause, number>;
+      moveObstacles.map((cause, index) => [cause, this.#moveRefusals[index]]),
+    ) as Record<MoveObstacle, number>;
   }
 
   /** Connections of a cohort whose first hook to fail was this one. */
@@ -207,8 +207,8 @@ export class ShardCounters {
     (this.#slots[failuresAt(cohort, hook)] as number) += 1;
   }
 
-  addMoveRefusal(cause: RefusalCause): void {
-    (this.#moveRefusals[refusalCauses.indexOf(cause)] as number) += 1;
+  addMoveRefusal(cause: MoveObstacle): void {
+    (this.#moveRefusals[moveObstacles.indexOf(cause)] as number) += 1;
   }
 
   /** Takes over the counts of a shard that has ended for good; gauges stay. */

@@ -143,15 +143,15 @@ export function listenWith(
 }
 
 /** Leaves what the peer sends in the kernel. */
-export function freeze(socket: Socket): void {
+export function stopReading(socket: Socket): void {
   const handle = liveHandleOf(socket);
   if (handle === null || !handle.reading) return;
   handle.reading = false;
   handle.readStop();
 }
 
-/** Undoes {@link freeze}; whether the stream flows is its own affair. */
-export function thaw(socket: Socket): void {
+/** Undoes {@link stopReading}; whether the stream flows is its own affair. */
+export function startReading(socket: Socket): void {
   const handle = liveHandleOf(socket);
   if (handle === null || handle.reading || socket.destroyed) return;
   handle.reading = true;
@@ -179,13 +179,13 @@ export function hasUnflushed(socket: Socket): boolean {
  *   the socket is as before then.
  * @throws Error when the socket has no handle any more, and what `give` throws.
  */
-export function transplant(
+export function detachHandle(
   socket: Socket,
   give: (handle: SocketHandle) => void,
 ): void {
   const handle = handleOf(socket);
   if (handle === undefined) throw new Error("the socket is closed");
-  freeze(socket);
+  stopReading(socket);
   give(handle);
   // What is left here is an empty shell, whose end is of no interest.
   forgetHandle(socket);

@@ -5,7 +5,7 @@ import { monotonicNow } from "../protocol/clock.ts";
 import type {
   Arrival,
   DrainFilter,
-  Farewell,
+  DrainPlan,
   MainMessage,
   ShardFailure,
   ShardMessage,
@@ -15,7 +15,7 @@ import type {
 import { written } from "../protocol/written.ts";
 import { beginBeat } from "./watchdog-beat.ts";
 import type { LiveConnection } from "./connection/connection.ts";
-import { Departure } from "./lifecycle/shard-drain.ts";
+import { ShardDrain } from "./lifecycle/shard-drain.ts";
 import { Heartbeat } from "./lifecycle/heartbeat.ts";
 import { loadHandlers } from "./load-handlers.ts";
 import { ShardContext } from "./shard-context.ts";
@@ -76,7 +76,7 @@ async function serveShard(
   const context = new ShardContext(task, handlers, threadClock, post, {
     post: (message, handle) =>
       port.postMessage(message, handle === undefined ? [] : [handle]),
-    whyNot: task.whyNoMoves ?? checkReceiver(() => createReceiver(1024, {})),
+    whyNot: task.moveBlocker ?? checkReceiver(() => createReceiver(1024, {})),
   });
   const heartbeat = new Heartbeat(
     context.registry,
@@ -87,7 +87,7 @@ async function serveShard(
   const beat = beginBeat(context.counters, threadClock);
   const shard = new Shard(context, post);
   port.on("message", (message: MainMessage) => shard.take(message));
-  post({ type: "ready", whyNoMoves: context.whyNoMoves });
+  post({ type: "ready", moveBlocker: context.moveBlocker });
   await shard.terminated;
   await shard.printed();
   heartbeat.stop();
@@ -106,7 +106,7 @@ async function serveShard(
 class Shard {
   readonly #context: ShardContext;
   readonly #post: (message: ShardMessage) => void;
-  readonly #drains = new Map<number | "shutdown", Departure>();
+  readonly #drains = new Map<number | "shutdown", ShardDrain>();
   #deadline: NodeJS.Timeout | undefined;
   #endBy = 0;
   readonly #ended = Promise.withResolvers<void>();
@@ -138,9 +138,9 @@ class Shard {
         for (const arrival of message.arrivals) this.#adopt(arrival);
         return undefined;
       case "shutdown":
-        return this.#shutDown(message.farewell);
+        return this.#shutDown(message.plan);
       case "drain":
-        return this.#drain(message.drain, message.filter, message.farewell);
+        return this.#drain(message.drain, message.filter, message.plan);
       case "call-off":
         return this.#callOff(message.drain);
       case "force":
@@ -151,11 +151,14 @@ class Shard {
       case "readiness":
         return this.#context.setReadiness(message.isReady);
       case "admission":
-        return this.#context.admissions?.answer(message.id, message.isAdmitted);
+        return this.#context.addressLimit?.answer(
+          message.id,
+          message.isAdmitted,
+        );
       case "tls":
         return this.#reloadTls(message);
       case "inspect":
-        return this.#context.inspection.take(message.id, message.inquiry);
+        return this.#context.inspection.take(message.id, message.request);
       case "peer":
         return this.#context.topics.connect(message.peer);
       case "published":
@@ -167,7 +170,7 @@ class Shard {
         return this.#context.mover.start(message);
       case "move-call-off":
         return this.#context.mover.callOff(message.order);
-      case "arrival":
+      case "move-in":
         return this.#arrive(message);
       case "landed":
         return this.#context.mover.landed(message.number);
@@ -181,26 +184,26 @@ class Shard {
   }
 
   #arrive({
-    luggage,
+    snapshot,
     handle,
-  }: Extract<MainMessage, { type: "arrival" }>): void {
-    const connection = this.#context.mover.arrive(luggage, handle);
+  }: Extract<MainMessage, { type: "move-in" }>): void {
+    const connection = this.#context.mover.arrive(snapshot, handle);
     this.#drains.get("shutdown")?.tell(connection, 0);
   }
 
-  #shutDown(farewell: Farewell): void {
+  #shutDown(plan: DrainPlan): void {
     this.#context.mover.callOffAll();
     this.#callOff("shutdown");
     const open: LiveConnection[] = [];
     const others: LiveConnection[] = [];
     for (const connection of this.#context.registry)
       (connection.has("open") ? open : others).push(connection);
-    const departure = this.#depart("shutdown", open, farewell);
+    const drain = this.#depart("shutdown", open, plan);
     // What is still upgrading is refused, what is closing gets the deadline: at once.
-    for (const connection of others) departure.tell(connection, 0);
-    this.#endBy = farewell.deadline;
+    for (const connection of others) drain.tell(connection, 0);
+    this.#endBy = plan.deadline;
     // Hooks that hear of the last ends may use what is left of the time, and no more.
-    this.#awaitDeadline(Math.max(0, farewell.deadline - threadClock.now()));
+    this.#awaitDeadline(Math.max(0, plan.deadline - threadClock.now()));
     void this.#context.quiet().then(() => this.#endWhenEmpty());
   }
 
@@ -233,48 +236,48 @@ class Shard {
     return isShuttingDown && registry.size === 0 && mover.inFlight === 0;
   }
 
-  #drain(id: number, filter: DrainFilter, farewell: Farewell): void {
+  #drain(id: number, filter: DrainFilter, plan: DrainPlan): void {
     const targets: LiveConnection[] = [];
     for (const connection of this.#context.registry)
       if (matches(connection, filter, threadClock.now()))
         targets.push(connection);
-    this.#depart(id, targets, farewell);
+    this.#depart(id, targets, plan);
   }
 
   #depart(
     id: number | "shutdown",
     targets: readonly LiveConnection[],
-    farewell: Farewell,
-  ): Departure {
-    const { departures } = this.#context;
-    const departure = new Departure({
+    plan: DrainPlan,
+  ): ShardDrain {
+    const { drains } = this.#context;
+    const drain = new ShardDrain({
       clock: threadClock,
-      farewell,
+      plan,
       targets,
       onTold: (told) => {
         // A shutdown that was called off, or has made way for another, has told nobody's last.
         const isSuperseded =
-          id === "shutdown" && this.#drains.get(id) !== departure;
+          id === "shutdown" && this.#drains.get(id) !== drain;
         if (!isSuperseded) this.#post({ type: "told", drain: id, told });
       },
       onDrained: () => {
-        departures.delete(departure);
+        drains.delete(drain);
         if (id === "shutdown") return;
         this.#drains.delete(id);
         this.#post({ type: "drained", drain: id });
       },
     });
-    this.#drains.set(id, departure);
-    departures.add(departure);
-    departure.start();
-    return departure;
+    this.#drains.set(id, drain);
+    drains.add(drain);
+    drain.start();
+    return drain;
   }
 
   #callOff(id: number | "shutdown"): void {
-    const departure = this.#drains.get(id);
+    const drain = this.#drains.get(id);
     this.#drains.delete(id);
     if (id === "shutdown") clearTimeout(this.#deadline);
-    departure?.callOff();
+    drain?.callOff();
   }
 
   #force(): void {

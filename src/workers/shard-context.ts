@@ -14,30 +14,34 @@ import type {
   TlsMaterial,
 } from "../protocol/messages.ts";
 import { ShardCounters } from "../protocol/shard-counters.ts";
-import { Admissions } from "./handshake/address-limit.ts";
+import { AddressLimit } from "./handshake/address-limit.ts";
 import {
   connectionActions,
   connectionDelays,
 } from "./connection/machine-actions.ts";
 import { LiveConnection } from "./connection/connection.ts";
-import type { Departure } from "./lifecycle/shard-drain.ts";
+import type { ShardDrain } from "./lifecycle/shard-drain.ts";
 import { originRule } from "./handshake/origins.ts";
 import {
   type ClientAddress,
   clientAddressBehind,
 } from "./handshake/remote-address.ts";
-import type { UpgradePolicy } from "./handshake/judge-request.ts";
+import type { HandshakePolicy } from "./handshake/judge-request.ts";
 import { Hooks } from "./hooks.ts";
 import { Inspection, type InspectionHost } from "./inspection/inspection.ts";
 import { LifecycleRunner } from "./lifecycle/runner.ts";
 import { Mover, type MoverHost, type PostHandle } from "./handover/mover.ts";
-import { WriteJoiner } from "./websocket/frame-writer.ts";
+import { WriteBatcher } from "./websocket/frame-writer.ts";
 import { attachSocket, openSocket } from "./connection/socket-reader.ts";
 import { Registry } from "./lifecycle/registry.ts";
 import { openSecureSocket, secureContextOf } from "./secure-socket.ts";
 import type { Clock } from "./lifecycle/timer-wheel.ts";
 import { ShardTopics } from "./topics/shard-topics.ts";
-import { type HandshakeHost, Upgrade } from "./handshake/handshake.ts";
+import {
+  Handshake,
+  type HandshakeHost,
+  type HandshakeOwner,
+} from "./handshake/handshake.ts";
 
 /** Of a client's own words in a report. */
 const MAX_REPORTED = 200;
@@ -50,19 +54,19 @@ export class ShardContext implements MoverHost, HandshakeHost, InspectionHost {
   readonly hooks: Hooks;
   /** Answers what the inspector asks; idle while nobody looks. */
   readonly inspection: Inspection;
-  readonly joiner = new WriteJoiner();
+  readonly batcher = new WriteBatcher();
   readonly registry = new Registry<LiveConnection>();
   readonly topics: ShardTopics;
   readonly runner: LifecycleRunner<ConnectionEventType, LiveConnection>;
   readonly clientAddress: ClientAddress;
   /** Null unless connections are limited by address. */
-  readonly admissions: Admissions | null;
+  readonly addressLimit: AddressLimit | null;
   readonly mover: Mover;
   /** Why connections cannot move here, in one sentence, or `undefined`. */
-  readonly whyNoMoves: string | undefined;
-  upgradePolicy: UpgradePolicy;
+  readonly moveBlocker: string | undefined;
+  handshakePolicy: HandshakePolicy;
   /** Those on their way out: each is told of every connection's end. */
-  readonly departures = new Set<Departure>();
+  readonly drains = new Set<ShardDrain>();
   readonly #shard: number;
   readonly #post: (message: ShardMessage) => void;
   readonly #forwarded: ReadonlySet<string>;
@@ -117,12 +121,12 @@ export class ShardContext implements MoverHost, HandshakeHost, InspectionHost {
     });
     const { origins, trustedProxies, maxConnectionsPerAddress } = this.config;
     this.clientAddress = clientAddressBehind(trustedProxies);
-    this.admissions =
-      maxConnectionsPerAddress > 0 ? new Admissions(post) : null;
+    this.addressLimit =
+      maxConnectionsPerAddress > 0 ? new AddressLimit(post) : null;
     this.mover = new Mover(this, moving.post);
     this.mover.onLanded = () => this.#checkQuiet();
-    this.whyNoMoves = moving.whyNot;
-    this.upgradePolicy = {
+    this.moveBlocker = moving.whyNot;
+    this.handshakePolicy = {
       allowsOrigin: originRule(origins),
       ready: task.isReady,
       secure: task.tls !== undefined,
@@ -140,8 +144,8 @@ export class ShardContext implements MoverHost, HandshakeHost, InspectionHost {
       ? openSecureSocket(handle, secureContext)
       : openSocket(handle);
     const connection = new LiveConnection(this, id, stream, isSecure);
-    connection.upgrade = new Upgrade(connection, this, arrival);
-    if (address !== undefined) this.admissions?.count(connection, address);
+    connection.handshake = new Handshake(connection, this, arrival);
+    if (address !== undefined) this.addressLimit?.count(connection, address);
     this.registry.add(connection);
     this.runner.start(connection);
     attachSocket(connection);
@@ -154,7 +158,7 @@ export class ShardContext implements MoverHost, HandshakeHost, InspectionHost {
   }
 
   setReadiness(isReady: boolean): void {
-    this.upgradePolicy = { ...this.upgradePolicy, ready: isReady };
+    this.handshakePolicy = { ...this.handshakePolicy, ready: isReady };
   }
 
   /** Resolves when nothing of any connection is left: no machine, and no handler that runs. */
@@ -169,8 +173,8 @@ export class ShardContext implements MoverHost, HandshakeHost, InspectionHost {
   forget(connection: LiveConnection): void {
     this.registry.delete(connection);
     this.topics.forget(connection);
-    this.admissions?.release(connection);
-    for (const departure of this.departures) departure.ended(connection);
+    this.addressLimit?.release(connection);
+    for (const drain of this.drains) drain.ended(connection);
     this.#checkQuiet();
   }
 
@@ -198,7 +202,7 @@ export class ShardContext implements MoverHost, HandshakeHost, InspectionHost {
 
   /** @param origin - As the client sent it, and so is the host. */
   reportForeignOrigin(
-    connection: LiveConnection,
+    connection: HandshakeOwner,
     origin: string,
     host: string,
   ): void {

@@ -10,7 +10,7 @@ const stateNamed = (name: string): TableState =>
 /** A connection without a socket, for its keepers: registry, heartbeat, drains. What it is told is recorded. */
 export class FakeConnection extends ManagedConnection {
   readonly told: ConnectionEventType[] = [];
-  readonly goodbyes: { event: string; code: number; reason: string }[] = [];
+  readonly closeStatuses: { event: string; code: number; reason: string }[] = [];
   override lifecycle = stateNamed("open.healthy");
   isHeldBack = false;
 
@@ -23,12 +23,12 @@ export class FakeConnection extends ManagedConnection {
     this.told.push(event);
   }
 
-  override sayGoodbye(
+  override endWith(
     event: ConnectionEventType,
     code: number,
     reason = "",
   ): void {
-    this.goodbyes.push({ event, code, reason });
+    this.closeStatuses.push({ event, code, reason });
   }
 
   end(): void {

@@ -185,7 +185,7 @@ function within(state: string, parent: string): boolean {
 }
 
 function Facts({ facts, state }: { facts: ConnectionDetails; state: string }) {
-  const { goodbye, deadlineInMs } = facts;
+  const { closeStatus, deadlineInMs } = facts;
   const rows: readonly (readonly [string, string])[] = [
     ["shard", String(facts.shard)],
     ["address", facts.remoteAddress],
@@ -207,9 +207,14 @@ function Facts({ facts, state }: { facts: ConnectionDetails; state: string }) {
     ...(deadlineInMs === undefined
       ? []
       : [["forced in", duration(deadlineInMs)] as const]),
-    ...(goodbye === null
+    ...(closeStatus === null
       ? []
-      : [["goodbye", `${goodbye.code} ${goodbye.reason}`] as const]),
+      : [
+          [
+            "close status",
+            `${closeStatus.code} ${closeStatus.reason}`,
+          ] as const,
+        ]),
   ];
   return (
     <dl class="facts">

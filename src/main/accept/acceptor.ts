@@ -1,7 +1,7 @@
 import { aside } from "../aside.ts";
 import type { Config } from "../../config.ts";
 import { peerOf, type SocketHandle } from "../../protocol/socket-handle.ts";
-import type { AdmissionDesk } from "./address-limits.ts";
+import type { AddressLimits } from "./address-limits.ts";
 import { chooseShard } from "./balancer.ts";
 import type { Descriptors } from "../descriptors.ts";
 import type { Fleet } from "../shards/fleet.ts";
@@ -13,7 +13,7 @@ const REFUSED_PROPERLY = 0.1;
 export class Acceptor {
   readonly #config: Config;
   readonly #fleet: Fleet;
-  readonly #desk: AdmissionDesk;
+  readonly #desk: AddressLimits;
   readonly #descriptors: Descriptors;
   #previous = -1;
   #accepted = 0;
@@ -23,7 +23,7 @@ export class Acceptor {
   constructor(
     config: Config,
     fleet: Fleet,
-    desk: AdmissionDesk,
+    desk: AddressLimits,
     descriptors: Descriptors,
   ) {
     this.#config = config;
@@ -46,13 +46,13 @@ export class Acceptor {
     const supply = this.#descriptors.take();
     if (supply === "spent") return this.#destroy(socket);
     const { maxConnections, balance } = this.#config;
-    const { shards, besides } = this.#fleet;
+    const { shards, standby } = this.#fleet;
     const candidates = shards.map(({ load, isAccepting, isBlocked }) => ({
       load,
       isAccepting,
       isBlocked,
     }));
-    const total = [...candidates, ...besides].reduce(
+    const total = [...candidates, ...standby].reduce(
       (sum, { load }) => sum + load,
       0,
     );

@@ -22,7 +22,7 @@ type DeskOptions = Pick<
  * The peers of proxies that are trusted are counted when their request has been
  * read. What a dead shard had admitted is forgotten as a whole.
  */
-export class AdmissionDesk {
+export class AddressLimits {
   readonly #limit: number;
   readonly #flood: number;
   readonly #prefixBits: number;

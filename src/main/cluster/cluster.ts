@@ -3,7 +3,7 @@ import type { Config } from "../../config.ts";
 import { channels } from "../../protocol/channels.ts";
 import { monotonicNow } from "../../protocol/clock.ts";
 import type { ClusterEngine, EngineHost, InstanceEntry } from "./engine.ts";
-import { LoneEngine } from "./local-engine.ts";
+import { LocalEngine } from "./local-engine.ts";
 import { NatsEngine } from "./nats-engine.ts";
 import { LONGEST_RETURN_MS } from "./read-instances.ts";
 
@@ -34,7 +34,7 @@ export class Cluster {
     this.#instance = instance;
     this.engine =
       config.nats.length === 0
-        ? new LoneEngine()
+        ? new LocalEngine()
         : new NatsEngine(config, instance);
   }
 

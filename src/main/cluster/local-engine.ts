@@ -1,7 +1,7 @@
 import type { ClusterEngine, InstanceEntry, LinkStats } from "./engine.ts";
 
 /** The engine of a server that is by itself: its shards do without one. */
-export class LoneEngine implements ClusterEngine {
+export class LocalEngine implements ClusterEngine {
   readonly isClustered = false;
 
   async start(): Promise<void> {}

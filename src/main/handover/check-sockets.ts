@@ -4,10 +4,10 @@ import { connect, createServer, type Socket } from "node:net";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import {
   adoptHandle,
-  freeze,
+  stopReading,
   hasUnread,
   type SocketHandle,
-  transplant,
+  detachHandle,
 } from "../../protocol/socket-handle.ts";
 
 /**
@@ -47,13 +47,13 @@ async function moveOnLoopback(signal: AbortSignal): Promise<void> {
     const original = accepted[0] as Socket;
     sockets.push(original);
     await exchange(peer, original, "ping", signal);
-    freeze(original);
+    stopReading(original);
     // Sent while nobody reads: it has to come out on the other side.
     peer.write("kept");
     expect(!hasUnread(original), "bytes were read after the freeze");
     refuseUncloneable(original, port1);
     const arrival = once(port2, "message", { signal });
-    transplant(original, (handle) => port1.postMessage({ handle }, [handle]));
+    detachHandle(original, (handle) => port1.postMessage({ handle }, [handle]));
     const [message] = (await arrival) as [{ handle: SocketHandle }];
     const moved = adoptHandle(message.handle);
     sockets.push(moved);
@@ -70,7 +70,7 @@ async function moveOnLoopback(signal: AbortSignal): Promise<void> {
 /** What cannot be cloned must be refused before the socket is touched. */
 function refuseUncloneable(socket: Socket, port: MessagePort): void {
   try {
-    transplant(socket, (handle) =>
+    detachHandle(socket, (handle) =>
       port.postMessage({ handle, uncloneable: () => {} }, [handle]),
     );
   } catch {

@@ -6,17 +6,17 @@ import { channels } from "../../protocol/channels.ts";
 import { monotonicNow } from "../../protocol/clock.ts";
 import { HISTOGRAM_SLOTS, summarize } from "../../protocol/histogram.ts";
 import type { DurationSummary } from "../../protocol/histogram.ts";
-import type { Farewell } from "../../protocol/messages.ts";
+import type { DrainPlan } from "../../protocol/messages.ts";
 import type {
-  RefusalCause,
-  Refusals,
+  MoveObstacle,
+  MoveObstacles,
 } from "../../protocol/handover-messages.ts";
 import type { Drain, DrainReport } from "../drain.ts";
 import type { Fleet } from "../shards/fleet.ts";
 import type { Shard } from "../shards/shard.ts";
 import { busyShare } from "../shards/busy-share.ts";
 import type { Stoppage } from "../stoppage.ts";
-import { type Census, takeCensus } from "./movability.ts";
+import { type Movability, countMovability } from "./movability.ts";
 import { evenOut, LoadWatch, type Shift } from "./rebalance.ts";
 import { type MoveReport, Relay } from "./relay.ts";
 
@@ -32,14 +32,14 @@ export interface HandoverHost {
   readonly fleet: Fleet;
   /** It listens, and is not stopping. */
   readonly ready: boolean;
-  readonly whyNoMoves: string | undefined;
+  readonly moveBlocker: string | undefined;
   readonly stoppage: Stoppage;
-  farewell(
+  plan(
     deadline: number,
     shards: number,
     turn: number,
     closeCode: number,
-  ): Farewell;
+  ): DrainPlan;
   transferAdmission(
     address: string,
     from: Shard | undefined,
@@ -52,12 +52,12 @@ export interface HandoverStats {
   /** Why connections cannot move, in one sentence; `undefined` when they can. */
   off: string | undefined;
   /** Live connections by whether they can move, over all shards. */
-  census: Census;
+  movability: Movability;
   /** Moves that have landed, between shards or from another process, since the start. */
   moved: number;
   /** Connections that have left a thread and have not landed. */
   inTransit: number;
-  refused: Record<RefusalCause, number>;
+  refused: Record<MoveObstacle, number>;
   /** How long moved connections were not read. */
   durations: DurationSummary;
 }
@@ -96,9 +96,9 @@ export class Handover {
   }
 
   stats(): HandoverStats {
-    const { fleet, whyNoMoves } = this.#host;
+    const { fleet, moveBlocker } = this.#host;
     const durations = new Float64Array(HISTOGRAM_SLOTS);
-    const refused: Partial<Record<RefusalCause, number>> = {};
+    const refused: Partial<Record<MoveObstacle, number>> = {};
     let longestMs = 0;
     let moved = 0;
     let left = 0;
@@ -109,16 +109,16 @@ export class Handover {
       for (const [bucket, count] of counters.moveDurations.entries())
         (durations[bucket] as number) += count;
       for (const [cause, count] of Object.entries(counters.moveRefusals()))
-        refused[cause as RefusalCause] =
-          (refused[cause as RefusalCause] ?? 0) + count;
+        refused[cause as MoveObstacle] =
+          (refused[cause as MoveObstacle] ?? 0) + count;
     }
     const { movedIn, movedOut, dropped } = this.relay;
     return {
-      off: whyNoMoves,
-      census: takeCensus(fleet.all, this.#host),
+      off: moveBlocker,
+      movability: countMovability(fleet.all, this.#host),
       moved,
       inTransit: Math.max(0, left + movedIn - moved - movedOut - dropped),
-      refused: refused as Record<RefusalCause, number>,
+      refused: refused as Record<MoveObstacle, number>,
       durations: summarize(durations, longestMs),
     };
   }
@@ -181,9 +181,9 @@ export class Handover {
 
   /** Resolves when the shard serves again, or never will, because it or the server has ended. */
   async #restart(shard: Shard, deadline: number): Promise<void> {
-    const farewell = this.#host.farewell(deadline, 1, 0, SERVICE_RESTART);
+    const plan = this.#host.plan(deadline, 1, 0, SERVICE_RESTART);
     // Whoever only begins an evacuation need not wait for it, nor catch anything.
-    await shard.restart(farewell).catch(() => {});
+    await shard.restart(plan).catch(() => {});
   }
 
   /** Shares the connections out evenly, by their number. */
@@ -223,7 +223,7 @@ export class Handover {
 
   #look(watch: LoadWatch): void {
     const { fleet, ready, config } = this.#host;
-    if (!ready || fleet.besides.length > 0 || this.relay.orders > 0) return;
+    if (!ready || fleet.standby.length > 0 || this.relay.orders > 0) return;
     const { shards } = fleet;
     const serving = shards.filter(({ isAccepting }) => isAccepting);
     const weights = serving.map(({ load, counters, isBlocked }) => ({
@@ -261,11 +261,11 @@ export function leastLoaded(
 export function addReports(
   reports: readonly MoveReport[],
 ): Omit<MoveReport, "durationMs"> {
-  const refused: Refusals = {};
+  const refused: MoveObstacles = {};
   for (const report of reports)
     for (const [cause, count] of Object.entries(report.refused))
-      refused[cause as RefusalCause] =
-        (refused[cause as RefusalCause] ?? 0) + count;
+      refused[cause as MoveObstacle] =
+        (refused[cause as MoveObstacle] ?? 0) + count;
   return {
     moved: reports.reduce((sum, { moved }) => sum + moved, 0),
     crashed: reports.reduce((sum, { crashed }) => sum + crashed, 0),

@@ -1,7 +1,7 @@
 import type { Shard } from "../shards/shard.ts";
 
 /** Live connections by what a move would come to, known before it starts. */
-export interface Census {
+export interface Movability {
   /** They can move, at a moment when nothing of them is under way. */
   movable: number;
   /** Their keys cannot leave the thread. */
@@ -13,20 +13,20 @@ export interface Census {
 }
 
 /** Counts the connections of some shards; cheap, from shared memory. */
-export function takeCensus(
+export function countMovability(
   shards: readonly Shard[],
   { config }: { config: { tlsKeyFile: string | undefined } },
-): Census {
-  const census = { movable: 0, tls: 0, compression: 0, runtime: 0 };
-  for (const { counters, whyNoMoves } of shards) {
+): Movability {
+  const movability = { movable: 0, tls: 0, compression: 0, runtime: 0 };
+  for (const { counters, moveBlocker } of shards) {
     const { live } = counters;
-    if (config.tlsKeyFile !== undefined) census.tls += live;
-    else if (whyNoMoves !== undefined) census.runtime += live;
+    if (config.tlsKeyFile !== undefined) movability.tls += live;
+    else if (moveBlocker !== undefined) movability.runtime += live;
     else {
       const compressed = counters.get("compressed");
-      census.compression += compressed;
-      census.movable += live - compressed;
+      movability.compression += compressed;
+      movability.movable += live - compressed;
     }
   }
-  return census;
+  return movability;
 }

@@ -1,5 +1,8 @@
 import { aside } from "../aside.ts";
-import type { Luggage, Parcel } from "../../protocol/handover-messages.ts";
+import type {
+  ConnectionSnapshot,
+  MovingConnection,
+} from "../../protocol/handover-messages.ts";
 import type { SocketHandle } from "../../protocol/socket-handle.ts";
 import type { ServerAddress } from "../accept/listener.ts";
 import type { Shard } from "../shards/shard.ts";
@@ -36,7 +39,7 @@ export type PeerMessage =
   /** Old to new: what is left is forced. */
   | { type: "force" }
   /** Either way, with a connection's socket. The sender keeps it until it is received. */
-  | { type: "connection"; luggage: Luggage }
+  | { type: "connection"; snapshot: ConnectionSnapshot }
   /** It cannot be taken any more: it stays the sender's. */
   | { type: "refused"; number: number }
   /** The sender may let go of it. */
@@ -66,10 +69,10 @@ export class Peer {
   /** Sent, and not yet held by the other side: still ours. */
   readonly #sent = new Map<
     number,
-    { parcel: Parcel; settled: (isTaken: boolean) => void }
+    { moving: MovingConnection; settled: (isTaken: boolean) => void }
   >();
   /** Held for the other side, whose they are until it says otherwise. */
-  readonly #held = new Map<number, Parcel>();
+  readonly #held = new Map<number, MovingConnection>();
   #isBroken = false;
   #isClosed = false;
   #onEmptied = Promise.withResolvers<void>();
@@ -86,11 +89,11 @@ export class Peer {
   }
 
   /** Sends a connection to the other process. */
-  readonly forward: Forwarder = (parcel, settled) => {
-    const { luggage, handle } = parcel;
+  readonly forward: Forwarder = (moving, settled) => {
+    const { snapshot, handle } = moving;
     if (this.#isBroken || handle === undefined) return settled(false);
-    this.#sent.set(luggage.number, { parcel, settled });
-    this.#send({ type: "connection", luggage }, handle);
+    this.#sent.set(snapshot.number, { moving, settled });
+    this.#send({ type: "connection", snapshot }, handle);
     return undefined;
   };
 
@@ -98,29 +101,29 @@ export class Peer {
   take(message: PeerMessage, handle: SocketHandle | undefined): void {
     switch (message.type) {
       case "connection": {
-        const { luggage } = message;
+        const { snapshot } = message;
         if (this.#isClosed) {
           aside(handle?.close(), "closing a socket");
-          return this.#send({ type: "refused", number: luggage.number });
+          return this.#send({ type: "refused", number: snapshot.number });
         }
-        this.#held.set(luggage.number, { luggage, handle });
-        return this.#send({ type: "received", number: luggage.number });
+        this.#held.set(snapshot.number, { snapshot, handle });
+        return this.#send({ type: "received", number: snapshot.number });
       }
       case "received": {
         const sent = this.#sent.get(message.number);
         if (sent === undefined) return undefined;
         this.#sent.delete(message.number);
-        aside(sent.parcel.handle?.close(), "closing a socket");
+        aside(sent.moving.handle?.close(), "closing a socket");
         sent.settled(true);
         return this.#send({ type: "yours", number: message.number });
       }
       case "refused":
         return this.#keep(message.number);
       case "yours": {
-        const parcel = this.#held.get(message.number);
-        if (parcel === undefined) return undefined;
+        const moving = this.#held.get(message.number);
+        if (moving === undefined) return undefined;
         this.#held.delete(message.number);
-        this.#relay.adopt(parcel, this.#choose);
+        this.#relay.adopt(moving, this.#choose);
         if (this.#held.size === 0) this.#onEmptied.resolve();
         return undefined;
       }
@@ -159,8 +162,8 @@ export class Peer {
     for (const { settled } of this.#sent.values()) settled(false);
     this.#sent.clear();
     // It can own nothing any more.
-    for (const parcel of this.#held.values())
-      this.#relay.adopt(parcel, this.#choose);
+    for (const moving of this.#held.values())
+      this.#relay.adopt(moving, this.#choose);
     this.#held.clear();
     this.#onEmptied.resolve();
   }
@@ -174,7 +177,7 @@ export class Peer {
     return this.#channel.send({ sluice: message }, handle, (error) => {
       onSent?.();
       if (error !== null && message.type === "connection")
-        this.#keep(message.luggage.number);
+        this.#keep(message.snapshot.number);
     });
   }
 

@@ -10,7 +10,7 @@ import { closeInherited } from "./close-inherited.ts";
 import { type Handover, type HandoverHost, leastLoaded } from "./handover.ts";
 import { type Tally, takeTally } from "./canary.ts";
 import { Peer, type PeerMessage, readPeerMessage } from "./peer.ts";
-import { probe } from "./self-test.ts";
+import { selfTest } from "./self-test.ts";
 import { isStill, type OldVersion, watchVersion } from "./trial.ts";
 
 /** Set in the environment of a process that is started to take over, to the number of the one before. */
@@ -126,7 +126,7 @@ export class Predecessor {
     takeNumber: () => number,
   ): Promise<void> {
     for (const shard of shards) {
-      const complaint = await probe(
+      const complaint = await selfTest(
         (handle) => shard.give({ handle, id: takeNumber(), isProbe: true }),
         { isSecure, deadlineMs: PROBE_DEADLINE_MS },
       );

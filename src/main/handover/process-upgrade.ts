@@ -4,7 +4,7 @@ import type { PassedAdmin } from "../inspector.ts";
 import { SluiceError } from "../../errors.ts";
 import { sayForeign } from "../../foreign-value.ts";
 import { monotonicNow } from "../../protocol/clock.ts";
-import type { Refusals } from "../../protocol/handover-messages.ts";
+import type { MoveObstacles } from "../../protocol/handover-messages.ts";
 import type { SocketHandle } from "../../protocol/socket-handle.ts";
 import type { ServerAddress } from "../accept/listener.ts";
 import { takeTally } from "./canary.ts";
@@ -49,7 +49,7 @@ export interface UpgradeReport {
   moved: number;
   /** Connections that could not move and are told to come back (1012). */
   told: number;
-  refused: Refusals;
+  refused: MoveObstacles;
   /** Until the new process was on its own, milliseconds. */
   durationMs: number;
 }
@@ -90,7 +90,7 @@ export interface Successor {
  * process dies or fails before that, this one carries on with what it has and
  * what comes back. If this one is asked to stop, both stop.
  */
-export class Succession implements Successor {
+export class ProcessUpgrade implements Successor {
   readonly #host: UpgradeHost;
   readonly #handover: Handover;
   readonly #child: ChildProcess;
@@ -177,7 +177,9 @@ export class Succession implements Successor {
    * @throws SluiceError `ERR_SLUICE_UPGRADE` when it failed, or was asked to stop.
    */
   async run(): Promise<UpgradeReport> {
-    this.#handover.announce("upgrading", { ...this.#handover.stats().census });
+    this.#handover.announce("upgrading", {
+      ...this.#handover.stats().movability,
+    });
     try {
       const report = await Promise.race([
         this.#handOver(),

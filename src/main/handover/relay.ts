@@ -1,8 +1,8 @@
 import { aside } from "../aside.ts";
 import type {
   MovingShardMessage,
-  Parcel,
-  Refusals,
+  MovingConnection,
+  MoveObstacles,
 } from "../../protocol/handover-messages.ts";
 import { monotonicNow } from "../../protocol/clock.ts";
 import { timeUntil } from "../deadlines.ts";
@@ -13,7 +13,7 @@ export interface MoveReport {
   /** Connections that live elsewhere now. */
   moved: number;
   /** Those that stayed, by cause. */
-  refused: Refusals;
+  refused: MoveObstacles;
   /** Given away, and gone with a thread that died before they were its own. */
   crashed: number;
   durationMs: number;
@@ -32,7 +32,7 @@ export interface MoveUnderWay {
  * it was.
  */
 export type Forwarder = (
-  parcel: Parcel,
+  moving: MovingConnection,
   settled: (isTaken: boolean) => void,
 ) => void;
 
@@ -61,7 +61,7 @@ interface Transit {
 
 /** A connection that waits in main until its shard has taken those before it. */
 interface Waiting extends Transit {
-  readonly parcel: Parcel;
+  readonly moving: MovingConnection;
 }
 
 /** A shard is sent so many before it has taken the first: so many are lost with it if it hangs. */
@@ -160,9 +160,9 @@ export class Relay {
 
   take(shard: Shard, message: MovingShardMessage): void {
     switch (message.type) {
-      case "departure":
+      case "moved-out":
         return this.#departed(shard, message);
-      case "arrived":
+      case "moved-in":
         return this.#arrived(message.number);
       case "moved": {
         const order = this.#orders.get(message.order);
@@ -173,9 +173,9 @@ export class Relay {
   }
 
   /** A connection comes from another process, or back from it: it lives on a shard of this one. */
-  adopt(parcel: Parcel, choose: () => Shard | undefined): void {
+  adopt(moving: MovingConnection, choose: () => Shard | undefined): void {
     this.movedIn++;
-    this.#deliver(parcel, undefined, choose(), undefined);
+    this.#deliver(moving, undefined, choose(), undefined);
   }
 
   /** The shard's thread is gone: what was on its way to it is booked as crashed with it, and nothing more comes from it. */
@@ -205,45 +205,45 @@ export class Relay {
   #takeBack(isVain: (waiting: Waiting) => boolean, gone?: Shard): void {
     const vain = this.#waiting.filter(isVain);
     this.#waiting = this.#waiting.filter((each) => !vain.includes(each));
-    for (const { parcel, from, order } of vain)
-      this.#deliver(parcel, from, from, order, gone);
+    for (const { moving, from, order } of vain)
+      this.#deliver(moving, from, from, order, gone);
   }
 
   #departed(
     from: Shard,
-    message: Extract<MovingShardMessage, { type: "departure" }>,
+    message: Extract<MovingShardMessage, { type: "moved-out" }>,
   ): void {
     from.counters.add("collected");
-    const { luggage, handle } = message;
+    const { snapshot, handle } = message;
     const order = this.#orders.get(message.order);
     if (order !== undefined) order.outstanding++;
     const destination = order?.destination;
     if (destination?.kind !== "process")
       return this.#deliver(
-        { luggage, handle },
+        { snapshot, handle },
         from,
         destination?.choose() ?? from,
         order,
       );
-    return destination.forward({ luggage, handle }, (isTaken) => {
+    return destination.forward({ snapshot, handle }, (isTaken) => {
       if (!isTaken)
-        return this.#deliver({ luggage, handle }, from, from, order);
+        return this.#deliver({ snapshot, handle }, from, from, order);
       this.movedOut++;
       if (order !== undefined) order.report.moved++;
-      if (luggage.isAdmitted)
-        this.#host.transferAdmission(luggage.remoteAddress, from, undefined);
-      return this.#land(luggage.number, from, order);
+      if (snapshot.isAdmitted)
+        this.#host.transferAdmission(snapshot.remoteAddress, from, undefined);
+      return this.#land(snapshot.number, from, order);
     });
   }
 
   #deliver(
-    parcel: Parcel,
+    moving: MovingConnection,
     from: Shard | undefined,
     wanted: Shard | undefined,
     order: Order | undefined,
     gone?: Shard,
   ): void {
-    const { luggage } = parcel;
+    const { snapshot } = moving;
     const serving = [wanted, ...this.#host.shards].filter(
       (shard) => shard !== gone && shard?.state.startsWith("serving"),
     );
@@ -255,19 +255,19 @@ export class Relay {
         : (last ?? serving[0] ?? this.#host.shards.find(isClosing));
     if (to === undefined) {
       this.dropped++;
-      aside(parcel.handle?.close(), "closing a socket");
-      return this.#land(luggage.number, from, order);
+      aside(moving.handle?.close(), "closing a socket");
+      return this.#land(snapshot.number, from, order);
     }
     const untaken = this.#untaken.get(to) ?? 0;
     if (untaken >= UNTAKEN && to !== from) {
-      this.#waiting.push({ parcel, from, to, order });
+      this.#waiting.push({ moving, from, to, order });
       return undefined;
     }
     this.#untaken.set(to, untaken + 1);
-    if (luggage.isAdmitted && to !== from)
-      this.#host.transferAdmission(luggage.remoteAddress, from, to);
-    this.#transit.set(luggage.number, { from, to, order });
-    return to.deliver(parcel);
+    if (snapshot.isAdmitted && to !== from)
+      this.#host.transferAdmission(snapshot.remoteAddress, from, to);
+    this.#transit.set(snapshot.number, { from, to, order });
+    return to.deliver(moving);
   }
 
   /** A shard has taken one: the next may be sent. */
@@ -276,7 +276,7 @@ export class Relay {
     const at = this.#waiting.findIndex(({ to }) => to === shard);
     const [next] = at === -1 ? [] : this.#waiting.splice(at, 1);
     if (next !== undefined)
-      this.#deliver(next.parcel, next.from, shard, next.order);
+      this.#deliver(next.moving, next.from, shard, next.order);
   }
 
   #arrived(number: number): void {
@@ -300,7 +300,7 @@ export class Relay {
     this.#finishIfDone(order);
   }
 
-  #said(order: Order, refused: Refusals): void {
+  #said(order: Order, refused: MoveObstacles): void {
     if (order.isSaid) return;
     order.isSaid = true;
     Object.assign(order.report.refused, refused);

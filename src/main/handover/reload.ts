@@ -2,7 +2,7 @@ import { setTimeout as after } from "node:timers/promises";
 import { SluiceError } from "../../errors.ts";
 import { sayForeign } from "../../foreign-value.ts";
 import { monotonicNow } from "../../protocol/clock.ts";
-import type { Refusals } from "../../protocol/handover-messages.ts";
+import type { MoveObstacles } from "../../protocol/handover-messages.ts";
 import {
   addRounds,
   type Handover,
@@ -10,7 +10,7 @@ import {
   leastLoaded,
   SERVICE_RESTART,
 } from "./handover.ts";
-import { probe } from "./self-test.ts";
+import { selfTest } from "./self-test.ts";
 import type { MoveReport, MoveUnderWay } from "./relay.ts";
 import { type Tally, takeTally } from "./canary.ts";
 import { isStill, Trial } from "./trial.ts";
@@ -30,7 +30,7 @@ export interface ReloadReport {
   /** Connections that could not move and were told to come back (1012). */
   told: number;
   /** Why they could not. */
-  refused: Refusals;
+  refused: MoveObstacles;
   /** Until the last of the old shards had ended, milliseconds. */
   durationMs: number;
 }
@@ -38,7 +38,7 @@ export interface ReloadReport {
 /** What a reload needs of the server. */
 export interface ReloadHost extends HandoverHost, ShardOwner {
   readonly config: HandoverHost["config"];
-  readonly whyNoMoves: string | undefined;
+  readonly moveBlocker: string | undefined;
   /** The next connection's number. */
   takeNumber(): number;
 }
@@ -58,7 +58,7 @@ export async function reload(
   host: ReloadHost,
   handover: Handover,
 ): Promise<ReloadReport> {
-  handover.announce("reloading", { ...handover.stats().census });
+  handover.announce("reloading", { ...handover.stats().movability });
   const exchange = new Exchange(host, handover);
   const forget = host.stoppage.onBegin(() => exchange.interrupt());
   try {
@@ -185,14 +185,14 @@ class Exchange {
     const { fleet, tls } = this.#host;
     while (this.#entering.length < this.#old.length) {
       const shard = new Shard(fleet.freeIndex(), this.#trial);
-      fleet.besides.push(shard);
+      fleet.standby.push(shard);
       this.#entering.push(shard);
     }
     const serving = this.#entering.map((shard) => shard.nextServing());
     for (const shard of this.#entering) shard.start();
     await Promise.all(serving);
     for (const shard of this.#entering) {
-      const complaint = await probe(
+      const complaint = await selfTest(
         (handle) =>
           shard.give({ handle, id: this.#host.takeNumber(), isProbe: true }),
         { isSecure: tls !== undefined, deadlineMs: PROBE_DEADLINE_MS },
@@ -262,11 +262,11 @@ class Exchange {
     await Promise.all(
       shards.map((shard, turn) =>
         shard.retire(
-          this.#host.farewell(deadline, shards.length, turn, SERVICE_RESTART),
+          this.#host.plan(deadline, shards.length, turn, SERVICE_RESTART),
         ),
       ),
     );
-    for (const shard of shards) fleet.bury(shard, hasServed);
+    for (const shard of shards) fleet.archive(shard, hasServed);
   }
 
   /** For shards that have not taken any connection yet. */

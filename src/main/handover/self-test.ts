@@ -36,7 +36,7 @@ const request = [
  * @param give - Hands the server's side of it to the shard.
  * @returns what was wrong, in one sentence; `undefined` when nothing was
  */
-export async function probe(
+export async function selfTest(
   give: (handle: SocketHandle) => void,
   { isSecure, deadlineMs }: { isSecure: boolean; deadlineMs: number },
 ): Promise<string | undefined> {

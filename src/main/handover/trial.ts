@@ -107,8 +107,8 @@ export class Trial implements ShardOwner {
     return this.#server.instance;
   }
 
-  get whyNoMoves(): string | undefined {
-    return this.#server.whyNoMoves;
+  get moveBlocker(): string | undefined {
+    return this.#server.moveBlocker;
   }
 
   /** On trial, a thread that dies is not replaced. */

@@ -9,7 +9,7 @@ export class Fleet {
   /** Those that take new connections. The array stays the same; what is in it changes. */
   readonly shards: Shard[] = [];
   /** New ones on trial that take none yet, and old ones on their way out. */
-  readonly besides: Shard[] = [];
+  readonly standby: Shard[] = [];
   /** Of shards that have ended for good, by index: a later one with the same index counts on from there. */
   readonly past = new Map<number, ShardCounters>();
   /** So many may have a thread at the same time: during a reload, two for each place. */
@@ -41,7 +41,7 @@ export class Fleet {
 
   /** All that have, or may have, a thread. */
   get all(): readonly Shard[] {
-    return [...this.shards, ...this.besides];
+    return [...this.shards, ...this.standby];
   }
 
   /** Counters of all that there were. */
@@ -75,8 +75,8 @@ export class Fleet {
   /** The new ones take the place of those that serve, who go besides. */
   swap(entering: readonly Shard[]): void {
     const leaving = this.shards.splice(0, this.shards.length, ...entering);
-    const stay = this.besides.filter((shard) => !entering.includes(shard));
-    this.besides.splice(0, this.besides.length, ...stay, ...leaving);
+    const stay = this.standby.filter((shard) => !entering.includes(shard));
+    this.standby.splice(0, this.standby.length, ...stay, ...leaving);
   }
 
   /**
@@ -85,13 +85,13 @@ export class Fleet {
    * @param hasServed - Otherwise the fate of its thread was a failed trial's, and
    *   not the server's.
    */
-  bury(shard: Shard, hasServed: boolean): void {
-    const at = this.besides.indexOf(shard);
+  archive(shard: Shard, hasServed: boolean): void {
+    const at = this.standby.indexOf(shard);
     if (at === -1) return;
-    this.besides.splice(at, 1);
-    const past = this.past.get(shard.index) ?? new ShardCounters();
-    this.past.set(shard.index, past);
-    past.absorb(shard.counters);
+    this.standby.splice(at, 1);
+    const archived = this.past.get(shard.index) ?? new ShardCounters();
+    this.past.set(shard.index, archived);
+    archived.absorb(shard.counters);
     if (shard.stuck > 0) this.#stuck.push(shard);
     if (!hasServed) return;
     this.#pastCrashes += shard.crashes;

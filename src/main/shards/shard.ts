@@ -14,10 +14,10 @@ import {
 import { stateName } from "../../machines/transition-table.ts";
 import { channels } from "../../protocol/channels.ts";
 import { monotonicNow } from "../../protocol/clock.ts";
-import type { Parcel } from "../../protocol/handover-messages.ts";
+import type { MovingConnection } from "../../protocol/handover-messages.ts";
 import type {
   Arrival,
-  Farewell,
+  DrainPlan,
   MainMessage,
   ShardMessage,
   ShardTask,
@@ -45,7 +45,7 @@ export interface ShardOwner {
   readonly topicTable: SharedArrayBuffer;
   readonly instance: string;
   /** Handover is off, and why. */
-  readonly whyNoMoves: string | undefined;
+  readonly moveBlocker: string | undefined;
   /** The server takes no part in this shard's life any more: it is not to be replaced. */
   readonly isStopping: boolean;
   shardChanged(shard: Shard): void;
@@ -82,7 +82,7 @@ export class Shard {
   /** Threads that were given up, and are still inside a native call. */
   readonly #stuck = new Set<ShardThread>();
   /** Why its connections cannot move, as its thread has found at its start. */
-  whyNoMoves: string | undefined;
+  moveBlocker: string | undefined;
   /** What was thrown first, by cohort and hook. */
   readonly hookErrors = new Map<string, string>();
   readonly #owner: ShardOwner;
@@ -94,7 +94,7 @@ export class Shard {
   #failedStarts = 0;
   #quickDeaths = 0;
   #restart: NodeJS.Timeout | undefined;
-  #farewell: Farewell | undefined;
+  #plan: DrainPlan | undefined;
   /** Of those who wait until it serves again. */
   #serving: PromiseWithResolvers<void> | undefined;
   #fate: Fate = "goes-on";
@@ -143,9 +143,9 @@ export class Shard {
   start(): void {
     clearTimeout(this.#restart);
     this.#fate = "goes-on";
-    this.#farewell = undefined;
+    this.#plan = undefined;
     this.#readyAt = 0;
-    const { config, tls, isReady, forwarded, topicTable, whyNoMoves } =
+    const { config, tls, isReady, forwarded, topicTable, moveBlocker } =
       this.#owner;
     const task: Omit<ShardTask, "port"> = {
       shard: this.index,
@@ -156,7 +156,7 @@ export class Shard {
       tls,
       isReady,
       forwarded,
-      whyNoMoves,
+      moveBlocker,
     };
     const thread = new ShardThread(task, (message) => this.#take(message));
     const actor = createActor(this.#machineFor(thread));
@@ -185,19 +185,19 @@ export class Shard {
     );
   }
 
-  /** Closes its connections and ends its thread, by the farewell's deadline. */
-  shutDown(farewell: Farewell): void {
+  /** Closes its connections and ends its thread, by the plan's deadline. */
+  shutDown(plan: DrainPlan): void {
     // One on its way out anyway goes no later than it was to go.
-    const isSooner = farewell.deadline < (this.#farewell?.deadline ?? Infinity);
-    if (this.#fate === "goes-on" || isSooner) this.#farewell = farewell;
+    const isSooner = plan.deadline < (this.#plan?.deadline ?? Infinity);
+    if (this.#fate === "goes-on" || isSooner) this.#plan = plan;
     // One that waits to be replaced has nothing to close.
     clearTimeout(this.#restart);
     this.#send({ type: "shutdown.requested" });
   }
 
   /** Closes its connections, ends its thread, and is not replaced. Resolves when the thread is gone. */
-  retire(farewell: Farewell): Promise<void> {
-    this.shutDown(farewell);
+  retire(plan: DrainPlan): Promise<void> {
+    this.shutDown(plan);
     this.#fate = "retires";
     this.#failWaiting(neverAgain(this.index));
     if (this.#thread === undefined) this.#retired.resolve();
@@ -212,19 +212,19 @@ export class Shard {
   }
 
   /** Forces its connections and ends its thread: no time is left. */
-  force(farewell: Farewell): void {
+  force(plan: DrainPlan): void {
     // The thread may not have been told to end yet, and what it was told counts no more.
-    this.shutDown(farewell);
+    this.shutDown(plan);
     this.#send({ type: "deadline.reached" });
   }
 
   /** Ends its thread as a shutdown does, if it has one, and starts a new one. */
-  restart(farewell: Farewell): Promise<void> {
+  restart(plan: DrainPlan): Promise<void> {
     const serving = this.nextServing();
     this.#isSuspended = false;
     if (this.#thread === undefined) this.startAgain();
     else if (this.state !== "starting") {
-      this.shutDown(farewell);
+      this.shutDown(plan);
       this.#fate = "restarts";
     }
     return serving;
@@ -280,16 +280,16 @@ export class Shard {
   }
 
   /** Hands a live connection to its thread. */
-  deliver({ luggage, handle }: Parcel): void {
+  deliver({ snapshot, handle }: MovingConnection): void {
     const port = (this.#thread as ShardThread).port;
     this.counters.add("delivered");
     try {
       const list = handle === undefined ? [] : [handle];
-      port.postMessage({ type: "arrival", luggage, handle }, list);
+      port.postMessage({ type: "move-in", snapshot, handle }, list);
     } catch {
       // Its peer has gone on the way: the thread books the end.
       aside(handle?.close(), "closing a socket");
-      this.post({ type: "arrival", luggage, handle: undefined });
+      this.post({ type: "move-in", snapshot, handle: undefined });
     }
   }
 
@@ -324,7 +324,7 @@ export class Shard {
 
   #machineFor(thread: ShardThread): typeof shardMachine {
     const post = (message: MainMessage) => () => thread.post(message);
-    const deadline = (): number => this.#farewell?.deadline ?? Infinity;
+    const deadline = (): number => this.#plan?.deadline ?? Infinity;
     const delays: Record<ShardDelay, () => number> = {
       startDeadline: () => this.#owner.config.startDeadlineMs,
       shutdownDeadline: () => timeUntil(deadline(), monotonicNow()),
@@ -340,7 +340,7 @@ export class Shard {
           this.#handoff?.flush();
           thread.post({
             type: "shutdown",
-            farewell: this.#farewell as Farewell,
+            plan: this.#plan as DrainPlan,
           });
         },
         broadcastCallOff: post({ type: "call-off", drain: "shutdown" }),
@@ -353,7 +353,7 @@ export class Shard {
 
   #take(message: ShardMessage): void {
     if (message.type === "ready") {
-      this.whyNoMoves = message.whyNoMoves;
+      this.moveBlocker = message.moveBlocker;
       // Also where a shutdown has come before: it has not failed to start.
       this.#readyAt = monotonicNow();
       this.#failedStarts = 0;

@@ -13,7 +13,7 @@ interface Question {
 }
 
 /** Counts the subscribers of topics over the shards that have some. */
-export class Census {
+export class SubscriberCounts {
   readonly #fleet: Fleet;
   readonly #table: TopicTable;
   readonly #questions = new Map<number, Question>();

@@ -32,7 +32,7 @@ import { aside } from "../aside.ts";
 import type { ClusterEngine, Tally } from "../cluster/engine.ts";
 import type { Fleet } from "../shards/fleet.ts";
 import type { Shard } from "../shards/shard.ts";
-import { Census } from "./subscriber-count.ts";
+import { SubscriberCounts } from "./subscriber-count.ts";
 import { Interests } from "./interests.ts";
 
 /**
@@ -48,7 +48,7 @@ export class TopicRouter {
   readonly #receipts: Receipts[];
   readonly #publisher: Publisher;
   readonly #watchers: Watchers;
-  readonly #census: Census;
+  readonly #movability: SubscriberCounts;
   readonly #engine: ClusterEngine;
   readonly #interests: Interests;
   /** Messages of other instances that the shards had no room for. */
@@ -83,7 +83,7 @@ export class TopicRouter {
       (error) =>
         channel(channels.handlerError).publish({ hook: "watch", error }),
     );
-    this.#census = new Census(fleet, this.table);
+    this.#movability = new SubscriberCounts(fleet, this.table);
   }
 
   /** A shard's thread is gone, for certain. */
@@ -91,7 +91,7 @@ export class TopicRouter {
     this.#introduced.delete(index);
     this.#receipts[index] = this.#receiptsFor(index);
     this.table.clear(index);
-    this.#census.forget(index);
+    this.#movability.forget(index);
     this.#interests.forget(index);
     const outbox = this.#outboxes[index] as Outbox;
     outbox.taken(outbox.backlogBytes);
@@ -114,7 +114,7 @@ export class TopicRouter {
         this.#arrived(message.batches);
         return this.#receipts[index]?.passedOn(message.batches);
       case "subscribers":
-        return this.#census.answered(index, message.request, message.count);
+        return this.#movability.answered(index, message.request, message.count);
       case "count-subscribers": {
         const { request, topic } = message;
         aside(
@@ -166,7 +166,7 @@ export class TopicRouter {
   async subscribers(topic: string): Promise<SubscriberCount> {
     checkTopic(topic, "subscribers()", this.#config);
     const [here, elsewhere] = await Promise.all([
-      this.#census.count(topic),
+      this.#movability.count(topic),
       this.#engine.countElsewhere(topic),
     ]);
     return {
@@ -188,7 +188,7 @@ export class TopicRouter {
 
   /** Counts those on this instance, for another one. */
   count(topic: string): Promise<Tally> {
-    return this.#census.count(topic);
+    return this.#movability.count(topic);
   }
 
   /**

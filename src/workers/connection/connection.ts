@@ -26,13 +26,13 @@ import type { Hooks } from "../hooks.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
 import { ManagedConnection } from "../lifecycle/managed-connection.ts";
 import {
-  Outgoing,
-  type OutgoingOwner,
-  type WriteJoiner,
+  FrameWriter,
+  type FrameWriterOwner,
+  type WriteBatcher,
 } from "../websocket/frame-writer.ts";
 import { LiveRequest } from "./request.ts";
 import type { RateLimiter } from "./rate-limiter.ts";
-import type { HandshakeOwner, Upgrade } from "../handshake/handshake.ts";
+import type { HandshakeOwner, Handshake } from "../handshake/handshake.ts";
 import type { Compressor, Receiver } from "../websocket/ws-engine.ts";
 import type { Clock } from "../lifecycle/timer-wheel.ts";
 
@@ -44,7 +44,7 @@ export interface ConnectionHost {
   readonly clock: Clock;
   readonly counters: ShardCounters;
   readonly hooks: Hooks;
-  readonly joiner: WriteJoiner;
+  readonly batcher: WriteBatcher;
   readonly clientAddress: ClientAddress;
   readonly runner: {
     send(connection: LiveConnection, event: ConnectionEventType): void;
@@ -100,18 +100,18 @@ export class LiveConnection
   extends ManagedConnection
   implements
     Connection,
-    OutgoingOwner,
+    FrameWriterOwner,
     FrameListener,
     InboxOwner,
     HandshakeOwner
 {
   readonly shard: ConnectionHost;
   socket: Socket;
-  readonly outgoing: Outgoing;
+  readonly writer: FrameWriter;
   readonly isSecure: boolean;
 
   /** While the opening handshake is under way. */
-  upgrade: Upgrade | null = null;
+  handshake: Handshake | null = null;
   head: RequestHead | null = null;
   subprotocol = "";
   data: unknown = undefined;
@@ -150,7 +150,7 @@ export class LiveConnection
     this.shard = shard;
     this.socket = socket;
     this.isSecure = isSecure;
-    this.outgoing = new Outgoing(shard.joiner, socket, this, isSecure);
+    this.writer = new FrameWriter(shard.batcher, socket, this, isSecure);
     this.inbox = new Inbox(this);
   }
 
@@ -172,7 +172,7 @@ export class LiveConnection
   }
 
   get bufferedBytes(): number {
-    return this.outgoing.bufferedBytes + (this.compressor?.bufferedBytes ?? 0);
+    return this.writer.bufferedBytes + (this.compressor?.bufferedBytes ?? 0);
   }
 
   get signal(): AbortSignal {
@@ -203,9 +203,9 @@ export class LiveConnection
     const payload = toPayload(data, "send()");
     checkFlag(isBinary, "send(): isBinary");
     if (!this.has("open") && !this.has("closing")) return "closed";
-    const { shard, outgoing } = this;
+    const { shard, writer } = this;
     if (this.compressor === null)
-      outgoing.frame(isBinary ? OPCODE.binary : OPCODE.text, payload);
+      writer.frame(isBinary ? OPCODE.binary : OPCODE.text, payload);
     else this.compressor.send(payload, isBinary);
     shard.counters.countMessageOut(payload.length);
     this.messagesOut++;
@@ -274,7 +274,7 @@ export class LiveConnection
 
   /** A verdict: it has to go, and nothing that it has said is handled any more. */
   dismiss(code: number, reason = ""): void {
-    this.sayGoodbye("close.requested", code, reason);
+    this.endWith("close.requested", code, reason);
     this.inbox.shut();
   }
 
@@ -292,19 +292,19 @@ export class LiveConnection
 
   /** RFC 6455, 5.5.2: a pong with the same data, unless our close frame is out. */
   pingRead(data: Buffer): void {
-    if (!this.has("sealed")) this.outgoing.frame(OPCODE.pong, data);
+    if (!this.has("sealed")) this.writer.frame(OPCODE.pong, data);
   }
 
   closeRead(code: number, reason: string): void {
     this.isReading = false;
-    this.inbox.close(() => this.sayGoodbye("peer.closed", code, reason));
+    this.inbox.close(() => this.endWith("peer.closed", code, reason));
   }
 
   /** RFC 6455, 7.1.7: the connection fails; where the next frame begins is unknown. */
   violated(closeCode: number): void {
     this.isReading = false;
     this.socket.resume();
-    this.sayGoodbye("protocol.violated", closeCode);
+    this.endWith("protocol.violated", closeCode);
     this.inbox.shut();
   }
 
@@ -330,14 +330,14 @@ export class LiveConnection
     if (waiting !== null) for (const resolve of waiting) resolve();
   }
 
-  outgoingChanged(): void {
-    const { lifecycle, outgoing } = this;
+  writerChanged(): void {
+    const { lifecycle, writer } = this;
     const buffered = this.bufferedBytes;
     if (buffered === 0) {
       if (lifecycle.tags.has("sealed")) this.tell("buffer.flushed");
       else if (lifecycle.name === "upgrading.refusing") this.socket.end();
     }
-    if (outgoing.bufferedBytes > 0 || lifecycle.name === "open.congested")
+    if (writer.bufferedBytes > 0 || lifecycle.name === "open.congested")
       this.#judgeBuffer(buffered);
     if (
       this.#relieved !== null &&

@@ -2,7 +2,7 @@ import type {
   CloseCause,
   ConnectionActionType,
   ConnectionDelay,
-  RefusalCause,
+  MoveObstacle,
   SettledOutcome,
 } from "../../machines/connection-machine.ts";
 import type { LiveConnection } from "./connection.ts";
@@ -10,7 +10,7 @@ import { refusal, refusalResponse } from "../handshake/refusal.ts";
 import { CLOSE_CODE, OPCODE } from "../../rfc6455.ts";
 import { RateLimiter } from "./rate-limiter.ts";
 import { attachReceiver, receive } from "./socket-reader.ts";
-import { freeze } from "../../protocol/socket-handle.ts";
+import { stopReading } from "../../protocol/socket-handle.ts";
 import { type Answer, RETRY_AFTER_SECONDS } from "../handshake/handshake.ts";
 import { createCompressor } from "../websocket/ws-engine.ts";
 
@@ -25,17 +25,17 @@ type Action = (connection: LiveConnection, params: never) => void;
 /** The hands of the connection machine: every verb that it names. */
 export const connectionActions: Record<ConnectionActionType, Action> = {
   writeAcceptance(connection) {
-    connection.outgoing.bytes(connection.upgrade?.acceptance as Buffer);
+    connection.writer.bytes(connection.handshake?.acceptance as Buffer);
   },
 
-  writeRefusal(connection, { cause }: { cause: RefusalCause }) {
-    const { upgrade, shard } = connection;
+  writeRefusal(connection, { cause }: { cause: MoveObstacle }) {
+    const { handshake: upgrade, shard } = connection;
     upgrade?.abort();
     connection.limitDeadline(shard.clock.now() + LINGER_MS);
     const answer = answerFor(cause, upgrade?.answer);
     shard.reportRejection(connection, answer.status, answer.reason);
-    connection.outgoing.bytes(refusalResponse(answer, Date.now()));
-    connection.outgoing.write();
+    connection.writer.bytes(refusalResponse(answer, Date.now()));
+    connection.writer.write();
     // Bytes of the peer that stay unread would turn the end of TCP into a reset.
     connection.socket.resume();
   },
@@ -48,9 +48,9 @@ export const connectionActions: Record<ConnectionActionType, Action> = {
   },
 
   announceOpened(connection) {
-    const { upgrade, shard } = connection;
+    const { handshake: upgrade, shard } = connection;
     const { extensions = {}, early = [] } = upgrade ?? {};
-    connection.upgrade = null;
+    connection.handshake = null;
     connection.isReading = true;
     if (Object.keys(extensions).length > 0) {
       attachReceiver(connection, extensions);
@@ -61,7 +61,7 @@ export const connectionActions: Record<ConnectionActionType, Action> = {
           get destroyed() {
             return connection.socket.destroyed;
           },
-          write: (frame) => connection.outgoing.bytes(frame),
+          write: (frame) => connection.writer.bytes(frame),
         },
         () => compressedReady(connection),
       );
@@ -75,7 +75,7 @@ export const connectionActions: Record<ConnectionActionType, Action> = {
   },
 
   sendPing(connection) {
-    connection.outgoing.frame(OPCODE.ping, "");
+    connection.writer.frame(OPCODE.ping, "");
   },
 
   announceCongestion(connection) {
@@ -87,7 +87,7 @@ export const connectionActions: Record<ConnectionActionType, Action> = {
   },
 
   beginMove(connection) {
-    freeze(connection.socket);
+    stopReading(connection.socket);
   },
 
   endMove(connection) {
@@ -106,7 +106,7 @@ export const connectionActions: Record<ConnectionActionType, Action> = {
     // Whoever is on the way out of the thread closes where it is.
     endMove(connection);
     const { closeCode, congestionCloseCode, closeDeadlineMs } = shard.config;
-    connection.goodbye ??= {
+    connection.closeStatus ??= {
       code: cause === "congestion" ? congestionCloseCode : closeCode,
       reason: "",
     };
@@ -127,12 +127,12 @@ export const connectionActions: Record<ConnectionActionType, Action> = {
   sendCloseFrame(connection) {
     // Messages still being compressed go out before it.
     if (connection.compressor?.isIdle === false) return;
-    const { code, reason } = connection.goodbye as {
+    const { code, reason } = connection.closeStatus as {
       code: number;
       reason: string;
     };
-    connection.outgoing.frame(OPCODE.close, closePayload(code, reason));
-    connection.outgoing.write();
+    connection.writer.frame(OPCODE.close, closePayload(code, reason));
+    connection.writer.write();
     // From here on the peer's is all that matters; it may have been read already.
     connection.inbox.hearClose();
     connection.socket.resume();
@@ -156,27 +156,27 @@ export const connectionActions: Record<ConnectionActionType, Action> = {
   settle(connection, { outcome }: { outcome: SettledOutcome }) {
     const { counters } = connection.shard;
     if (outcome === "rejected") {
-      const wasProbe = connection.upgrade?.answer?.reason === "health";
+      const wasProbe = connection.handshake?.answer?.reason === "health";
       counters.add(wasProbe ? "probes" : "rejected");
       return;
     }
     counters.add(outcome);
     const code =
       outcome === "clean" || outcome === "unacknowledged"
-        ? (connection.goodbye?.code ?? CLOSE_CODE.abnormal)
+        ? (connection.closeStatus?.code ?? CLOSE_CODE.abnormal)
         : CLOSE_CODE.abnormal;
     (counters.closeCodes[code] as number) += 1;
     connection.abort();
     connection.shard.reportEnded(connection, {
       outcome,
       code,
-      reason: connection.goodbye?.reason ?? "",
+      reason: connection.closeStatus?.reason ?? "",
     });
   },
 
   release(connection) {
-    connection.upgrade?.abort();
-    connection.upgrade = null;
+    connection.handshake?.abort();
+    connection.handshake = null;
     connection.isReading = false;
     connection.receiver = null;
     if (connection.compressor !== null) {
@@ -239,7 +239,7 @@ function compressedReady(connection: LiveConnection): void {
     connectionActions.sendCloseFrame(connection, undefined as never);
 }
 
-function answerFor(cause: RefusalCause, verdict: Answer | undefined): Answer {
+function answerFor(cause: MoveObstacle, verdict: Answer | undefined): Answer {
   if (cause === "verdict" && verdict !== undefined) return verdict;
   return cause === "handshake-deadline"
     ? refusal("handshake-deadline")

@@ -85,7 +85,7 @@ export function receive(connection: LiveConnection, chunk: Buffer): void {
   if (connection.lifecycle.name === "open.probing")
     connection.tell("peer.responded");
   if (connection.isReading) readOpen(connection, chunk);
-  else connection.upgrade?.read(chunk);
+  else connection.handshake?.read(chunk);
   // Else the peer has closed, or broken the protocol: nothing it says counts any more.
 }
 
@@ -114,12 +114,12 @@ function readBytes(
   { sluiceConnection: connection }: Owned,
   chunk: Buffer,
 ): void {
-  const { joiner } = connection.shard;
-  joiner.startReading();
+  const { batcher } = connection.shard;
+  batcher.startReading();
   try {
     receive(connection, chunk);
   } finally {
-    joiner.endReading();
+    batcher.endReading();
   }
 }
 

@@ -1,23 +1,23 @@
-import type { Luggage } from "../../protocol/handover-messages.ts";
+import type { ConnectionSnapshot } from "../../protocol/handover-messages.ts";
 import type { LiveConnection } from "../connection/connection.ts";
 import { RequestHead } from "../handshake/request-head.ts";
-import type { Admissions } from "../handshake/address-limit.ts";
+import type { AddressLimit } from "../handshake/address-limit.ts";
 import { RateLimiter } from "../connection/rate-limiter.ts";
 import type { ShardTopics } from "../topics/shard-topics.ts";
 import type { Move } from "./move.ts";
 
-/** Where luggage is packed and unpacked. */
-export interface LuggageHost {
-  readonly admissions: Admissions | null;
+/** Where snapshot is packed and unpacked. */
+export interface SnapshotHost {
+  readonly addressLimit: AddressLimit | null;
   readonly topics: ShardTopics;
 }
 
 /** Everything that a connection is, taken out of its object. */
-export function pack(
+export function captureConnection(
   connection: LiveConnection,
   move: Move,
-  { admissions }: LuggageHost,
-): Luggage {
+  { addressLimit }: SnapshotHost,
+): ConnectionSnapshot {
   const { head } = connection;
   return {
     number: connection.number,
@@ -33,35 +33,35 @@ export function pack(
     allowance: connection.rateLimiter?.allowance,
     subscriptions: [...(connection.subscriptions ?? [])],
     droppedMessages: connection.droppedMessages,
-    isAdmitted: admissions?.has(connection) ?? false,
+    isAdmitted: addressLimit?.has(connection) ?? false,
     frozenAt: move.frozenAt,
   };
 }
 
 /** Puts it into a new object, on another shard. */
-export function unpack(
+export function restoreConnection(
   connection: LiveConnection,
-  luggage: Luggage,
-  { admissions, topics }: LuggageHost,
+  snapshot: ConnectionSnapshot,
+  { addressLimit, topics }: SnapshotHost,
 ): void {
   const { shard } = connection;
-  connection.head = new RequestHead(luggage.head);
-  connection.remoteAddress = luggage.remoteAddress;
-  connection.subprotocol = luggage.subprotocol;
-  connection.data = luggage.state;
-  connection.openedAt = luggage.openedAt;
+  connection.head = new RequestHead(snapshot.head);
+  connection.remoteAddress = snapshot.remoteAddress;
+  connection.subprotocol = snapshot.subprotocol;
+  connection.data = snapshot.state;
+  connection.openedAt = snapshot.openedAt;
   connection.hasMoved = true;
-  connection.isSilent = luggage.isSilent;
-  connection.messagesIn = luggage.messagesIn;
-  connection.messagesOut = luggage.messagesOut;
-  connection.droppedMessages = luggage.droppedMessages;
-  topics.takeOver(connection, luggage.subscriptions);
-  if (luggage.isAdmitted) admissions?.takeOver(connection);
+  connection.isSilent = snapshot.isSilent;
+  connection.messagesIn = snapshot.messagesIn;
+  connection.messagesOut = snapshot.messagesOut;
+  connection.droppedMessages = snapshot.droppedMessages;
+  topics.takeOver(connection, snapshot.subscriptions);
+  if (snapshot.isAdmitted) addressLimit?.takeOver(connection);
   const { maxMessagesPerSecond, maxBytesPerSecond } = shard.config;
   if (maxMessagesPerSecond > 0 || maxBytesPerSecond > 0)
     connection.rateLimiter = new RateLimiter(
       shard.config,
       shard.clock.now(),
-      luggage.allowance,
+      snapshot.allowance,
     );
 }

@@ -1,9 +1,9 @@
-import type { RefusalCause } from "../../protocol/handover-messages.ts";
+import type { MoveObstacle } from "../../protocol/handover-messages.ts";
 import {
-  freeze,
+  stopReading,
   hasUnflushed,
   hasUnread,
-  thaw,
+  startReading,
 } from "../../protocol/socket-handle.ts";
 import { isBetweenMessages } from "../websocket/ws-engine.ts";
 import { isThenable } from "../hooks.ts";
@@ -39,7 +39,7 @@ export class Move implements MoveUnderWay {
    * Stops reading and says what keeps the connection here at this moment;
    * nothing when it can leave right now, in this tick.
    */
-  obstacle(): RefusalCause | undefined {
+  obstacle(): MoveObstacle | undefined {
     const connection = this.#connection;
     const { socket, receiver, inbox } = connection;
     if (this.#suspension === "failed") return "suspend";
@@ -47,11 +47,11 @@ export class Move implements MoveUnderWay {
     const isBetween = receiver === null || isBetweenMessages(receiver);
     if (!isBetween && !inbox.isFull) {
       // The rest of the message has to come first.
-      thaw(socket);
+      startReading(socket);
       this.frozenAt = connection.shard.clock.now();
       return "mid-frame";
     }
-    freeze(socket);
+    stopReading(socket);
     if (inbox.pending > 0 || hasUnread(socket)) return "handlers";
     if (connection.bufferedBytes > 0 || hasUnflushed(socket))
       return "unflushed";
@@ -61,12 +61,12 @@ export class Move implements MoveUnderWay {
   /** Why this connection never can, as far as that can be told beforehand. */
   static lastingObstacle(
     connection: LiveConnection,
-    whyNoMoves: string | undefined,
-  ): RefusalCause | undefined {
+    moveBlocker: string | undefined,
+  ): MoveObstacle | undefined {
     const { shard } = connection;
     if (connection.isSecure) return "tls";
     if (connection.compressor !== null) return "compression";
-    if (whyNoMoves !== undefined) return "runtime";
+    if (moveBlocker !== undefined) return "runtime";
     return shard.hooks.canResume ? undefined : "no-resume";
   }
 
@@ -76,14 +76,14 @@ export class Move implements MoveUnderWay {
    */
   giveUp(): void {
     const connection = this.#connection;
-    thaw(connection.socket);
+    startReading(connection.socket);
     if (this.#suspension === "done" && !connection.has("sealed"))
       connection.inbox.resume(this.#suspended);
     connection.resumeReading();
   }
 
   /** The handlers' own last step here, once everything else is at rest. */
-  #suspend(): RefusalCause | undefined {
+  #suspend(): MoveObstacle | undefined {
     if (this.#suspension === "under-way") return "handlers";
     if (this.#suspension === "done") return undefined;
     const connection = this.#connection;

@@ -1,14 +1,14 @@
 import { Socket } from "node:net";
 import {
   isLasting,
-  type Luggage,
+  type ConnectionSnapshot,
   type MoveOrder,
   type MovingShardMessage,
-  type RefusalCause,
-  type Refusals,
+  type MoveObstacle,
+  type MoveObstacles,
 } from "../../protocol/handover-messages.ts";
 import type { SocketHandle } from "../../protocol/socket-handle.ts";
-import { transplant } from "../../protocol/socket-handle.ts";
+import { detachHandle } from "../../protocol/socket-handle.ts";
 import type { ConnectionEventType } from "../../machines/connection-machine.ts";
 import {
   type ConnectionHost,
@@ -18,7 +18,11 @@ import type { LifecycleRunner } from "../lifecycle/runner.ts";
 import { attachSocket, openSocket } from "../connection/socket-reader.ts";
 import type { Registry } from "../lifecycle/registry.ts";
 import type { ShardTopics } from "../topics/shard-topics.ts";
-import { type LuggageHost, pack, unpack } from "./connection-snapshot.ts";
+import {
+  type SnapshotHost,
+  captureConnection,
+  restoreConnection,
+} from "./connection-snapshot.ts";
 import { Move } from "./move.ts";
 import { departed, movingState } from "./states.ts";
 import { describeForeign } from "../../foreign-value.ts";
@@ -40,11 +44,11 @@ export type PostHandle = (
 ) => void;
 
 /** What a mover asks of its shard. */
-export interface MoverHost extends ConnectionHost, LuggageHost {
+export interface MoverHost extends ConnectionHost, SnapshotHost {
   readonly registry: Registry<LiveConnection>;
   readonly runner: LifecycleRunner<ConnectionEventType, LiveConnection>;
   readonly topics: ShardTopics;
-  readonly whyNoMoves: string | undefined;
+  readonly moveBlocker: string | undefined;
 }
 
 /** An order under way on this shard. */
@@ -55,10 +59,10 @@ interface Run {
   /** In `open.moving`, and not yet able to leave. */
   readonly waiting: Map<LiveConnection, Move>;
   /** To be looked at again, and why they could not move. */
-  later: Map<LiveConnection, RefusalCause>;
+  later: Map<LiveConnection, MoveObstacle>;
   retryAt: number;
   left: number;
-  readonly refused: Refusals;
+  readonly refused: MoveObstacles;
 }
 
 /**
@@ -133,22 +137,30 @@ export class Mover {
    *
    * @param handle - Absent when its peer has gone while it was on its way.
    */
-  arrive(luggage: Luggage, handle: SocketHandle | undefined): LiveConnection {
+  arrive(
+    snapshot: ConnectionSnapshot,
+    handle: SocketHandle | undefined,
+  ): LiveConnection {
     const shard = this.#shard;
     const { counters, clock } = shard;
     counters.add("movedIn");
     (counters.states[movingState.index] as number) += 1;
     const stream = handle === undefined ? new Socket() : openSocket(handle);
-    const connection = new LiveConnection(shard, luggage.number, stream, false);
-    unpack(connection, luggage, shard);
+    const connection = new LiveConnection(
+      shard,
+      snapshot.number,
+      stream,
+      false,
+    );
+    restoreConnection(connection, snapshot, shard);
     shard.registry.add(connection);
     shard.runner.goOn(connection, movingState);
     attachSocket(connection);
     connection.isReading = true;
     connection.tell("move.arrived");
-    if (luggage.isProbing) connection.tell("heartbeat.due");
-    counters.addMove(clock.now() - luggage.frozenAt);
-    this.#post({ type: "arrived", number: luggage.number });
+    if (snapshot.isProbing) connection.tell("heartbeat.due");
+    counters.addMove(clock.now() - snapshot.frozenAt);
+    this.#post({ type: "moved-in", number: snapshot.number });
     if (handle === undefined) stream.destroy();
     return connection;
   }
@@ -186,7 +198,7 @@ export class Mover {
 
   #begin(run: Run, connection: LiveConnection): void {
     if (!connection.has("open")) return;
-    const lasting = Move.lastingObstacle(connection, this.#shard.whyNoMoves);
+    const lasting = Move.lastingObstacle(connection, this.#shard.moveBlocker);
     if (lasting !== undefined) return this.#refuse(run, lasting);
     const { clock, config } = this.#shard;
     const deadline = Math.min(
@@ -233,20 +245,20 @@ export class Mover {
     run: Run,
     connection: LiveConnection,
     move: Move,
-  ): RefusalCause | undefined {
+  ): MoveObstacle | undefined {
     const shard = this.#shard;
     const { counters } = shard;
     const { socket, number } = connection;
-    const luggage = pack(connection, move, shard);
+    const snapshot = captureConnection(connection, move, shard);
     const { order } = run.order;
     counters.add("movedOut");
     try {
-      transplant(socket, (handle) =>
-        this.#post({ type: "departure", order, luggage, handle }, handle),
+      detachHandle(socket, (handle) =>
+        this.#post({ type: "moved-out", order, snapshot, handle }, handle),
       );
     } catch (error) {
       counters.add("movedOut", -1);
-      return whyNotPosted(error, luggage.state);
+      return whyNotPosted(error, snapshot.state);
     }
     (counters.states[movingState.index] as number) -= 1;
     connection.move = null;
@@ -256,19 +268,19 @@ export class Mover {
     connection.isReading = false;
     connection.receiver = null;
     connection.relieve();
-    shard.admissions?.surrender(connection);
+    shard.addressLimit?.surrender(connection);
     shard.topics.surrender(connection);
     shard.forget(connection);
     return undefined;
   }
 
-  #postpone(run: Run, connection: LiveConnection, cause: RefusalCause): void {
+  #postpone(run: Run, connection: LiveConnection, cause: MoveObstacle): void {
     if (!connection.has("open")) return;
     if (run.later.size === 0) run.retryAt = this.#shard.clock.now() + RETRY_MS;
     run.later.set(connection, cause);
   }
 
-  #refuse(run: Run, cause: RefusalCause): void {
+  #refuse(run: Run, cause: MoveObstacle): void {
     run.refused[cause] = (run.refused[cause] ?? 0) + 1;
     this.#shard.counters.addMoveRefusal(cause);
   }
@@ -302,7 +314,7 @@ export class Mover {
 }
 
 /** Cloning runs getters of the user's data, which may throw anything. */
-function whyNotPosted(error: unknown, state: unknown): RefusalCause {
+function whyNotPosted(error: unknown, state: unknown): MoveObstacle {
   if (describeForeign(error).name === "DataCloneError") return "data";
   try {
     structuredClone(state);

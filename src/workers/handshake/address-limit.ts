@@ -13,7 +13,7 @@ export interface Counted {
  * trusted proxy, whose address is only known from their request, main is asked
  * then: only it knows how many there are on the other shards.
  */
-export class Admissions {
+export class AddressLimit {
   readonly #post: (message: ShardMessage) => void;
   readonly #asked = new Map<number, (isAdmitted: boolean) => void>();
   readonly #admitted = new Map<number, string>();

@@ -4,7 +4,7 @@ import type { ConnectionRequest } from "../../handlers.ts";
 import type { ConnectionEventType } from "../../machines/connection-machine.ts";
 import type { HookName } from "../../protocol/hooks.ts";
 import type { Arrival } from "../../protocol/messages.ts";
-import type { Admissions, Counted } from "./address-limit.ts";
+import type { AddressLimit, Counted } from "./address-limit.ts";
 import { acceptResponse } from "./accept.ts";
 import { narrowAuthorization } from "./authorization.ts";
 import { HeadReader } from "./head-reader.ts";
@@ -13,8 +13,8 @@ import { type HttpAnswer, refusal, type RefusalReason } from "./refusal.ts";
 import type { RequestHead } from "./request-head.ts";
 import { chooseSubprotocol } from "./subprotocols.ts";
 import {
-  examineUpgrade,
-  type UpgradePolicy,
+  judgeRequest,
+  type HandshakePolicy,
   type Verdict,
 } from "./judge-request.ts";
 import { type Hooks, isThenable } from "../hooks.ts";
@@ -54,9 +54,15 @@ export interface HandshakeOwner extends Counted {
 /** What it asks of the shard. */
 export interface HandshakeHost {
   readonly config: Config;
-  readonly upgradePolicy: UpgradePolicy;
+  readonly handshakePolicy: HandshakePolicy;
   readonly hooks: Hooks;
-  readonly admissions: Admissions | null;
+  readonly addressLimit: AddressLimit | null;
+  /** A browser's page that was not let in. */
+  reportForeignOrigin(
+    connection: HandshakeOwner,
+    origin: string,
+    host: string,
+  ): void;
   /** The shard outlasts this work. */
   track(work: Promise<void>): void;
   reportHookFailure(
@@ -70,7 +76,7 @@ export interface HandshakeHost {
  * The opening handshake of one connection: reads the request, holds it against
  * the policy, asks the handlers, and tells the machine the verdict.
  */
-export class Upgrade {
+export class Handshake {
   readonly #connection: HandshakeOwner;
   readonly #shard: HandshakeHost;
   readonly #arrival: Arrival;
@@ -131,7 +137,7 @@ export class Upgrade {
     const connection = this.#connection;
     const shard = this.#shard;
     const { isProbe, refusal: refused } = this.#arrival;
-    const verdict = examineUpgrade(request, shard.upgradePolicy, isProbe);
+    const verdict = judgeRequest(request, shard.handshakePolicy, isProbe);
     if (verdict.kind !== "upgrade") {
       const { origin, host } = request.fields;
       if (verdict.reason === "origin")
@@ -142,10 +148,14 @@ export class Upgrade {
     connection.head = request.head;
     // Once the socket has closed, the system does not know its peer any more.
     void connection.remoteAddress;
-    const { admissions } = shard;
-    if (admissions === null || isProbe === true || admissions.has(connection))
+    const { addressLimit } = shard;
+    if (
+      addressLimit === null ||
+      isProbe === true ||
+      addressLimit.has(connection)
+    )
       return this.#authorize(verdict);
-    admissions.ask(connection, (isAdmitted) => {
+    addressLimit.ask(connection, (isAdmitted) => {
       if (!connection.isHandshaking) return;
       if (isAdmitted) this.#authorize(verdict);
       else this.#refuseFor("too-many-from-address");

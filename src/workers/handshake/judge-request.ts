@@ -13,7 +13,7 @@ import type { RequestHead } from "./request-head.ts";
 import { parseSubprotocols } from "./subprotocols.ts";
 
 /** What an upgrade is held against. */
-export interface UpgradePolicy {
+export interface HandshakePolicy {
   /** Made once from the option with `originRule`. */
   readonly allowsOrigin: OriginRule;
   /** Whether new traffic is wanted: what `/readyz` answers. */
@@ -60,9 +60,9 @@ const ALLOW_PLAIN = "GET, HEAD";
  *
  * @param isProbe - It is the server's own connection, with which it tries a shard.
  */
-export function examineUpgrade(
+export function judgeRequest(
   request: HandshakeRequest,
-  policy: UpgradePolicy,
+  policy: HandshakePolicy,
   isProbe = false,
 ): Verdict {
   const { head, fields } = request;
@@ -119,7 +119,7 @@ function examinePlain(
   head: RequestHead,
   fields: HandshakeFields,
   method: string,
-  policy: UpgradePolicy,
+  policy: HandshakePolicy,
 ): Verdict {
   const isHead = method === "HEAD";
   const plain = (reason: RefusalReason, details: RefusalDetails): Verdict => ({
@@ -147,7 +147,7 @@ function examinePlain(
   return plain("upgrade-required", { body: hint(fields.host, path, policy) });
 }
 
-function hint(host: string, path: string, policy: UpgradePolicy): string {
+function hint(host: string, path: string, policy: HandshakePolicy): string {
   const scheme = policy.secure === true ? "wss" : "ws";
   const shown = PLAIN_PATH.test(path) ? path : "/";
   return `This is a WebSocket endpoint. Connect to it with a WebSocket client:\n\n  new WebSocket("${scheme}://${host}${shown}")\n`;

@@ -38,7 +38,7 @@ export function describeConnection(
   shard: number,
   now: number,
 ): ConnectionFacts {
-  const { head, deadline, goodbye, number } = connection;
+  const { head, deadline, closeStatus, number } = connection;
   return {
     ...describeRow(connection, { value: number, number }, shard, now),
     url: head === null ? "" : hideSecrets(head.target),
@@ -48,7 +48,7 @@ export function describeConnection(
     deadlineInMs: Number.isFinite(deadline)
       ? Math.max(0, deadline - now)
       : undefined,
-    goodbye,
+    closeStatus,
   };
 }
 

@@ -4,8 +4,8 @@ import type {
 } from "../../machines/transition-table.ts";
 import type {
   ConnectionPage,
-  Findings,
-  Inquiry,
+  InspectResult,
+  InspectRequest,
 } from "../../protocol/inspection-messages.ts";
 import type { ShardMessage } from "../../protocol/messages.ts";
 import { listConnections } from "./connection-list.ts";
@@ -56,11 +56,11 @@ export class Inspection {
     this.#post = post;
   }
 
-  /** Answers an inquiry, at once or, for a page of very many, a little later. */
-  take(id: number, inquiry: Inquiry): void {
-    const answer = (findings: Findings[Inquiry["type"]]): void =>
-      this.#post({ type: "inspected", id, findings });
-    const found = this.#find(inquiry);
+  /** Answers a request, at once or, for a page of very many, a little later. */
+  take(id: number, request: InspectRequest): void {
+    const answer = (findings: InspectResult[InspectRequest["type"]]): void =>
+      this.#post({ type: "inspected", id, result: findings });
+    const found = this.#find(request);
     if (found instanceof Promise) void found.then(answer);
     else answer(found);
   }
@@ -91,33 +91,35 @@ export class Inspection {
     this.#gauges = undefined;
   }
 
-  #find(inquiry: Inquiry): Findings[Inquiry["type"]] | Promise<ConnectionPage> {
+  #find(
+    request: InspectRequest,
+  ): InspectResult[InspectRequest["type"]] | Promise<ConnectionPage> {
     const { registry, counters, clock } = this.#host;
-    if (inquiry.type === "page")
-      return listConnections(registry, inquiry.query, this.#shard, () =>
+    if (request.type === "page")
+      return listConnections(registry, request.query, this.#shard, () =>
         clock.now(),
       );
-    if (inquiry.type === "watch") {
-      if (!inquiry.isWatched) this.stop();
+    if (request.type === "watch") {
+      if (!request.isWatched) this.stop();
       else this.#gauges ??= startGauges(counters);
       return undefined;
     }
-    if (inquiry.type === "follow")
-      this.#follow(inquiry.number, inquiry.isFollowed);
-    const connection = registry.get(inquiry.number);
+    if (request.type === "follow")
+      this.#follow(request.number, request.isFollowed);
+    const connection = registry.get(request.number);
     if (connection === undefined) return undefined;
-    switch (inquiry.type) {
+    switch (request.type) {
       case "connection":
         return describeConnection(connection, this.#shard, clock.now());
       case "close": {
         const isOpen = connection.has("open");
-        if (isOpen) connection.close(inquiry.code, inquiry.reason);
+        if (isOpen) connection.close(request.code, request.reason);
         return isOpen;
       }
       case "follow":
         return describeConnection(connection, this.#shard, clock.now());
     }
-    return inquiry satisfies never;
+    return request satisfies never;
   }
 
   #follow(number: number, isFollowed: boolean): void {

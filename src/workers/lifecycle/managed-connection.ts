@@ -4,14 +4,9 @@ import type { LifecycleHost } from "./runner.ts";
 import type { WheelEntry } from "./timer-wheel.ts";
 
 /** What a connection is told when it is asked to go, or decides itself. */
-export interface Goodbye {
+export interface CloseStatus {
   code: number;
   reason: string;
-}
-
-/** Runs the machines of a shard's connections. */
-export interface MachineRunner<Connection> {
-  send(connection: Connection, event: ConnectionEventType): void;
 }
 
 /**
@@ -32,8 +27,8 @@ export abstract class ManagedConnection implements LifecycleHost<ConnectionEvent
   openedAt = 0;
   /** Absolute, monotonic: no state before `terminated` outlasts it. */
   deadline = Infinity;
-  /** The goodbye that began the closing; the first one counts. */
-  goodbye: Goodbye | null = null;
+  /** The close status that began the closing; the first one counts. */
+  closeStatus: CloseStatus | null = null;
   /** Nothing has been heard since the heartbeat last looked. */
   isSilent = false;
 
@@ -60,9 +55,9 @@ export abstract class ManagedConnection implements LifecycleHost<ConnectionEvent
     return this.lifecycle.tags.has(tag);
   }
 
-  /** Tells the machine why the connection has to end; the first goodbye is the one that counts. */
-  sayGoodbye(event: ConnectionEventType, code: number, reason = ""): void {
-    if (this.has("open")) this.goodbye ??= { code, reason };
+  /** Tells the machine why the connection has to end; the first close status is the one that counts. */
+  endWith(event: ConnectionEventType, code: number, reason = ""): void {
+    if (this.has("open")) this.closeStatus ??= { code, reason };
     this.tell(event);
   }
 

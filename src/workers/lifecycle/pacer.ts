@@ -1,4 +1,4 @@
-import type { Farewell } from "../../protocol/messages.ts";
+import type { DrainPlan } from "../../protocol/messages.ts";
 
 /** Unless a rate is given: how fast connections are told, and what share of the time that may take at most. */
 const AUTO_RATE_PER_SECOND = 2_000;
@@ -16,15 +16,15 @@ export interface Pace {
 }
 
 /**
- * Works out the pace of a farewell.
+ * Works out the pace of a drain plan.
  *
  * @param count - Connections on this shard; the others are assumed to have as many.
- * @param nowMs - On the clock of the farewell's deadline.
+ * @param nowMs - On the clock of the plan's deadline.
  */
-export function paceOf(count: number, farewell: Farewell, nowMs: number): Pace {
-  const { rate, retryMinMs, retrySpreadMs, shards, turn } = farewell;
+export function paceOf(count: number, plan: DrainPlan, nowMs: number): Pace {
+  const { rate, retryMinMs, retrySpreadMs, shards, turn } = plan;
   const total = count * shards;
-  const remainingMs = Math.max(0, farewell.deadline - nowMs);
+  const remainingMs = Math.max(0, plan.deadline - nowMs);
   const spreadMs =
     retrySpreadMs === "auto"
       ? Math.max(AUTO_SPREAD_MIN_MS, (total / AUTO_RETURNS_PER_SECOND) * 1000)
@@ -43,7 +43,7 @@ export function paceOf(count: number, farewell: Farewell, nowMs: number): Pace {
 
 function windowMs(
   total: number,
-  rate: Farewell["rate"],
+  rate: DrainPlan["rate"],
   remainingMs: number,
 ): number {
   if (rate === "unlimited") return 0;

@@ -1,4 +1,4 @@
-import type { Farewell } from "../../protocol/messages.ts";
+import type { DrainPlan } from "../../protocol/messages.ts";
 import type { ManagedConnection } from "./managed-connection.ts";
 import { type Pace, paceOf } from "./pacer.ts";
 import type { Clock } from "./timer-wheel.ts";
@@ -11,9 +11,9 @@ const BATCH = 250;
  * Tells a number of connections to go, at a pace, each with its own time to
  * come back, and knows when the last has been told and when the last has ended.
  */
-export class Departure {
+export class ShardDrain {
   readonly #clock: Clock;
-  readonly #farewell: Farewell;
+  readonly #plan: DrainPlan;
   readonly #targets: readonly ManagedConnection[];
   readonly #startedAt: number;
   readonly #pace: Pace;
@@ -28,18 +28,18 @@ export class Departure {
 
   constructor(options: {
     clock: Clock;
-    farewell: Farewell;
+    plan: DrainPlan;
     targets: readonly ManagedConnection[];
     onTold: (told: number) => void;
     onDrained: () => void;
   }) {
     this.#clock = options.clock;
-    this.#farewell = options.farewell;
+    this.#plan = options.plan;
     this.#targets = options.targets;
     this.#onTold = options.onTold;
     this.#onDrained = options.onDrained;
     this.#startedAt = options.clock.now();
-    this.#pace = paceOf(this.#targets.length, this.#farewell, this.#startedAt);
+    this.#pace = paceOf(this.#targets.length, this.#plan, this.#startedAt);
   }
 
   start(): void {
@@ -61,12 +61,12 @@ export class Departure {
 
   /** Tells one connection, whatever the pace. */
   tell(connection: ManagedConnection, index: number): void {
-    const { deadline, closeCode } = this.#farewell;
+    const { deadline, closeCode } = this.#plan;
     if (!connection.lifecycle.isFinal) this.#leaving.add(connection);
     // It is on its way out, by a deadline that is no later: it goes on as it was.
     if (connection.deadline <= deadline) return;
     connection.limitDeadline(deadline);
-    connection.sayGoodbye(
+    connection.endWith(
       "shutdown.requested",
       closeCode,
       `retry-after-ms=${this.#pace.retryAfterMs(index)}`,

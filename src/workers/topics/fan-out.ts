@@ -57,7 +57,7 @@ export class FanOut {
       }
       delivered++;
       subscriber.messagesOut += frames.length;
-      if (subscriber.compressor === null) subscriber.outgoing.bytes(bytes);
+      if (subscriber.compressor === null) subscriber.writer.bytes(bytes);
       else sendCompressed(subscriber, frames);
       if (buffered + bytes.length > maxBufferedBytes)
         subscriber.tell("buffer.exceeded");

@@ -7,10 +7,10 @@ const JOIN_LIMIT_BYTES = 4 * 1024;
 const FIN = 0x80;
 const NOTHING = Buffer.alloc(0);
 
-/** What an outgoing queue tells its connection. */
-export interface OutgoingOwner {
+/** What an writer tells its connection. */
+export interface FrameWriterOwner {
   /** After each write and whenever the kernel has taken all of it: look at `bufferedBytes`. */
-  outgoingChanged(): void;
+  writerChanged(): void;
 }
 
 /**
@@ -18,16 +18,16 @@ export interface OutgoingOwner {
  * of a shard. Frames are built one behind the other in a slab, so frames that
  * follow each other to the same socket are one piece already.
  */
-export class WriteJoiner {
+export class WriteBatcher {
   slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
   slabUsed = 0;
-  #waiting: Outgoing[] = [];
+  #waiting: FrameWriter[] = [];
   #isReading = false;
   #isScheduled = false;
 
   /** Takes a queue that has something to write by the end of this tick. */
-  add(outgoing: Outgoing): void {
-    this.#waiting.push(outgoing);
+  add(writer: FrameWriter): void {
+    this.#waiting.push(writer);
     if (this.#isReading || this.#isScheduled) return;
     this.#isScheduled = true;
     process.nextTick(this.#onTick);
@@ -63,15 +63,15 @@ export class WriteJoiner {
     if (this.#waiting.length === 0) return;
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const outgoing of waiting) outgoing.write();
+    for (const writer of waiting) writer.write();
   }
 }
 
 /** What one connection has sent and the kernel has not taken. */
-export class Outgoing {
+export class FrameWriter {
   socket: Socket;
-  readonly #joiner: WriteJoiner;
-  readonly #owner: OutgoingOwner;
+  readonly #batcher: WriteBatcher;
+  readonly #owner: FrameWriterOwner;
   /** TLS completes every write later; TCP usually at once. */
   readonly #isSecure: boolean;
   #pieces: Uint8Array[] | null = null;
@@ -84,12 +84,12 @@ export class Outgoing {
   #onTaken: (() => void) | null = null;
 
   constructor(
-    joiner: WriteJoiner,
+    batcher: WriteBatcher,
     socket: Socket,
-    owner: OutgoingOwner,
+    owner: FrameWriterOwner,
     isSecure: boolean,
   ) {
-    this.#joiner = joiner;
+    this.#batcher = batcher;
     this.socket = socket;
     this.#owner = owner;
     this.#isSecure = isSecure;
@@ -101,16 +101,16 @@ export class Outgoing {
 
   /** Queues one frame, to be written at the end of the tick. */
   frame(opcode: Opcode, payload: string | Uint8Array): void {
-    const joiner = this.#joiner;
+    const batcher = this.#batcher;
     const length =
       typeof payload === "string"
         ? Buffer.byteLength(payload)
         : payload.byteLength;
     const isJoined = length <= JOIN_LIMIT_BYTES;
     const headerLength = length < 126 ? 2 : length < 65_536 ? 4 : 10;
-    joiner.reserve(headerLength + (isJoined ? length : 0));
-    const { slab } = joiner;
-    const start = joiner.slabUsed;
+    batcher.reserve(headerLength + (isJoined ? length : 0));
+    const { slab } = batcher;
+    const start = batcher.slabUsed;
     let at = start;
     slab[at++] = FIN | opcode;
     if (headerLength === 2) slab[at++] = length;
@@ -127,7 +127,7 @@ export class Outgoing {
       else slab.set(payload, at);
       at += length;
     }
-    joiner.slabUsed = at;
+    batcher.slabUsed = at;
     this.#extend(slab, start, at);
     if (!isJoined)
       this.bytes(
@@ -163,7 +163,7 @@ export class Outgoing {
       }
     }
     this.#watchIfNeeded();
-    this.#owner.outgoingChanged();
+    this.#owner.writerChanged();
   }
 
   #writePiece(piece: Uint8Array): void {
@@ -184,7 +184,7 @@ export class Outgoing {
     return (this.#onTaken ??= () => {
       this.#isWatched = false;
       this.#watchIfNeeded();
-      this.#owner.outgoingChanged();
+      this.#owner.writerChanged();
     });
   }
 
@@ -218,7 +218,7 @@ export class Outgoing {
   }
 
   #announce(bytes: number): void {
-    if (this.#queuedBytes === 0) this.#joiner.add(this);
+    if (this.#queuedBytes === 0) this.#batcher.add(this);
     this.#queuedBytes += bytes;
   }
 }

@@ -9,7 +9,7 @@ import {
   INSTALL_TIMEOUT_MS,
   systemPrograms,
 } from "../../support/system-packages.ts";
-import { type Farewell, RETRY_TIME } from "./farewell.ts";
+import { type ShutdownClose, RETRY_TIME } from "./shutdown-close.ts";
 
 const FLAGS = [
   "--no-sandbox",
@@ -25,7 +25,7 @@ const FLAGS = [
 interface InPage {
   readonly sluice: {
     readonly client: WebSocket;
-    readonly closed: Promise<Farewell>;
+    readonly closed: Promise<ShutdownClose>;
   };
 }
 
@@ -67,7 +67,7 @@ describe("Chromium", () => {
       });
     }, `ws://127.0.0.1:${port}${path}`);
 
-  const closed = async (): Promise<Farewell> =>
+  const closed = async (): Promise<ShutdownClose> =>
     await page.evaluate(
       async () => await (globalThis as unknown as InPage).sluice.closed,
     );

@@ -7,7 +7,7 @@ import {
   INSTALL_TIMEOUT_MS,
 } from "../../support/system-packages.ts";
 import { until } from "../../support/within.ts";
-import { RETRY_TIME } from "./farewell.ts";
+import { RETRY_TIME } from "./shutdown-close.ts";
 import { runProgram } from "./run-program.ts";
 
 const UPGRADE = [

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { WebSocket as WsClient } from "ws";
 import { startServer } from "../../support/server.ts";
 import { within } from "../../support/within.ts";
-import { type Farewell, RETRY_TIME } from "./farewell.ts";
+import { type ShutdownClose, RETRY_TIME } from "./shutdown-close.ts";
 
 const TEXT = "grüße, κόσμε 👋";
 const BYTES = Uint8Array.from({ length: 70_000 }, (_, i) => i % 251);
@@ -19,7 +19,7 @@ describe("Node's own WebSocket", () => {
     const [event] = await within("a message", once(client, "message"));
     return (event as MessageEvent).data;
   };
-  const farewell = async (client: WebSocket): Promise<Farewell> => {
+  const plan = async (client: WebSocket): Promise<ShutdownClose> => {
     const [event] = await within("the close", once(client, "close"));
     const { code, reason, wasClean } = event as CloseEvent;
     return { code, reason, wasClean };
@@ -36,7 +36,7 @@ describe("Node's own WebSocket", () => {
       BYTES,
     );
     client.close(4000, "done");
-    expect(await farewell(client)).toEqual({
+    expect(await plan(client)).toEqual({
       code: 4000,
       reason: "done",
       wasClean: true,
@@ -47,7 +47,7 @@ describe("Node's own WebSocket", () => {
   it("is told the shutdown's code and its own time to come back", async () => {
     const server = await startServer({ subprotocols: "chat" });
     const client = await open(server.port);
-    const told = farewell(client);
+    const told = plan(client);
     const { outcomes } = await server.shutdown();
     expect(await told).toEqual({
       code: 1001,

@@ -5,7 +5,7 @@ import {
   ensureSystemPackages,
   INSTALL_TIMEOUT_MS,
 } from "../../support/system-packages.ts";
-import { RETRY_TIME } from "./farewell.ts";
+import { RETRY_TIME } from "./shutdown-close.ts";
 import { type Program, runProgram } from "./run-program.ts";
 
 const SCRIPT = fileURLToPath(new URL("echo_client.py", import.meta.url));

@@ -115,7 +115,7 @@ it("goes as the example says: two instances behind a load balancer, one of which
       return readClose(frame);
     }),
   );
-  const goodbyes = told.filter((goodbye) => goodbye !== undefined);
+  const goodbyes = told.filter((closeStatus) => closeStatus !== undefined);
   const { outcomes, balanced } = await within("its end", report, 15_000);
   expect(balanced).toBe(true);
   expect(outcomes).toMatchObject({ forced: 0, crashed: 0 });

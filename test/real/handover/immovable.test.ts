@@ -12,7 +12,7 @@ const MOVABLE = fileURLToPath(new URL("../admin/movable.ts", import.meta.url));
 async function connect(
   server: TestServer,
   options: { isSecure?: boolean; perMessageDeflate?: boolean } = {},
-): Promise<{ socket: WebSocket; goodbye: Promise<[number, string]> }> {
+): Promise<{ socket: WebSocket; closeStatus: Promise<[number, string]> }> {
   const { isSecure = false, perMessageDeflate = false } = options;
   const socket = new WebSocket(
     `${isSecure ? "wss" : "ws"}://127.0.0.1:${server.port}`,
@@ -20,10 +20,10 @@ async function connect(
   );
   onTestFinished(() => socket.terminate());
   await within("the upgrade", once(socket, "open"));
-  const goodbye = once(socket, "close").then(([code, reason]) => {
+  const closeStatus = once(socket, "close").then(([code, reason]) => {
     return [code as number, String(reason)] as [number, string];
   });
-  return { socket, goodbye };
+  return { socket, closeStatus };
 }
 
 describe("who cannot move", () => {
@@ -38,7 +38,7 @@ describe("who cannot move", () => {
     expect(compressed.socket.extensions).toContain("permessage-deflate");
     await connect(server);
     const plain = await connect(server);
-    expect(server.stats().handover.census).toMatchObject({
+    expect(server.stats().handover.movability).toMatchObject({
       movable: 2,
       compression: 1,
       tls: 0,
@@ -49,7 +49,7 @@ describe("who cannot move", () => {
       told: 1,
       refused: { compression: 1 },
     });
-    const [code, reason] = await within("its goodbye", compressed.goodbye);
+    const [code, reason] = await within("its goodbye", compressed.closeStatus);
     expect(code).toBe(1012);
     expect(reason).toMatch(/^retry-after-ms=\d+$/);
     expect(plain.socket.readyState).toBe(WebSocket.OPEN);
@@ -64,8 +64,8 @@ describe("who cannot move", () => {
       tlsCertFile: serverCert,
       tlsKeyFile: serverKey,
     });
-    const { goodbye } = await connect(server, { isSecure: true });
-    expect(server.stats().handover.census).toMatchObject({
+    const { closeStatus } = await connect(server, { isSecure: true });
+    expect(server.stats().handover.movability).toMatchObject({
       movable: 0,
       tls: 1,
     });
@@ -74,7 +74,7 @@ describe("who cannot move", () => {
       told: 1,
       refused: { tls: 1 },
     });
-    const [code, reason] = await within("its goodbye", goodbye);
+    const [code, reason] = await within("its goodbye", closeStatus);
     expect(code).toBe(1012);
     expect(reason).toMatch(/^retry-after-ms=\d+$/);
     const again = await connect(server, { isSecure: true });

@@ -1,6 +1,9 @@
 import { channel } from "node:diagnostics_channel";
 
-import type { LiveCounts, ServedServer } from "../../../src/cli/server-types.ts";
+import type {
+  LiveCounts,
+  ServedServer,
+} from "../../../src/cli/server-types.ts";
 import type {
   ReloadReport,
   ShutdownReport,

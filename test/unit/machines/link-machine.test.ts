@@ -1,6 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { createActor, SimulatedClock } from "xstate";
-import { type LinkEvent, linkMachine } from "../../../src/machines/link-machine.ts";
+import {
+  type LinkEvent,
+  linkMachine,
+} from "../../../src/machines/link-machine.ts";
 import { stateName } from "../../../src/machines/transition-table.ts";
 
 /** Runs the machine on a clock that the test moves, and remembers what it asked for. */

@@ -12,7 +12,7 @@ class Subscriber extends FakeConnection {
   readonly compressor = null;
   readonly bufferedBytes = 0;
   readonly written: Uint8Array[] = [];
-  readonly outgoing = {
+  readonly writer = {
     bytes: (piece: Uint8Array): void => void this.written.push(piece),
   };
   messagesOut = 0;

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { resolveConfig } from "../../../../src/config.ts";
-import { AdmissionDesk } from "../../../../src/main/accept/address-limits.ts";
+import { AddressLimits } from "../../../../src/main/accept/address-limits.ts";
 
 function deskOf(
   maxConnectionsPerAddress: number,
   options: Partial<Parameters<typeof resolveConfig>[0]> = {},
-): AdmissionDesk {
-  return new AdmissionDesk(
+): AddressLimits {
+  return new AddressLimits(
     resolveConfig({ maxConnectionsPerAddress, ...options }),
   );
 }

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { Peer, type PeerMessage } from "../../../../src/main/handover/peer.ts";
 import type { Relay } from "../../../../src/main/handover/relay.ts";
 import type {
-  Luggage,
-  Parcel,
+  ConnectionSnapshot,
+  MovingConnection,
 } from "../../../../src/protocol/handover-messages.ts";
 import type { SocketHandle } from "../../../../src/protocol/socket-handle.ts";
 
@@ -27,7 +27,7 @@ function side(): Side {
   const adopted: number[] = [];
   const said: Side["said"] = [];
   const relay = {
-    adopt: ({ luggage }: Parcel) => adopted.push(luggage.number),
+    adopt: ({ snapshot }: MovingConnection) => adopted.push(snapshot.number),
   } as unknown as Relay;
   const channel = {
     send: (
@@ -53,7 +53,7 @@ function forwarded(messages: number) {
   const settled: boolean[] = [];
   here.peer.forward(
     {
-      luggage: { number: 7 } as Luggage,
+      snapshot: { number: 7 } as ConnectionSnapshot,
       handle: handle as unknown as SocketHandle,
     },
     (isTaken) => settled.push(isTaken),
@@ -103,7 +103,7 @@ describe("a connection between two processes", () => {
     const settled: boolean[] = [];
     here.peer.forward(
       {
-        luggage: { number: 8 } as Luggage,
+        snapshot: { number: 8 } as ConnectionSnapshot,
         handle: new Handle() as unknown as SocketHandle,
       },
       (isTaken) => settled.push(isTaken),

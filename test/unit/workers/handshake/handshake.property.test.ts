@@ -8,7 +8,7 @@ import {
   refusalResponse,
 } from "../../../../src/workers/handshake/refusal.ts";
 import { clientAddressBehind } from "../../../../src/workers/handshake/remote-address.ts";
-import { examineUpgrade } from "../../../../src/workers/handshake/judge-request.ts";
+import { judgeRequest } from "../../../../src/workers/handshake/judge-request.ts";
 import { essence, KEY, LIMITS, read, upgrade } from "./requests.ts";
 
 const POLICY = { allowsOrigin: originRule("same"), ready: true };
@@ -101,9 +101,7 @@ describe("the laws of the handshake", () => {
         const progress = read(text);
         if (progress.kind === "need-more") return;
         const verdict =
-          progress.kind === "head"
-            ? examineUpgrade(progress, POLICY)
-            : progress;
+          progress.kind === "head" ? judgeRequest(progress, POLICY) : progress;
         const response =
           verdict.kind === "upgrade"
             ? acceptResponse(verdict)
@@ -182,7 +180,7 @@ describe("the laws of the handshake", () => {
       fc.property(target, hosts, (text, Host) => {
         const progress = read(upgrade({ Host }, `GET ${text} HTTP/1.1`));
         fc.pre(progress.kind === "head");
-        if (examineUpgrade(progress, POLICY).kind !== "upgrade") return;
+        if (judgeRequest(progress, POLICY).kind !== "upgrade") return;
         const { head } = progress;
         const base = "ws://localhost";
         // Escapes mean what they stand for.

@@ -1,21 +1,27 @@
 import { describe, expect, it } from "vitest";
 import { originRule } from "../../../../src/workers/handshake/origins.ts";
 import { refusalResponse } from "../../../../src/workers/handshake/refusal.ts";
-import { examineUpgrade } from "../../../../src/workers/handshake/judge-request.ts";
+import { judgeRequest } from "../../../../src/workers/handshake/judge-request.ts";
 import type {
-  UpgradePolicy,
+  HandshakePolicy,
   Verdict,
 } from "../../../../src/workers/handshake/judge-request.ts";
 import { KEY, readWhole, request, upgrade } from "./requests.ts";
 
-const POLICY: UpgradePolicy = { allowsOrigin: originRule("same"), ready: true };
+const POLICY: HandshakePolicy = {
+  allowsOrigin: originRule("same"),
+  ready: true,
+};
 
-function examine(text: string, changed: Partial<UpgradePolicy> = {}): Verdict {
-  return examineUpgrade(readWhole(text), { ...POLICY, ...changed });
+function examine(
+  text: string,
+  changed: Partial<HandshakePolicy> = {},
+): Verdict {
+  return judgeRequest(readWhole(text), { ...POLICY, ...changed });
 }
 
 /** The bytes that answer a request which is not upgraded. */
-function answer(text: string, changed: Partial<UpgradePolicy> = {}): string {
+function answer(text: string, changed: Partial<HandshakePolicy> = {}): string {
   const verdict = examine(text, changed);
   if (verdict.kind === "upgrade") throw new Error("it was upgraded");
   return refusalResponse(verdict).toString();

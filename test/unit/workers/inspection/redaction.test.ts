@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { hideSecretHeader, hideSecrets } from "../../../../src/workers/inspection/redaction.ts";
+import {
+  hideSecretHeader,
+  hideSecrets,
+} from "../../../../src/workers/inspection/redaction.ts";
 
 describe("what the inspector shows of a request", () => {
   it.each([

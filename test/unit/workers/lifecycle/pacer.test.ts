@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import type { Farewell } from "../../../../src/protocol/messages.ts";
+import type { DrainPlan } from "../../../../src/protocol/messages.ts";
 import { paceOf } from "../../../../src/workers/lifecycle/pacer.ts";
 
 const NOW = 50_000;
 
-function farewell(details: Partial<Farewell> = {}): Farewell {
+function plan(details: Partial<DrainPlan> = {}): DrainPlan {
   return {
     deadline: NOW + 8_000,
     closeCode: 1001,
@@ -19,33 +19,33 @@ function farewell(details: Partial<Farewell> = {}): Farewell {
 
 describe("the pace of a farewell", () => {
   it("tells everyone at once when the rate is unlimited", () => {
-    const { windowMs } = paceOf(9_999, farewell({ rate: "unlimited" }), NOW);
+    const { windowMs } = paceOf(9_999, plan({ rate: "unlimited" }), NOW);
     expect(windowMs).toBe(0);
   });
 
   it("follows a rate over all shards together", () => {
     // 2 shards with 500 each, 1,000 a second: one second.
-    const given = farewell({ rate: 1_000, shards: 2 });
+    const given = plan({ rate: 1_000, shards: 2 });
     expect(paceOf(500, given, NOW).windowMs).toBe(1_000);
   });
 
   it("takes at most half of the time that is left, whatever the rate", () => {
-    expect(paceOf(1_000, farewell({ rate: 1 }), NOW).windowMs).toBe(4_000);
-    expect(paceOf(1_000_000, farewell(), NOW).windowMs).toBe(4_000);
+    expect(paceOf(1_000, plan({ rate: 1 }), NOW).windowMs).toBe(4_000);
+    expect(paceOf(1_000_000, plan(), NOW).windowMs).toBe(4_000);
   });
 
   it("waits for nothing when no time is left", () => {
-    const late = farewell({ deadline: NOW - 100, rate: 1 });
+    const late = plan({ deadline: NOW - 100, rate: 1 });
     expect(paceOf(1_000, late, NOW).windowMs).toBe(0);
   });
 
   it("works the pace out from the number of connections", () => {
-    expect(paceOf(2_000, farewell(), NOW).windowMs).toBe(1_000);
-    expect(paceOf(20, farewell(), NOW).windowMs).toBe(10);
+    expect(paceOf(2_000, plan(), NOW).windowMs).toBe(1_000);
+    expect(paceOf(20, plan(), NOW).windowMs).toBe(10);
   });
 
   it("spreads the times to come back evenly over the window", () => {
-    const given = farewell({ retryMinMs: 500, retrySpreadMs: 10_000 });
+    const given = plan({ retryMinMs: 500, retrySpreadMs: 10_000 });
     const pace = paceOf(1_000, given, NOW);
     const times = Array.from({ length: 1_000 }, (_, i) => pace.retryAfterMs(i));
     expect(times[0]).toBe(505);
@@ -57,7 +57,7 @@ describe("the pace of a farewell", () => {
   it("gives each client of each shard a time of its own", () => {
     const shards = 3;
     const times = [0, 1, 2].flatMap((turn) => {
-      const given = farewell({ retrySpreadMs: 30_000, shards, turn });
+      const given = plan({ retrySpreadMs: 30_000, shards, turn });
       const pace = paceOf(1_000, given, NOW);
       return Array.from({ length: 1_000 }, (_, i) => pace.retryAfterMs(i));
     });
@@ -66,7 +66,7 @@ describe("the pace of a farewell", () => {
 
   it("makes room for 500 clients a second, and a second for the fewest", () => {
     const last = (count: number): number =>
-      paceOf(count, farewell(), NOW).retryAfterMs(count - 1);
+      paceOf(count, plan(), NOW).retryAfterMs(count - 1);
     expect(last(1)).toBe(500);
     expect(last(10)).toBe(950);
     expect(last(5_000)).toBeGreaterThan(9_990);
@@ -74,7 +74,7 @@ describe("the pace of a farewell", () => {
   });
 
   it("has a time to come back also for one that was not counted", () => {
-    const pace = paceOf(0, farewell(), NOW);
+    const pace = paceOf(0, plan(), NOW);
     expect(pace.windowMs).toBe(0);
     expect(pace.retryAfterMs(0)).toBeGreaterThanOrEqual(0);
     expect(pace.retryAfterMs(0)).toBeLessThanOrEqual(1_000);

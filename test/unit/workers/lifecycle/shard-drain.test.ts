@@ -1,16 +1,16 @@
 import { describe, expect, it } from "vitest";
-import type { Farewell } from "../../../../src/protocol/messages.ts";
-import { Departure } from "../../../../src/workers/lifecycle/shard-drain.ts";
+import type { DrainPlan } from "../../../../src/protocol/messages.ts";
+import { ShardDrain } from "../../../../src/workers/lifecycle/shard-drain.ts";
 import { FakeClock } from "../../../support/fake-clock.ts";
 import { FakeConnection } from "../../../support/fake-connection.ts";
 
-function depart(count: number, details: Partial<Farewell> = {}) {
+function depart(count: number, details: Partial<DrainPlan> = {}) {
   const clock = new FakeClock();
   const connections = Array.from(
     { length: count },
     (_, index) => new FakeConnection(index + 1),
   );
-  const farewell: Farewell = {
+  const plan: DrainPlan = {
     deadline: clock.now() + 8_000,
     closeCode: 1012,
     rate: 1_000,
@@ -21,42 +21,42 @@ function depart(count: number, details: Partial<Farewell> = {}) {
     ...details,
   };
   const heard = { told: [] as number[], drained: 0 };
-  const departure = new Departure({
+  const drain = new ShardDrain({
     clock,
-    farewell,
+    plan,
     targets: connections.map((each) => each),
     onTold: (told) => heard.told.push(told),
     onDrained: () => heard.drained++,
   });
   const toldCount = (): number =>
-    connections.filter(({ goodbyes }) => goodbyes.length > 0).length;
+    connections.filter(({ closeStatuses }) => closeStatuses.length > 0).length;
   const end = (connection: FakeConnection): void => {
     connection.end();
-    departure.ended(connection);
+    drain.ended(connection);
   };
-  return { clock, connections, farewell, departure, heard, toldCount, end };
+  return { clock, connections, plan, drain, heard, toldCount, end };
 }
 
-describe("a departure", () => {
+describe("a drain", () => {
   it("tells everyone once, with the code, a time to come back and the deadline", () => {
-    const { clock, connections, departure, farewell } = depart(10);
-    departure.start();
+    const { clock, connections, drain, plan } = depart(10);
+    drain.start();
     clock.advance(1_000);
-    for (const [index, { goodbyes, deadline }] of connections.entries()) {
-      expect(goodbyes).toEqual([
+    for (const [index, { closeStatuses, deadline }] of connections.entries()) {
+      expect(closeStatuses).toEqual([
         {
           event: "shutdown.requested",
           code: 1012,
           reason: `retry-after-ms=${6_000 * (index + 0.5)}`,
         },
       ]);
-      expect(deadline).toBe(farewell.deadline);
+      expect(deadline).toBe(plan.deadline);
     }
   });
 
   it("keeps to its pace", () => {
-    const { clock, departure, toldCount } = depart(2_000);
-    departure.start();
+    const { clock, drain, toldCount } = depart(2_000);
+    drain.start();
     for (let ms = 0; ms < 2_000; ms += 100) {
       expect(toldCount()).toBeLessThanOrEqual(ms + 21);
       expect(toldCount()).toBeGreaterThanOrEqual(ms - 21);
@@ -67,10 +67,10 @@ describe("a departure", () => {
   });
 
   it("lets the thread turn between batches when it tells everyone at once", () => {
-    const { clock, departure, toldCount } = depart(1_000, {
+    const { clock, drain, toldCount } = depart(1_000, {
       rate: "unlimited",
     });
-    departure.start();
+    drain.start();
     expect(toldCount()).toBeGreaterThan(0);
     expect(toldCount()).toBeLessThan(1_000);
     const startedAt = clock.now();
@@ -80,16 +80,16 @@ describe("a departure", () => {
   });
 
   it("catches up after the thread stood still", () => {
-    const { clock, departure, toldCount } = depart(2_000);
-    departure.start();
+    const { clock, drain, toldCount } = depart(2_000);
+    drain.start();
     clock.stall(1_500);
     clock.advance(1);
     expect(toldCount()).toBeGreaterThanOrEqual(1_500);
   });
 
   it("says so when the last was told, and once the last has ended", () => {
-    const { clock, connections, departure, heard, end } = depart(3);
-    departure.start();
+    const { clock, connections, drain, heard, end } = depart(3);
+    drain.start();
     expect(heard).toEqual({ told: [], drained: 0 });
     clock.advance(100);
     expect(heard).toEqual({ told: [3], drained: 0 });
@@ -100,30 +100,29 @@ describe("a departure", () => {
   });
 
   it("is over at once when there is nobody to tell", () => {
-    const { clock, departure, heard } = depart(0);
-    departure.start();
+    const { clock, drain, heard } = depart(0);
+    drain.start();
     expect(heard).toEqual({ told: [0], drained: 1 });
     expect(clock.waiting).toBe(0);
   });
 
   it("neither tells nor counts those who ended before it was their turn", () => {
-    const { clock, connections, departure, heard, end } = depart(4);
+    const { clock, connections, drain, heard, end } = depart(4);
     for (const connection of connections.slice(2)) end(connection);
-    departure.start();
+    drain.start();
     clock.advance(100);
     expect(heard.told).toEqual([2]);
-    expect(connections.map(({ goodbyes }) => goodbyes.length)).toEqual([
+    expect(connections.map(({ closeStatuses }) => closeStatuses.length)).toEqual([
       1, 1, 0, 0,
     ]);
   });
 
   it("tells nobody else once it is called off, and waits for those it told", () => {
-    const { clock, connections, departure, heard, toldCount, end } =
-      depart(1_000);
-    departure.start();
+    const { clock, connections, drain, heard, toldCount, end } = depart(1_000);
+    drain.start();
     clock.advance(500);
     const told = toldCount();
-    departure.callOff();
+    drain.callOff();
     expect(heard).toEqual({ told: [told], drained: 0 });
     clock.advance(10_000);
     expect(toldCount()).toBe(told);
@@ -132,19 +131,19 @@ describe("a departure", () => {
   });
 
   it("can be called off when it is over, to no effect", () => {
-    const { clock, departure, heard } = depart(1);
-    departure.start();
+    const { clock, drain, heard } = depart(1);
+    drain.start();
     clock.advance(100);
-    departure.callOff();
+    drain.callOff();
     expect(heard.told).toEqual([1]);
   });
 
   it("waits also for one that was told out of turn", () => {
-    const { departure, heard, end } = depart(0, {});
+    const { drain, heard, end } = depart(0, {});
     const late = new FakeConnection(99);
-    departure.tell(late, 0);
-    departure.start();
-    expect(late.goodbyes).toHaveLength(1);
+    drain.tell(late, 0);
+    drain.start();
+    expect(late.closeStatuses).toHaveLength(1);
     expect(heard).toEqual({ told: [0], drained: 0 });
     end(late);
     expect(heard.drained).toBe(1);

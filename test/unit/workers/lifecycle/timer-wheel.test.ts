@@ -1,5 +1,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { TimerWheel, type WheelEntry } from "../../../../src/workers/lifecycle/timer-wheel.ts";
+import {
+  TimerWheel,
+  type WheelEntry,
+} from "../../../../src/workers/lifecycle/timer-wheel.ts";
 import { FakeClock } from "../../../support/fake-clock.ts";
 
 class Entry implements WheelEntry {

@@ -1,5 +1,5 @@
 /** What a client saw of its connection's end. */
-export interface Farewell {
+export interface ShutdownClose {
   readonly code: number;
   readonly reason: string;
   readonly wasClean: boolean;
