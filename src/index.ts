@@ -11,6 +11,7 @@ export type {
   ShardStats,
   SluiceServer,
 } from "./main/server-types.ts";
+export type { Border } from "./main/malformed.ts";
 export type { ShutdownOptions } from "./main/shutdown-options.ts";
 export type { InstanceEntry, LinkStats } from "./main/cluster/engine.ts";
 export type { Drain, DrainReport, DrainTarget } from "./main/drain.ts";
