@@ -10,7 +10,8 @@ const stateNamed = (name: string): TableState =>
 /** A connection without a socket, for its keepers: registry, heartbeat, drains. What it is told is recorded. */
 export class FakeConnection extends ManagedConnection {
   readonly told: ConnectionEventType[] = [];
-  readonly closeStatuses: { event: string; code: number; reason: string }[] = [];
+  readonly closeStatuses: { event: string; code: number; reason: string }[] =
+    [];
   override lifecycle = stateNamed("open.healthy");
   isHeldBack = false;
 

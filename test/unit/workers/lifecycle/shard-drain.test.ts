@@ -112,9 +112,9 @@ describe("a drain", () => {
     drain.start();
     clock.advance(100);
     expect(heard.told).toEqual([2]);
-    expect(connections.map(({ closeStatuses }) => closeStatuses.length)).toEqual([
-      1, 1, 0, 0,
-    ]);
+    expect(
+      connections.map(({ closeStatuses }) => closeStatuses.length),
+    ).toEqual([1, 1, 0, 0]);
   });
 
   it("tells nobody else once it is called off, and waits for those it told", () => {
