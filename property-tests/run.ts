@@ -23,8 +23,10 @@ Without a folder all laws are tried:
   handover            connections that move between shards
   histories           the real program through processes that replace each other
   http                upgrade requests, spoiled and cut
+  simulation          the whole server in one thread, in virtual time
   frames              frame streams, good and broken
 
+  --seeds N           the same as --runs, for lives in simulation
   --runs N            how often each law is tried (each has its own number otherwise)
   --seed S            where the random runs start (drawn and printed otherwise)
   --path P            replay the counterexample that a failure named, with its seed
@@ -47,6 +49,7 @@ function read(commandLine: readonly string[]): Wish | "help" {
     allowPositionals: true,
     options: {
       runs: { type: "string" },
+      seeds: { type: "string" },
       seed: { type: "string" },
       path: { type: "string" },
       "replay-path": { type: "string" },
@@ -59,6 +62,8 @@ function read(commandLine: readonly string[]): Wish | "help" {
   const environment: Record<string, string> = {
     SLUICE_PROPERTY_SEED: wholeNumber("--seed", seed),
   };
+  if (values.seeds !== undefined)
+    environment["SLUICE_PROPERTY_RUNS"] = aboveZero("--seeds", values.seeds);
   if (values.runs !== undefined)
     environment["SLUICE_PROPERTY_RUNS"] = aboveZero("--runs", values.runs);
   if (values.path !== undefined)

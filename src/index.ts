@@ -24,7 +24,7 @@ export type {
   Successor,
   UpgradeReport,
 } from "./main/handover/process-upgrade.ts";
-export type { ServerAddress } from "./main/accept/listener.ts";
+export type { ServerAddress } from "./main/surroundings.ts";
 export type { Ledger, ShutdownPart, ShutdownReport } from "./main/report.ts";
 export { resolveConfig } from "./config.ts";
 export type { Config, ServerOptions } from "./config.ts";

@@ -1,5 +1,6 @@
 /** Opcodes of RFC 6455, 5.2. */
 export const OPCODE = {
+  continuation: 0x0,
   text: 0x1,
   binary: 0x2,
   close: 0x8,

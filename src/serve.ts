@@ -2,9 +2,10 @@ import { Admin } from "./admin/admin.ts";
 import { type Config, resolveConfig, type ServerOptions } from "./config.ts";
 import { narrowArguments, SIGNAL } from "./config/arguments.ts";
 import { SluiceError } from "./errors.ts";
-import { checkSockets } from "./main/handover/check-sockets.ts";
+import { nodeMainSurroundings } from "./main/node-surroundings.ts";
 import { Server } from "./main/server.ts";
 import type { ServeControl, SluiceServer } from "./main/server-types.ts";
+import type { MainSurroundings } from "./main/surroundings.ts";
 import { readTlsMaterial } from "./main/tls-material.ts";
 import { describeOldRuntime } from "./runtime.ts";
 
@@ -30,10 +31,20 @@ export async function serve(
   const complaint = describeOldRuntime(process.versions.node);
   if (complaint !== undefined)
     throw new SluiceError("ERR_SLUICE_RUNTIME", complaint);
-  const config = resolveConfig(options);
+  return serveIn(nodeMainSurroundings, resolveConfig(options), signal);
+}
+
+/** The same in surroundings that may be simulated. */
+export async function serveIn(
+  surroundings: MainSurroundings,
+  config: Config,
+  signal?: AbortSignal,
+): Promise<SluiceServer> {
   const [tls, moveBlocker] = await Promise.all([
     readTlsMaterial(config),
-    findWhyNoMoves(config),
+    config.handover
+      ? surroundings.checkSockets()
+      : "the option handover is off",
   ]);
   signal?.throwIfAborted();
   const server = new Server(
@@ -43,12 +54,8 @@ export async function serve(
     config.admin
       ? (inspected, inherited) => Admin.open(inspected, inherited)
       : undefined,
+    surroundings,
   );
   await server.start(signal);
   return server;
-}
-
-/** Why live connections cannot be moved by this server, or `undefined`: found out before it listens. */
-async function findWhyNoMoves(config: Config): Promise<string | undefined> {
-  return config.handover ? checkSockets() : "the option handover is off";
 }

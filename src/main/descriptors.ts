@@ -40,7 +40,7 @@ export class Descriptors {
   constructor(
     shards: number,
     onScarce: () => void,
-    limit = readLimit(),
+    limit: number,
     now = monotonicNow,
     lowestFree = openForAMoment,
   ) {
@@ -90,7 +90,7 @@ function openForAMoment(): number {
 }
 
 /** Node has raised the soft limit to the hard one at its start. */
-function readLimit(): number {
+export function readLimit(): number {
   try {
     const limits = readFileSync("/proc/self/limits", "utf8");
     const [, soft] = /^Max open files\s+(\d+)/m.exec(limits) ?? [];

@@ -105,9 +105,10 @@ export class Operations {
   }
 
   resume(given?: number): void {
-    const { shards } = this.#host.fleet;
+    // Those too that a reload has started: a drain of everything was aimed at them as well.
+    const { all } = this.#host.fleet;
     const shard = given === undefined ? undefined : toIndex(given, "resume()");
-    this.#resume(shard === undefined ? shards : [this.#shardAt(shard)]);
+    this.#resume(shard === undefined ? all : [this.#shardAt(shard)]);
   }
 
   /** The server has ended: nobody waits for a drain any more. */

@@ -20,7 +20,8 @@ import type { ShardCounters } from "../protocol/shard-counters.ts";
 import type { SocketHandle } from "../protocol/socket-handle.ts";
 import type { Sendable } from "../topics/payload.ts";
 import { checkPublishing } from "../topics/rules.ts";
-import { orAborted, shutDownWith } from "./abort.ts";
+import { shutDownWith } from "./abort.ts";
+import { orAborted } from "./or-aborted.ts";
 import { Acceptor } from "./accept/acceptor.ts";
 import { AddressLimits } from "./accept/address-limits.ts";
 import { Cluster } from "./cluster/cluster.ts";
@@ -31,7 +32,11 @@ import { Descriptors } from "./descriptors.ts";
 import { DrainPlanner } from "./drain-planner.ts";
 import { Fleet } from "./shards/fleet.ts";
 import { Lifecycle, type LifecycleHost } from "./lifecycle.ts";
-import { Listener, type ServerAddress } from "./accept/listener.ts";
+import type {
+  Listener,
+  MainSurroundings,
+  ServerAddress,
+} from "./surroundings.ts";
 import { Malformed } from "./malformed.ts";
 import { Handover } from "./handover/handover.ts";
 import { Predecessor } from "./handover/predecessor.ts";
@@ -88,6 +93,7 @@ export type OpenInspector = (
 
 /** Where all parts meet: each is made here, and here they are told of each other. */
 export class Server implements SluiceServer, LifecycleHost, OperationsHost {
+  readonly surroundings: MainSurroundings;
   readonly config: Config;
   readonly forwarded = forwardable.filter(
     (name) => channel(name).hasSubscribers,
@@ -121,7 +127,9 @@ export class Server implements SluiceServer, LifecycleHost, OperationsHost {
     tls: TlsMaterial | undefined,
     moveBlocker: string | undefined,
     openInspector: OpenInspector | undefined,
+    surroundings: MainSurroundings,
   ) {
+    this.surroundings = surroundings;
     this.config = config;
     this.#openInspector = openInspector;
     this.tls = tls;
@@ -132,11 +140,18 @@ export class Server implements SluiceServer, LifecycleHost, OperationsHost {
       this.fleet.shards.push(new Shard(this.fleet.freeIndex(), this));
     this.cluster = new Cluster(config, this.instance);
     this.#plans = new DrainPlanner(config, this.cluster);
-    this.#topics = new TopicRouter(config, this.fleet, this.cluster.engine);
+    this.#topics = new TopicRouter(
+      config,
+      this.fleet,
+      this.cluster.engine,
+      () => surroundings.createChannel(),
+    );
     this.#handover = new Handover(this);
     this.#operations = new Operations(this, this.#handover);
-    this.#descriptors = new Descriptors(config.workers, () =>
-      this.#publish("descriptors-scarce", this.#describeDescriptors()),
+    this.#descriptors = new Descriptors(
+      config.workers,
+      () => this.#publish("descriptors-scarce", this.#describeDescriptors()),
+      surroundings.descriptorLimit(),
     );
     this.#acceptor = new Acceptor(
       config,
@@ -144,7 +159,7 @@ export class Server implements SluiceServer, LifecycleHost, OperationsHost {
       this.#desk,
       this.#descriptors,
     );
-    this.#listener = new Listener(
+    this.#listener = surroundings.createListener(
       config,
       (socket) => this.#acceptor.accept(socket),
       (error) => this.#publish("accept-failed", { error }),

@@ -42,7 +42,11 @@ export async function loadHandlers(
   return checkHandlers(module, defaultExportOf(imported));
 }
 
-function checkHandlers(module: string, value: unknown): Handlers {
+/**
+ * @param module - What it is called in an error.
+ * @throws SluiceError `ERR_SLUICE_HANDLERS` when the value is not an object of hooks.
+ */
+export function checkHandlers(module: string, value: unknown): Handlers {
   const refuse = (what: string): never => {
     throw new SluiceError("ERR_SLUICE_HANDLERS", `handlers: ${what}`);
   };

@@ -1,7 +1,6 @@
 import { SluiceError } from "../errors.ts";
 import { describeForeign, sayForeign } from "../foreign-value.ts";
 import type { Handlers } from "../handlers.ts";
-import { monotonicNow } from "../protocol/clock.ts";
 import type {
   Arrival,
   DrainFilter,
@@ -12,14 +11,16 @@ import type {
   ShardTask,
   ShardTotals,
 } from "../protocol/messages.ts";
-import { written } from "../protocol/written.ts";
 import { beginBeat } from "./watchdog-beat.ts";
 import type { LiveConnection } from "./connection/connection.ts";
 import { ShardDrain } from "./lifecycle/shard-drain.ts";
 import { Heartbeat } from "./lifecycle/heartbeat.ts";
-import { loadHandlers } from "./load-handlers.ts";
 import { ShardContext } from "./shard-context.ts";
 import type { Clock } from "./lifecycle/timer-wheel.ts";
+import {
+  nodeShardSurroundings,
+  type ShardSurroundings,
+} from "./surroundings.ts";
 import { checkReceiver, createReceiver } from "./websocket/ws-engine.ts";
 
 /** After the deadline, for the ticks in which the last connections are forced; then looked again as often. */
@@ -28,27 +29,28 @@ const END_GRACE_MS = 50;
 const LAST_WORDS_MS = 1_000;
 /** While output waits for its reader, the deadline is looked at so often. */
 const LOOK_MS = 100;
-const OUTPUT = [process.stdout, process.stderr];
-
-const threadClock: Clock = {
-  now: monotonicNow,
-  setTimeout: (callback, ms) => setTimeout(callback, ms),
-  clearTimeout: (handle) => clearTimeout(handle as NodeJS.Timeout | undefined),
-  afterPoll: (callback) => void setImmediate(callback),
-};
 
 /**
  * The life of one shard, as one long task: its promise is the shard's
  * lifetime, its value the totals. It ends after a shutdown, when nothing of any
  * connection is left.
  */
-export default async function runShard(task: ShardTask): Promise<ShardTotals> {
+export default function runShard(task: ShardTask): Promise<ShardTotals> {
+  return runShardIn(nodeShardSurroundings, task);
+}
+
+/** The same in surroundings that may be simulated. */
+export async function runShardIn(
+  surroundings: ShardSurroundings,
+  task: ShardTask,
+): Promise<ShardTotals> {
   try {
-    return await serveShard(task, await loadHandlers(task.config.handlers));
+    const handlers = await surroundings.loadHandlers(task.config.handlers);
+    return await serveShard(task, handlers, surroundings);
   } catch (error) {
     task.port.close();
     const failure = describeFailure(task.shard, error);
-    await written(OUTPUT, LAST_WORDS_MS);
+    await surroundings.printed(LAST_WORDS_MS);
     return { shard: task.shard, opened: 0, rejected: 0, failure };
   }
 }
@@ -70,22 +72,24 @@ function describeFailure(shard: number, error: unknown): ShardFailure {
 async function serveShard(
   task: ShardTask,
   handlers: Handlers,
+  surroundings: ShardSurroundings,
 ): Promise<ShardTotals> {
   const { port } = task;
+  const { clock } = surroundings;
   const post = (message: ShardMessage): void => port.postMessage(message);
-  const context = new ShardContext(task, handlers, threadClock, post, {
+  const context = new ShardContext(task, handlers, surroundings, post, {
     post: (message, handle) =>
       port.postMessage(message, handle === undefined ? [] : [handle]),
     whyNot: task.moveBlocker ?? checkReceiver(() => createReceiver(1024, {})),
   });
   const heartbeat = new Heartbeat(
     context.registry,
-    threadClock,
+    clock,
     task.config.heartbeatIntervalMs,
   );
   await handlers.started?.(context.topics);
-  const beat = beginBeat(context.counters, threadClock);
-  const shard = new Shard(context, post);
+  const beat = beginBeat(context.counters, clock);
+  const shard = new Shard(context, surroundings, post);
   port.on("message", (message: MainMessage) => shard.take(message));
   post({ type: "ready", moveBlocker: context.moveBlocker });
   await shard.terminated;
@@ -105,14 +109,22 @@ async function serveShard(
 /** Does what main says. */
 class Shard {
   readonly #context: ShardContext;
+  readonly #surroundings: ShardSurroundings;
+  readonly #clock: Clock;
   readonly #post: (message: ShardMessage) => void;
   readonly #drains = new Map<number | "shutdown", ShardDrain>();
-  #deadline: NodeJS.Timeout | undefined;
+  #deadline: unknown;
   #endBy = 0;
   readonly #ended = Promise.withResolvers<void>();
 
-  constructor(context: ShardContext, post: (message: ShardMessage) => void) {
+  constructor(
+    context: ShardContext,
+    surroundings: ShardSurroundings,
+    post: (message: ShardMessage) => void,
+  ) {
     this.#context = context;
+    this.#surroundings = surroundings;
+    this.#clock = surroundings.clock;
     this.#post = post;
   }
 
@@ -126,8 +138,8 @@ class Shard {
    */
   async printed(): Promise<void> {
     for (;;) {
-      const leftMs = Math.max(0, this.#endBy - threadClock.now());
-      const isOut = await written(OUTPUT, Math.min(leftMs, LOOK_MS));
+      const leftMs = Math.max(0, this.#endBy - this.#clock.now());
+      const isOut = await this.#surroundings.printed(Math.min(leftMs, LOOK_MS));
       if (isOut || leftMs === 0) return;
     }
   }
@@ -145,7 +157,7 @@ class Shard {
         return this.#callOff(message.drain);
       case "force":
         // What has arrived in time is read before anybody is judged.
-        return threadClock.afterPoll(() => this.#force());
+        return this.#clock.afterPoll(() => this.#force());
       case "end":
         return this.#end();
       case "readiness":
@@ -203,13 +215,13 @@ class Shard {
     for (const connection of others) drain.tell(connection, 0);
     this.#endBy = plan.deadline;
     // Hooks that hear of the last ends may use what is left of the time, and no more.
-    this.#awaitDeadline(Math.max(0, plan.deadline - threadClock.now()));
+    this.#awaitDeadline(Math.max(0, plan.deadline - this.#clock.now()));
     void this.#context.quiet().then(() => this.#endWhenEmpty());
   }
 
   #awaitDeadline(leftMs: number): void {
-    clearTimeout(this.#deadline);
-    this.#deadline = setTimeout(() => {
+    this.#clock.clearTimeout(this.#deadline);
+    this.#deadline = this.#clock.setTimeout(() => {
       this.#awaitDeadline(0);
       this.#endWhenEmpty();
     }, leftMs + END_GRACE_MS);
@@ -225,7 +237,7 @@ class Shard {
 
   #end(): void {
     if (!this.#isEmpty) return;
-    clearTimeout(this.#deadline);
+    this.#clock.clearTimeout(this.#deadline);
     this.#ended.resolve();
   }
 
@@ -239,7 +251,7 @@ class Shard {
   #drain(id: number, filter: DrainFilter, plan: DrainPlan): void {
     const targets: LiveConnection[] = [];
     for (const connection of this.#context.registry)
-      if (matches(connection, filter, threadClock.now()))
+      if (matches(connection, filter, this.#clock.now()))
         targets.push(connection);
     this.#depart(id, targets, plan);
   }
@@ -251,7 +263,7 @@ class Shard {
   ): ShardDrain {
     const { drains } = this.#context;
     const drain = new ShardDrain({
-      clock: threadClock,
+      clock: this.#clock,
       plan,
       targets,
       onTold: (told) => {
@@ -276,14 +288,14 @@ class Shard {
   #callOff(id: number | "shutdown"): void {
     const drain = this.#drains.get(id);
     this.#drains.delete(id);
-    if (id === "shutdown") clearTimeout(this.#deadline);
+    if (id === "shutdown") this.#clock.clearTimeout(this.#deadline);
     drain?.callOff();
   }
 
   #force(): void {
     // Those whose turn had not come yet get their time to come back as well.
     this.#drains.get("shutdown")?.hurry();
-    const now = threadClock.now();
+    const now = this.#clock.now();
     for (const connection of [...this.#context.registry]) {
       connection.limitDeadline(now);
       connection.tell("deadline.reached");

@@ -36,6 +36,7 @@ import { attachSocket, openSocket } from "./connection/socket-reader.ts";
 import { Registry } from "./lifecycle/registry.ts";
 import { openSecureSocket, secureContextOf } from "./secure-socket.ts";
 import type { Clock } from "./lifecycle/timer-wheel.ts";
+import type { ShardSurroundings } from "./surroundings.ts";
 import { ShardTopics } from "./topics/shard-topics.ts";
 import {
   Handshake,
@@ -50,6 +51,7 @@ const MAX_REPORTED = 200;
 export class ShardContext implements MoverHost, HandshakeHost, InspectionHost {
   readonly config: Config;
   readonly clock: Clock;
+  readonly adoptHandle: ShardSurroundings["adopt"];
   readonly counters: ShardCounters;
   readonly hooks: Hooks;
   /** Answers what the inspector asks; idle while nobody looks. */
@@ -78,12 +80,14 @@ export class ShardContext implements MoverHost, HandshakeHost, InspectionHost {
   constructor(
     task: ShardTask,
     handlers: Handlers,
-    clock: Clock,
+    surroundings: ShardSurroundings,
     post: (message: ShardMessage) => void,
     moving: { post: PostHandle; whyNot: string | undefined },
   ) {
     this.config = task.config;
+    const { clock } = surroundings;
     this.clock = clock;
+    this.adoptHandle = (handle, onread) => surroundings.adopt(handle, onread);
     this.counters = new ShardCounters(task.counters);
     this.#shard = task.shard;
     this.#post = post;
@@ -142,7 +146,7 @@ export class ShardContext implements MoverHost, HandshakeHost, InspectionHost {
     const isSecure = secureContext !== undefined;
     const stream = isSecure
       ? openSecureSocket(handle, secureContext)
-      : openSocket(handle);
+      : openSocket(handle, this.adoptHandle);
     const connection = new LiveConnection(this, id, stream, isSecure);
     connection.handshake = new Handshake(connection, this, arrival);
     if (address !== undefined) this.addressLimit?.count(connection, address);

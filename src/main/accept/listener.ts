@@ -5,20 +5,15 @@ import {
   acceptHandles,
   type SocketHandle,
 } from "../../protocol/socket-handle.ts";
+import type { Listener, ServerAddress } from "../surroundings.ts";
 import { listeningHandleOf, listenWith } from "../../protocol/socket-handle.ts";
-
-/** Where the server is reached. */
-export interface ServerAddress {
-  host: string;
-  port: number;
-}
 
 /**
  * Accepts TCP. It can stop accepting and start again on the same port: while
  * it is suspended the operating system refuses, so load balancers and clients
  * notice at once.
  */
-export class Listener {
+export class TcpListener implements Listener {
   readonly #server: Server;
   readonly #backlog: number;
   #address: ServerAddress;

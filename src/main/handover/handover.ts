@@ -14,6 +14,7 @@ import type {
 import type { Drain, DrainReport } from "../drain.ts";
 import type { Fleet } from "../shards/fleet.ts";
 import type { Shard } from "../shards/shard.ts";
+import type { MainSurroundings } from "../surroundings.ts";
 import { busyShare } from "../shards/busy-share.ts";
 import type { Stoppage } from "../stoppage.ts";
 import { type Movability, countMovability } from "./movability.ts";
@@ -28,6 +29,7 @@ const LOOK_MS = 1_000;
 
 /** What handover needs of the server. */
 export interface HandoverHost {
+  readonly surroundings: MainSurroundings;
   readonly config: Config;
   readonly fleet: Fleet;
   /** It listens, and is not stopping. */

@@ -128,7 +128,11 @@ export class Predecessor {
     for (const shard of shards) {
       const complaint = await selfTest(
         (handle) => shard.give({ handle, id: takeNumber(), isProbe: true }),
-        { isSecure, deadlineMs: PROBE_DEADLINE_MS },
+        {
+          connect: this.#host.surroundings.connectToShard,
+          isSecure,
+          deadlineMs: PROBE_DEADLINE_MS,
+        },
       );
       if (complaint !== undefined)
         throw new SluiceError(

@@ -6,7 +6,7 @@ import { sayForeign } from "../../foreign-value.ts";
 import { monotonicNow } from "../../protocol/clock.ts";
 import type { MoveObstacles } from "../../protocol/handover-messages.ts";
 import type { SocketHandle } from "../../protocol/socket-handle.ts";
-import type { ServerAddress } from "../accept/listener.ts";
+import type { ServerAddress } from "../surroundings.ts";
 import { takeTally } from "./canary.ts";
 import {
   addRounds,

@@ -37,6 +37,7 @@ export interface ReloadReport {
 
 /** What a reload needs of the server. */
 export interface ReloadHost extends HandoverHost, ShardOwner {
+  readonly surroundings: HandoverHost["surroundings"];
   readonly config: HandoverHost["config"];
   readonly moveBlocker: string | undefined;
   /** The next connection's number. */
@@ -113,6 +114,7 @@ class Exchange {
     try {
       await this.#uninterrupted(this.#start());
     } catch (error) {
+      this.#over.abort();
       this.#trial.end(false);
       await this.#endAll();
       throw error;
@@ -191,11 +193,19 @@ class Exchange {
     const serving = this.#entering.map((shard) => shard.nextServing());
     for (const shard of this.#entering) shard.start();
     await Promise.all(serving);
+    const { signal } = this.#over;
     for (const shard of this.#entering) {
+      // Given up: nobody waits for what is left of it.
+      signal.throwIfAborted();
       const complaint = await selfTest(
         (handle) =>
           shard.give({ handle, id: this.#host.takeNumber(), isProbe: true }),
-        { isSecure: tls !== undefined, deadlineMs: PROBE_DEADLINE_MS },
+        {
+          connect: this.#host.surroundings.connectToShard,
+          isSecure: tls !== undefined,
+          deadlineMs: PROBE_DEADLINE_MS,
+          signal,
+        },
       );
       if (complaint !== undefined)
         throw new Error(`shard ${shard.index}: ${complaint}`);

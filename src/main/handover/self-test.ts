@@ -1,6 +1,8 @@
+import { orAborted } from "../or-aborted.ts";
 import { aside } from "../aside.ts";
 import { once } from "node:events";
-import { connect, createServer, type Socket } from "node:net";
+import { connect as connectTcp, createServer, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
 import {
   acceptHandles,
@@ -8,6 +10,16 @@ import {
   type SocketHandle,
 } from "../../protocol/socket-handle.ts";
 import { sayForeign } from "../../foreign-value.ts";
+
+import type { ConnectToShard } from "../surroundings.ts";
+
+export interface SelfTestOptions {
+  readonly connect: ConnectToShard;
+  readonly isSecure: boolean;
+  readonly deadlineMs: number;
+  /** Nobody waits for it any more. */
+  readonly signal?: AbortSignal;
+}
 
 /** RFC 6455, 5.2: a ping and a close frame with code 1000, masked with zeros. */
 const PING = Buffer.from([0x89, 0x80, 0, 0, 0, 0]);
@@ -38,37 +50,52 @@ const request = [
  */
 export async function selfTest(
   give: (handle: SocketHandle) => void,
-  { isSecure, deadlineMs }: { isSecure: boolean; deadlineMs: number },
+  { connect, isSecure, deadlineMs, signal }: SelfTestOptions,
 ): Promise<string | undefined> {
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(), deadlineMs);
-  const server = createServer({ pauseOnConnect: true });
-  const sockets: Socket[] = [];
-  const accepted = new Accepted(give);
+  const over =
+    signal === undefined ? late.signal : AbortSignal.any([late.signal, signal]);
+  let client: Duplex | undefined;
   try {
-    acceptHandles(server, (handle) => accepted.take(handle));
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening", { signal: late.signal });
-    const { port } = server.address() as { port: number };
-    const tcp = connect(port, "127.0.0.1");
-    sockets.push(tcp);
-    await once(tcp, "connect", { signal: late.signal });
-    accepted.expect(tcp.localPort);
-    const client = isSecure
-      ? connectTls({ socket: tcp, rejectUnauthorized: false })
-      : tcp;
-    if (client !== tcp) {
-      sockets.push(client);
-      await once(client, "secureConnect", { signal: late.signal });
-    }
-    return await talk(client, late.signal);
+    client = await connect(give, isSecure, over);
+    return await talk(client, over);
   } catch (error) {
     return late.signal.aborted
       ? `its probe connection had no answer after ${deadlineMs} ms`
       : `its probe connection failed: ${sayForeign(error)}`;
   } finally {
     clearTimeout(timer);
-    for (const socket of sockets) socket.destroy();
+    client?.destroy();
+  }
+}
+
+/** A connection to a shard over loopback, by a listener that takes this one alone. */
+export async function connectOnLoopback(
+  give: (handle: SocketHandle) => void,
+  isSecure: boolean,
+  signal: AbortSignal,
+): Promise<Duplex> {
+  const server = createServer({ pauseOnConnect: true });
+  const accepted = new Accepted(give);
+  let tcp: Socket | undefined;
+  try {
+    acceptHandles(server, (handle) => accepted.take(handle));
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening", { signal });
+    const { port } = server.address() as { port: number };
+    tcp = connectTcp(port, "127.0.0.1");
+    await once(tcp, "connect", { signal });
+    accepted.expect(tcp.localPort);
+    await orAborted(accepted.given, signal);
+    if (!isSecure) return tcp;
+    const client = connectTls({ socket: tcp, rejectUnauthorized: false });
+    await once(client, "secureConnect", { signal });
+    return client;
+  } catch (error) {
+    tcp?.destroy();
+    throw error;
+  } finally {
     accepted.end();
     server.close();
   }
@@ -82,16 +109,24 @@ export async function selfTest(
 class Accepted {
   readonly #give: (handle: SocketHandle) => void;
   readonly #waiting: SocketHandle[] = [];
+  readonly #given = Promise.withResolvers<void>();
   #port: number | undefined;
 
   constructor(give: (handle: SocketHandle) => void) {
     this.#give = give;
   }
 
+  /** Resolves when the shard has been given the one that is expected. */
+  get given(): Promise<void> {
+    return this.#given.promise;
+  }
+
   take(handle: SocketHandle): void {
     if (this.#port === undefined) this.#waiting.push(handle);
-    else if (peerOf(handle)?.port === this.#port) this.#give(handle);
-    else aside(handle.close(), "closing a socket");
+    else if (peerOf(handle)?.port === this.#port) {
+      this.#give(handle);
+      this.#given.resolve();
+    } else aside(handle.close(), "closing a socket");
   }
 
   /** From here on it is known who is expected. */
@@ -108,7 +143,7 @@ class Accepted {
 }
 
 async function talk(
-  client: Socket,
+  client: Duplex,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const ended = new AbortController();
@@ -138,7 +173,7 @@ async function talk(
 
 /** Reads until `findEnd` finds where a piece ends. */
 function readerOf(
-  client: Socket,
+  client: Duplex,
   signal: AbortSignal,
 ): (findEnd: (bytes: Buffer) => number | undefined) => Promise<Buffer> {
   let rest: Buffer = Buffer.alloc(0);

@@ -83,6 +83,10 @@ export class Trial implements ShardOwner {
     this.#watch?.stop();
   }
 
+  get surroundings(): ShardOwner["surroundings"] {
+    return this.#server.surroundings;
+  }
+
   get config(): ShardOwner["config"] {
     return this.#server.config;
   }

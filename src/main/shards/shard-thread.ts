@@ -16,23 +16,15 @@ import {
   shardUrl,
 } from "../../protocol/messages.ts";
 import { rememberThread, type RunningThread } from "../../protocol/threads.ts";
+import type { ShardThread, ThreadEnd } from "../surroundings.ts";
 import { ThreadOutput } from "../thread-output.ts";
 import { leaveRemovedFolder } from "../../working-folder.ts";
-
-/** How a shard's thread ended. */
-export interface ThreadEnd {
-  /** Undefined when the thread ended by itself, as after a shutdown. */
-  readonly error: unknown;
-  readonly wasKilled: boolean;
-  /** It was killed, and is still there: a native call of a handler has not returned. */
-  readonly isStuck: boolean;
-}
 
 /**
  * One thread with one long task in it: the shard. Its pool has no other
  * thread, so each shard starts in a fresh one and none inherits another's.
  */
-export class ShardThread implements RunningThread {
+export class PiscinaThread implements ShardThread, RunningThread {
   readonly port: MessagePort;
   /** Resolves when the thread is gone for certain, or was given up. */
   readonly ended: Promise<ThreadEnd>;

@@ -26,7 +26,11 @@ import type {
 import { ShardCounters } from "../../protocol/shard-counters.ts";
 import { killDelay, timeUntil } from "../deadlines.ts";
 import { Handoff } from "./handoff.ts";
-import { ShardThread, type ThreadEnd } from "./shard-thread.ts";
+import type {
+  MainSurroundings,
+  ShardThread,
+  ThreadEnd,
+} from "../surroundings.ts";
 
 const BACK_OFF_MS = { first: 100, longest: 10_000 } as const;
 /** A thread that served for so long has not died at its start. */
@@ -37,6 +41,7 @@ const MAX_STUCK = 3;
 
 /** What all shards of a server share. */
 export interface ShardOwner {
+  readonly surroundings: MainSurroundings;
   readonly config: Config;
   readonly tls: TlsMaterial | undefined;
   readonly isReady: boolean;
@@ -158,7 +163,9 @@ export class Shard {
       forwarded,
       moveBlocker,
     };
-    const thread = new ShardThread(task, (message) => this.#take(message));
+    const thread = this.#owner.surroundings.startThread(task, (message) =>
+      this.#take(message),
+    );
     const actor = createActor(this.#machineFor(thread));
     this.#thread = thread;
     this.#handoff = new Handoff(thread.port, (code, { address }) =>

@@ -1,7 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import { channel } from "node:diagnostics_channel";
-import { MessageChannel } from "node:worker_threads";
 import type { Config } from "../../config.ts";
 import type {
   PresenceListener,
@@ -32,6 +31,7 @@ import { aside } from "../aside.ts";
 import type { ClusterEngine, Tally } from "../cluster/engine.ts";
 import type { Fleet } from "../shards/fleet.ts";
 import type { Shard } from "../shards/shard.ts";
+import type { MainSurroundings } from "../surroundings.ts";
 import { SubscriberCounts } from "./subscriber-count.ts";
 import { Interests } from "./interests.ts";
 
@@ -43,6 +43,7 @@ import { Interests } from "./interests.ts";
 export class TopicRouter {
   readonly table: TopicTable;
   readonly #config: Config;
+  readonly #createChannel: MainSurroundings["createChannel"];
   readonly #fleet: Fleet;
   readonly #outboxes: readonly Outbox[];
   readonly #receipts: Receipts[];
@@ -56,7 +57,13 @@ export class TopicRouter {
   /** Shards that have been introduced, by index. */
   readonly #introduced = new Map<number, Shard>();
 
-  constructor(config: Config, fleet: Fleet, engine: ClusterEngine) {
+  constructor(
+    config: Config,
+    fleet: Fleet,
+    engine: ClusterEngine,
+    createChannel: MainSurroundings["createChannel"],
+  ) {
+    this.#createChannel = createChannel;
     this.#engine = engine;
     this.#interests = new Interests((topic, isWanted) =>
       engine.setInterest(topic, isWanted),
@@ -225,7 +232,7 @@ export class TopicRouter {
   /** A shard's thread is ready: gives it a port to every other, before its first socket. Once in its life. */
   #introduce(shard: Shard): void {
     for (const other of this.#introduced.values()) {
-      const { port1, port2 } = new MessageChannel();
+      const { port1, port2 } = this.#createChannel();
       shard.post({ type: "peer", peer: { shard: other.index, port: port1 } }, [
         port1,
       ]);

@@ -1,9 +1,5 @@
 import type { Socket } from "node:net";
-import {
-  adoptHandle,
-  type Reading,
-  type SocketHandle,
-} from "../../protocol/socket-handle.ts";
+import type { Reading, SocketHandle } from "../../protocol/socket-handle.ts";
 import type { LiveConnection } from "./connection.ts";
 import { readFrames } from "../websocket/frame-reader.ts";
 import {
@@ -40,8 +36,11 @@ const reading: Reading = {
 };
 
 /** The socket around a handle that has come to this thread, for {@link attachSocket}. */
-export function openSocket(handle: SocketHandle): Socket {
-  return adoptHandle(handle, reading);
+export function openSocket(
+  handle: SocketHandle,
+  adopt: (handle: SocketHandle, onread: Reading) => Socket,
+): Socket {
+  return adopt(handle, reading);
 }
 
 /** Listens to a connection's socket from its first byte to its end. */

@@ -7,7 +7,7 @@ import {
   type MoveObstacle,
   type MoveObstacles,
 } from "../../protocol/handover-messages.ts";
-import type { SocketHandle } from "../../protocol/socket-handle.ts";
+import type { Reading, SocketHandle } from "../../protocol/socket-handle.ts";
 import { detachHandle } from "../../protocol/socket-handle.ts";
 import type { ConnectionEventType } from "../../machines/connection-machine.ts";
 import {
@@ -49,6 +49,7 @@ export interface MoverHost extends ConnectionHost, SnapshotHost {
   readonly runner: LifecycleRunner<ConnectionEventType, LiveConnection>;
   readonly topics: ShardTopics;
   readonly moveBlocker: string | undefined;
+  readonly adoptHandle: (handle: SocketHandle, onread?: Reading) => Socket;
 }
 
 /** An order under way on this shard. */
@@ -145,7 +146,10 @@ export class Mover {
     const { counters, clock } = shard;
     counters.add("movedIn");
     (counters.states[movingState.index] as number) += 1;
-    const stream = handle === undefined ? new Socket() : openSocket(handle);
+    const stream =
+      handle === undefined
+        ? new Socket()
+        : openSocket(handle, shard.adoptHandle);
     const connection = new LiveConnection(
       shard,
       snapshot.number,

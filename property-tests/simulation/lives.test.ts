@@ -1,0 +1,43 @@
+/* oxlint-disable vitest/valid-title, vitest/expect-expect -- the law's name is the title */
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { lives } from "../../src/testing/fast-check.ts";
+import { law } from "../support/laws.ts";
+import { createService, orders } from "./service.ts";
+
+/** What `npm test` has to see, on two cores. */
+const LIVES = 320;
+const MAX_STEPS = 70;
+const LEAST_LIVES = 300;
+const LEAST_STEPS_A_LIFE = 200;
+const TIME_LIMIT_MS = 90_000;
+
+/** What was lived. */
+const seen = { lives: 0, steps: 0 };
+
+describe("a server in simulation", () => {
+  law(
+    "keeps every law, whatever clients, operators and faults do",
+    lives({
+      handlers: createService,
+      messages: fc.constantFrom(...orders),
+      paths: fc.constantFrom("/", "/a", "/b"),
+      variesOptions: true,
+      maxSteps: MAX_STEPS,
+      onEnd: ({ steps }) => {
+        seen.lives++;
+        seen.steps += steps;
+      },
+    }),
+    { runs: LIVES, timeLimitMs: TIME_LIMIT_MS },
+  );
+
+  it("has lived enough to say so", () => {
+    console.log(
+      `${seen.lives} lives of ${Math.round(seen.steps / seen.lives)} steps on average`,
+    );
+    if (process.env["SLUICE_PROPERTY_RUNS"] !== undefined) return;
+    expect(seen.lives).toBeGreaterThanOrEqual(LEAST_LIVES);
+    expect(seen.steps / seen.lives).toBeGreaterThanOrEqual(LEAST_STEPS_A_LIFE);
+  });
+});

@@ -1,0 +1,102 @@
+import type { Duplex } from "node:stream";
+import type { MessagePort } from "node:worker_threads";
+import type {
+  MainMessage,
+  ShardMessage,
+  ShardTask,
+} from "../protocol/messages.ts";
+import type { SocketHandle } from "../protocol/socket-handle.ts";
+
+/** Where the server is reached. */
+export interface ServerAddress {
+  host: string;
+  port: number;
+}
+
+/** How a shard's thread ended. */
+export interface ThreadEnd {
+  /** Undefined when the thread ended by itself, as after a shutdown. */
+  readonly error: unknown;
+  readonly wasKilled: boolean;
+  /** It was killed, and is still there: a native call of a handler has not returned. */
+  readonly isStuck: boolean;
+}
+
+/** A thread with a shard in it, as main sees it. */
+export interface ShardThread {
+  readonly port: MessagePort;
+  /** Resolves when the thread is gone for certain, or was given up. */
+  readonly ended: Promise<ThreadEnd>;
+  /** How it ended, once it has. */
+  readonly end: ThreadEnd | undefined;
+  /** Resolves when the thread is gone. */
+  readonly gone: Promise<unknown>;
+  /** It was told to end, and need not have heard it yet. */
+  readonly wasKilled: boolean;
+  /** It was let end: a shutdown cannot be called off for it. */
+  readonly isEnding: boolean;
+  post(message: MainMessage, transfer?: MessagePort[]): void;
+  /** Lets the thread end, as it has asked to: nothing is given to it any more. */
+  letEnd(): void;
+  /** The last resort: ends the thread, whatever it does. */
+  kill(): void;
+  /** Waits no longer for a thread that was killed and did not end. */
+  giveUp(): ThreadEnd;
+}
+
+/** What accepts TCP. */
+export interface Listener {
+  /** With port 0: the port that the system chose, once it listens. */
+  readonly address: ServerAddress;
+  /** Accepts, or is about to. */
+  readonly isListening: boolean;
+  /** The listening socket, to be shared with another process. */
+  readonly handle: SocketHandle | undefined;
+  /**
+   * Starts to accept.
+   *
+   * @throws SluiceError `ERR_SLUICE_LISTEN` when the address cannot be had.
+   */
+  listen(): Promise<void>;
+  /** Starts to accept with the listening socket of another process. */
+  takeOver(inherited: ServerAddress & { handle: SocketHandle }): Promise<void>;
+  /** Stops to accept; sockets already accepted live on. */
+  suspend(): void;
+}
+
+/**
+ * Opens a connection of the server's own to a shard.
+ *
+ * @param give - Hands the server's side of it to the shard.
+ * @returns the client's side, connected
+ */
+export type ConnectToShard = (
+  give: (handle: SocketHandle) => void,
+  isSecure: boolean,
+  signal: AbortSignal,
+) => Promise<Duplex>;
+
+/**
+ * What main asks of the world it lives in: Node's (`node-surroundings.ts`), or
+ * that of a simulation.
+ */
+export interface MainSurroundings {
+  /** Starts a thread with a shard in it. */
+  startThread(
+    task: Omit<ShardTask, "port">,
+    onMessage: (message: ShardMessage) => void,
+  ): ShardThread;
+  createListener(
+    config: ServerAddress & { readonly backlog: number },
+    onSocket: (handle: SocketHandle) => void,
+    onAcceptError: (error: Error) => void,
+  ): Listener;
+  /** For two shards. */
+  createChannel(): { port1: MessagePort; port2: MessagePort };
+  /** @returns why live connections cannot be moved here, in one sentence */
+  checkSockets(): Promise<string | undefined>;
+  /** Descriptors that the process may have; `Infinity` where that is not known. */
+  descriptorLimit(): number;
+  /** For the self-test of a new shard. */
+  readonly connectToShard: ConnectToShard;
+}

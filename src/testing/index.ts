@@ -1,0 +1,225 @@
+/**
+ * A test kit: your handlers in a simulated server, with simulated clients, in
+ * virtual time. Main and shards are the real ones; threads, sockets and clocks
+ * are simulated, and everything happens in the test's own thread.
+ *
+ * @module sluice/testing
+ */
+import { resolveConfig, type ServerOptions } from "../config.ts";
+import type { Handlers } from "../handlers.ts";
+import type { ShutdownReport } from "../main/report.ts";
+import { checkHandlers } from "../workers/load-handlers.ts";
+import { makeScene, type Scene } from "./scene.ts";
+import { type Breach, findBreaches } from "./simulation/laws.ts";
+import { World } from "./simulation/world.ts";
+
+export {
+  Client,
+  type OpenOptions,
+  type Scene,
+  type SceneShard,
+} from "./scene.ts";
+export type { ClientEnd } from "./simulation/sim-client.ts";
+export type { Breach } from "./simulation/laws.ts";
+
+/** What a simulation is made of. */
+export interface SimulateOptions {
+  /**
+   * The handlers: the URL of their module, of which each shard gets an instance
+   * of its own; or what makes them, called once for each shard, where mocks and
+   * coverage of the test runner are to apply.
+   */
+  // oxlint-disable-next-line typescript/no-explicit-any -- whatever data they keep
+  readonly handlers: URL | (() => Handlers<any> | Promise<Handlers<any>>);
+  /** How many shards; 1. */
+  readonly shards?: number;
+  /** Options of the server, as for `serve`. */
+  readonly server?: Omit<ServerOptions, "handlers" | "workers">;
+  /** Of all that is left to chance; 1. The same seed gives the same story. */
+  readonly seed?: number;
+  /** Plays the script with so many seeds, from `seed` on; 1. */
+  readonly seeds?: number;
+  /** What the network takes from end to end, in milliseconds; 0.1 to 3. */
+  readonly latencyMs?: readonly [number, number];
+  /** Is told of each message that is given to the hook `message`, and by whom. */
+  readonly onMessage?: (client: string | undefined, data: Buffer) => void;
+  /** Laws of your own, held when the server has ended and everybody has gone; throws where one is broken. */
+  readonly atTheEnd?: () => void;
+  /** Laws that do not hold for these handlers, and need not. */
+  readonly exceptLaws?: readonly string[];
+}
+
+/** How a simulation ended. */
+export interface SimulationResult {
+  readonly story: readonly string[];
+  readonly report: ShutdownReport;
+  /** Of everything that happened: the same for the same seed. */
+  readonly hash: string;
+  readonly steps: number;
+}
+
+/** A law was broken, or the script failed; the message tells the story. */
+export class SimulationError extends Error {
+  override readonly name = "SimulationError";
+  readonly seed: number;
+  readonly story: readonly string[];
+  readonly breaches: readonly Breach[];
+
+  constructor(
+    message: string,
+    {
+      seed,
+      story,
+      breaches,
+      cause,
+    }: {
+      seed: number;
+      story: readonly string[];
+      breaches: readonly Breach[];
+      cause?: unknown;
+    },
+  ) {
+    super(
+      `${message}\n\nwhat happened (seed ${seed}):\n${tellStory(story)}\n\nplay it again with { seed: ${seed} }`,
+      cause === undefined ? {} : { cause },
+    );
+    this.seed = seed;
+    this.story = story;
+    this.breaches = breaches;
+  }
+}
+
+const TOLD_SENTENCES = 40;
+
+function tellStory(story: readonly string[]): string {
+  const left = story.length - TOLD_SENTENCES;
+  const told = story.slice(-TOLD_SENTENCES).map((sentence) => `  ${sentence}`);
+  return (left > 0 ? [`  (${left} more before)`, ...told] : told).join("\n");
+}
+
+/**
+ * Plays a script against handlers in a simulated server. When the script is
+ * over the server is shut down, unless the script has done so, and all of it is
+ * held against the laws that hold for every service.
+ *
+ * @returns how it ended, with the last seed
+ * @throws SimulationError when the script throws or a law is broken, with the
+ *   story and the seed that plays it again
+ *
+ * @example
+ * ```ts
+ * await simulate({ handlers: new URL("echo.ts", import.meta.url) }, async ({ open }) => {
+ *   const ann = await open("/");
+ *   ann.send("hello");
+ *   assert.equal(await ann.next(), "hello");
+ * });
+ * ```
+ */
+export async function simulate(
+  options: SimulateOptions,
+  script: (scene: Scene) => Promise<void> | void,
+): Promise<SimulationResult> {
+  const { seed = 1, seeds = 1 } = options;
+  let result: SimulationResult | undefined;
+  for (let each = seed; each < seed + seeds; each++)
+    result = await playOnce(options, each, script);
+  if (result === undefined)
+    throw new RangeError(`seeds: got ${seeds}, takes a whole number from 1 on`);
+  return result;
+}
+
+let moduleLoads = 0;
+
+async function loadHandlersOf({
+  handlers,
+}: SimulateOptions): Promise<Handlers> {
+  if (typeof handlers === "function")
+    return checkHandlers("the factory's result", await handlers());
+  const url = new URL(handlers);
+  // Each shard has an instance of the module; what that imports is shared.
+  url.searchParams.set("sluice-shard", String(++moduleLoads));
+  const imported = (await import(url.href)) as { default?: unknown };
+  return checkHandlers(handlers.href, imported.default ?? imported);
+}
+
+async function playOnce(
+  options: SimulateOptions,
+  seed: number,
+  script: (scene: Scene) => Promise<void> | void,
+): Promise<SimulationResult> {
+  const server: ServerOptions = {
+    admin: false,
+    origins: "any",
+    ...options.server,
+    port: 0,
+    workers: options.shards ?? 1,
+  };
+  const config = resolveConfig(server);
+  refuseUnsimulated(config);
+  const world = new World({
+    seed,
+    server,
+    loadHandlers: () => loadHandlersOf(options),
+    ...(options.latencyMs !== undefined && { latencyMs: options.latencyMs }),
+  });
+  try {
+    world.monitor.onMessage = options.onMessage;
+    const instance = await world.startInstance();
+    const scene = makeScene(world, instance, seed);
+    let failure: { readonly cause: unknown } | undefined;
+    try {
+      await script(scene);
+    } catch (cause) {
+      failure = { cause };
+    }
+    world.network.release();
+    const report = await scene.server.shutdown();
+    await world.calm();
+    try {
+      if (failure === undefined) options.atTheEnd?.();
+    } catch (cause) {
+      failure = { cause };
+    }
+    const breaches =
+      failure === undefined
+        ? findBreaches(world.describeLife(config, [report]), options.exceptLaws)
+        : [];
+    if (failure !== undefined || breaches.length > 0)
+      throw new SimulationError(complaint(failure, breaches), {
+        seed,
+        story: world.story,
+        breaches,
+        ...(failure !== undefined && { cause: failure.cause }),
+      });
+    return { story: world.story, report, hash: world.hash, steps: world.steps };
+  } finally {
+    world.end();
+  }
+}
+
+function complaint(
+  failure: { readonly cause: unknown } | undefined,
+  breaches: readonly Breach[],
+): string {
+  if (failure !== undefined) {
+    const { cause } = failure;
+    return cause instanceof Error ? cause.message : String(cause);
+  }
+  return breaches
+    .map(({ law, what }) => `broken: ${law}\n  ${what}`)
+    .join("\n");
+}
+
+function refuseUnsimulated(config: ReturnType<typeof resolveConfig>): void {
+  const refused = [
+    ["tlsKeyFile", config.tlsKeyFile !== undefined, "TLS"],
+    ["compression", config.compression, "compression"],
+    ["nats", config.nats.length > 0, "a cluster"],
+    ["admin", config.admin, "the inspector"],
+  ] as const;
+  for (const [option, isSet, what] of refused)
+    if (isSet)
+      throw new TypeError(
+        `server.${option}: ${what} is not simulated; leave it out, and try it on real sockets`,
+      );
+}

@@ -1,0 +1,280 @@
+import { Duplex } from "node:stream";
+import type { Socket } from "node:net";
+import type { Reading, SocketHandle } from "../../protocol/socket-handle.ts";
+import type { Draws } from "./draws.ts";
+import { currentThread, type SimThread } from "./sim-thread.ts";
+import type { Direction, Receiver } from "./wire.ts";
+
+/** Sizes of reads: mostly all there is, sometimes less, so that frames are cut anywhere. */
+const READ_LIMITS = [1, 2, 7, 64, 1_024] as const;
+const SHORT_READS = 0.3;
+/** Until the thread's loop gets to a socket that can be read. */
+const POLL_MS = [0.005, 0.3] as const;
+
+/**
+ * The server's end of a simulated TCP connection: what is the handle of a
+ * `net.Socket` in Node. It travels between threads, and survives the socket
+ * around it.
+ */
+export class MemoryHandle implements Receiver {
+  readonly remoteAddress: string;
+  readonly incoming: Direction;
+  readonly outgoing: Direction;
+  readonly #draws: Draws;
+  #socket: MemorySocket | undefined;
+  #thread: SimThread | undefined;
+  #isReading = false;
+  #isReadPending = false;
+  isClosed = false;
+  /** Its peer has gone: Node refuses to hand it over. */
+  isTransferable = true;
+
+  constructor(
+    incoming: Direction,
+    outgoing: Direction,
+    { remoteAddress, draws }: { remoteAddress: string; draws: Draws },
+  ) {
+    this.incoming = incoming;
+    this.outgoing = outgoing;
+    this.remoteAddress = remoteAddress;
+    this.#draws = draws;
+    incoming.receiver = this;
+    // RFC 9293, 3.10.7.1: what comes for a connection that is closed is answered with a reset.
+    incoming.onRefused = () => outgoing.reset();
+  }
+
+  /** The simulated thread that has it. */
+  get thread(): SimThread | undefined {
+    return this.#thread;
+  }
+
+  get reading(): boolean {
+    return this.#isReading;
+  }
+
+  set reading(isReading: boolean) {
+    this.#isReading = isReading;
+    if (isReading) this.readable();
+  }
+
+  get writeQueueSize(): number {
+    return this.outgoing.unsentBytes;
+  }
+
+  readStart(): number {
+    this.reading = true;
+    return 0;
+  }
+
+  readStop(): number {
+    this.#isReading = false;
+    return 0;
+  }
+
+  setNoDelay(): number {
+    return 0;
+  }
+
+  getpeername(out: { address?: string; port?: number }): number {
+    out.address = this.remoteAddress;
+    out.port = 40_000;
+    return 0;
+  }
+
+  /** As `close(2)`: with unread bytes the peer gets a reset, otherwise the end. */
+  close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    const { incoming, outgoing } = this;
+    if (incoming.hasBytes || outgoing.unsentBytes > 0) outgoing.reset();
+    else outgoing.end();
+    incoming.drop();
+  }
+
+  /** Its thread has died: the kernel closes what it had. */
+  abandon(): void {
+    this.#socket = undefined;
+    this.close();
+  }
+
+  resetPeer(): void {
+    this.isClosed = true;
+    this.outgoing.reset();
+    this.incoming.drop();
+  }
+
+  /** A socket around it, in the thread where this is called. */
+  adopt(onread: Reading | undefined): MemorySocket {
+    this.#thread = currentThread();
+    this.#socket = new MemorySocket(this, onread);
+    this.#isReadPending = false;
+    this.reading = true;
+    return this.#socket;
+  }
+
+  /** It has left its thread. */
+  leave(): void {
+    this.#socket = undefined;
+    this.#thread = undefined;
+    this.#isReading = false;
+  }
+
+  readable(): void {
+    if (this.incoming.isReset) this.isTransferable = false;
+    const thread = this.#thread;
+    const isWanted = this.#isReading || this.incoming.isReset;
+    if (thread === undefined || !isWanted || this.#isReadPending) return;
+    if (!this.incoming.isReadable || this.isClosed) return;
+    this.#isReadPending = true;
+    thread.fromOutside(
+      () => {
+        this.#isReadPending = false;
+        // It may have gone to another thread since.
+        if (this.#thread === thread) this.#read();
+      },
+      this.#draws.between(...POLL_MS),
+    );
+  }
+
+  #read(): void {
+    const socket = this.#socket;
+    if (socket === undefined || socket.destroyed || this.isClosed) return;
+    const { incoming } = this;
+    if (incoming.isReset) return socket.fail("read ECONNRESET", "ECONNRESET");
+    if (!this.#isReading) return undefined;
+    if (this.#draws.chance(0.8)) incoming.join();
+    const limit = this.#draws.chance(SHORT_READS)
+      ? this.#draws.pick(READ_LIMITS)
+      : Infinity;
+    const part = incoming.read(Math.min(limit, socket.readLimit));
+    if (part !== undefined) socket.receive(part);
+    else if (incoming.hasEnded) {
+      this.#isReading = false;
+      return socket.receiveEnd();
+    }
+    return this.readable();
+  }
+}
+
+/**
+ * The socket around a {@link MemoryHandle}: Node's own `Duplex`, with the part
+ * of `net.Socket` that connections use. It is held against a real socket by a
+ * differential test.
+ */
+export class MemorySocket extends Duplex {
+  _handle: MemoryHandle | null;
+  bytesRead = 0;
+  bytesWritten = 0;
+  readonly #onread: Reading | undefined;
+  readonly #remoteAddress: string;
+
+  constructor(handle: MemoryHandle, onread: Reading | undefined) {
+    super({ allowHalfOpen: false, emitClose: true, autoDestroy: true });
+    this._handle = handle;
+    this.#onread = onread;
+    this.#remoteAddress = handle.remoteAddress;
+  }
+
+  get remoteAddress(): string | undefined {
+    return this._handle === null ? undefined : this.#remoteAddress;
+  }
+
+  /** A read takes no more than this. */
+  get readLimit(): number {
+    return this.#onread?.buffer.length ?? 65_536;
+  }
+
+  setNoDelay(): this {
+    return this;
+  }
+
+  receive(part: Buffer): void {
+    this.bytesRead += part.length;
+    if (this.#onread === undefined) {
+      if (!this.push(Buffer.from(part)))
+        (this._handle as MemoryHandle).readStop();
+      return;
+    }
+    this.#onread.buffer.set(part, 0);
+    this.#onread.callback.call(this as unknown as Socket, part.length);
+  }
+
+  receiveEnd(): void {
+    this.push(null);
+    this.read(0);
+  }
+
+  fail(message: string, code: string): void {
+    this.destroy(Object.assign(new Error(message), { code }));
+  }
+
+  override pause(): this {
+    if (this.#onread !== undefined) this._handle?.readStop();
+    return super.pause();
+  }
+
+  override resume(): this {
+    if (this.#onread !== undefined && this._handle?.reading === false)
+      this._handle.readStart();
+    return super.resume();
+  }
+
+  resetAndDestroy(): this {
+    this._handle?.resetPeer();
+    return this.destroy();
+  }
+
+  override _read(): void {
+    if (this._handle?.reading === false) this._handle.readStart();
+  }
+
+  override _write(
+    chunk: Buffer,
+    _encoding: BufferEncoding,
+    done: (error?: Error | null) => void,
+  ): void {
+    if (this._handle === null)
+      return done(Object.assign(new Error("write EPIPE"), { code: "EPIPE" }));
+    this.bytesWritten += chunk.length;
+    return this._handle.outgoing.send(chunk, () => done());
+  }
+
+  override _writev(
+    chunks: readonly { chunk: Buffer }[],
+    done: (error?: Error | null) => void,
+  ): void {
+    this._write(
+      Buffer.concat(chunks.map(({ chunk }) => chunk)),
+      "buffer" as BufferEncoding,
+      done,
+    );
+  }
+
+  override _final(done: () => void): void {
+    if (this._handle === null) done();
+    else this._handle.outgoing.end(done);
+  }
+
+  override _destroy(
+    error: Error | null,
+    done: (error?: Error | null) => void,
+  ): void {
+    const handle = this._handle;
+    this._handle = null;
+    handle?.close();
+    done(error);
+  }
+}
+
+/** What of a simulated handle the server's code is given. */
+export function asSocketHandle(handle: MemoryHandle): SocketHandle {
+  return handle as unknown as SocketHandle;
+}
+
+/** @returns a socket around a handle that has come to this thread; real handles are left to Node */
+export function adoptMemoryHandle(
+  handle: SocketHandle,
+  onread: Reading | undefined,
+): Socket {
+  return (handle as unknown as MemoryHandle).adopt(onread) as unknown as Socket;
+}

@@ -1,0 +1,329 @@
+import { isDeepStrictEqual } from "node:util";
+import type {
+  Connection,
+  ConnectionEnd,
+  Handlers,
+  HandlerShard,
+  SendStatus,
+} from "../../handlers.ts";
+import type { MemoryHandle } from "./memory-socket.ts";
+import type { SimClient } from "./sim-client.ts";
+import { currentThread, type SimThread } from "./sim-thread.ts";
+
+type HookName = keyof Handlers;
+
+/** A call of a hook. */
+export interface HookCall {
+  readonly hook: HookName;
+  readonly thread: SimThread | undefined;
+  readonly begunAt: number;
+  /** `undefined` while it runs. */
+  endedAt: number | undefined;
+  error: { readonly thrown: unknown } | undefined;
+}
+
+/** What one connection's handlers did, over all threads that it lived in. */
+export interface ConnectionRecord {
+  readonly id: string;
+  readonly client: SimClient | undefined;
+  readonly calls: HookCall[];
+  /** Messages given to `message`, in order. */
+  readonly given: { readonly data: Buffer; readonly isBinary: boolean }[];
+  /** What `send` took, in order. */
+  readonly sent: { readonly data: Buffer; readonly at: number }[];
+  /** Everything it ever subscribed to, and when. */
+  readonly subscriptions: Subscription[];
+  end: (ConnectionEnd & { readonly at: number }) | undefined;
+  /** What `suspend` returned, on its way. */
+  inTransit: { readonly state: unknown } | undefined;
+  /** A handler has closed it: what waited then is not handled. */
+  wasDismissed: boolean;
+  largestBuffered: number;
+  largestMessage: number;
+}
+
+/** A topic that a connection heard, for a while. */
+export interface Subscription {
+  readonly topic: string;
+  readonly from: number;
+  /** `undefined` until its end. */
+  until: number | undefined;
+  /** It would rather miss messages than be closed. */
+  readonly mayDrop: boolean;
+}
+
+/** A publication, by whoever made it. */
+export interface PublicationRecord {
+  readonly topic: string;
+  readonly data: Buffer;
+  readonly publisher: string;
+  readonly thread: SimThread | undefined;
+  readonly at: number;
+}
+
+/**
+ * Watches handlers without changing what they do: which hooks ran when, what
+ * was sent, subscribed and published. The laws are held against it.
+ */
+export class Monitor {
+  readonly records = new Map<string, ConnectionRecord>();
+  readonly publications: PublicationRecord[] = [];
+  /** Faults that can only be seen at the moment they happen. */
+  readonly faults: { readonly law: string; readonly what: string }[] = [];
+  readonly #clientOf: (handle: MemoryHandle) => SimClient | undefined;
+  readonly #now: () => number;
+  readonly #watched = new WeakSet<object>();
+  onMessage: ((client: string | undefined, data: Buffer) => void) | undefined;
+
+  constructor(
+    clientOf: (handle: MemoryHandle) => SimClient | undefined,
+    now: () => number,
+  ) {
+    this.#clientOf = clientOf;
+    this.#now = now;
+  }
+
+  /** The same handlers, watched. */
+  watch(handlers: Handlers): Handlers {
+    const watched: Record<string, unknown> = {};
+    for (const [hook, run] of Object.entries(handlers))
+      watched[hook] =
+        typeof run !== "function"
+          ? run
+          : this.#watchHook(handlers, hook as HookName, run as Run);
+    return watched;
+  }
+
+  /** Hooks that have not ended. */
+  *running(): Iterable<{ record: ConnectionRecord; call: HookCall }> {
+    for (const record of this.records.values())
+      for (const call of record.calls)
+        if (call.endedAt === undefined) yield { record, call };
+  }
+
+  #watchHook(handlers: Handlers, hook: HookName, run: Run): Run {
+    if (hook === "started")
+      return (shard) =>
+        run.call(handlers, this.#watchShard(shard as HandlerShard));
+    if (hook === "authorize") return (...given) => run.apply(handlers, given);
+    return (...given) => {
+      const connection = given[0] as Connection;
+      const record = this.#recordOf(connection);
+      this.#before(record, hook, given);
+      const call: HookCall = {
+        hook,
+        thread: currentThread(),
+        begunAt: this.#now(),
+        endedAt: undefined,
+        error: undefined,
+      };
+      record.calls.push(call);
+      const settle = (error?: { thrown: unknown }): void => {
+        call.endedAt = this.#now();
+        call.error = error;
+      };
+      try {
+        const result = run.apply(handlers, given);
+        if (isThenable(result))
+          return result.then(
+            (value) => {
+              settle();
+              return value;
+            },
+            (thrown: unknown) => {
+              settle({ thrown });
+              throw thrown;
+            },
+          );
+        settle();
+        if (hook === "suspend") record.inTransit = { state: copyOf(result) };
+        return result;
+      } catch (thrown) {
+        settle({ thrown });
+        throw thrown;
+      }
+    };
+  }
+
+  #before(
+    record: ConnectionRecord,
+    hook: HookName,
+    given: readonly unknown[],
+  ): void {
+    if (hook === "message") {
+      this.onMessage?.(record.client?.name, given[1] as Buffer);
+      record.given.push({
+        data: Buffer.from(given[1] as Buffer),
+        isBinary: given[2] as boolean,
+      });
+    }
+    if (hook === "closed")
+      record.end = { ...(given[1] as ConnectionEnd), at: this.#now() };
+    if (hook !== "resume") return;
+    const { inTransit } = record;
+    record.inTransit = undefined;
+    if (
+      inTransit !== undefined &&
+      !isDeepStrictEqual(inTransit.state, given[1])
+    )
+      this.faults.push({
+        law: "what suspend returned is what resume is given",
+        what: `${record.id} suspended ${show(inTransit.state)} and resumed with ${show(given[1])}`,
+      });
+  }
+
+  #recordOf(connection: Connection): ConnectionRecord {
+    const { id } = connection;
+    let record = this.records.get(id);
+    if (record === undefined) {
+      const { _handle } = (
+        connection as unknown as { socket: { _handle: MemoryHandle | null } }
+      ).socket;
+      record = {
+        id,
+        client: _handle === null ? undefined : this.#clientOf(_handle),
+        calls: [],
+        given: [],
+        sent: [],
+        subscriptions: [],
+        end: undefined,
+        inTransit: undefined,
+        wasDismissed: false,
+        largestBuffered: 0,
+        largestMessage: 0,
+      };
+      this.records.set(id, record);
+    }
+    if (!this.#watched.has(connection)) {
+      this.#watched.add(connection);
+      this.#watchConnection(connection, record);
+    }
+    return record;
+  }
+
+  /** Its own methods stand before those of its class. */
+  #watchConnection(connection: Connection, record: ConnectionRecord): void {
+    const send = connection.send.bind(connection);
+    const subscribe = connection.subscribe.bind(connection);
+    const unsubscribe = connection.unsubscribe.bind(connection);
+    const publish = connection.publish.bind(connection);
+    const close = connection.close.bind(connection);
+    const overrides = {
+      close: (...given: Parameters<Connection["close"]>): void => {
+        record.wasDismissed = true;
+        close(...given);
+      },
+      send: (...given: Parameters<Connection["send"]>): SendStatus => {
+        const hasEnded = record.end !== undefined;
+        const status = send(...given);
+        const data = bytesOf(given[0]);
+        if (status !== "closed") {
+          record.sent.push({ data, at: this.#now() });
+          if (hasEnded)
+            this.faults.push({
+              law: "after closed, send says so",
+              what: `${record.id} took ${show(given[0])} after its end`,
+            });
+        }
+        record.largestMessage = Math.max(record.largestMessage, data.length);
+        record.largestBuffered = Math.max(
+          record.largestBuffered,
+          connection.bufferedBytes,
+        );
+        return status;
+      },
+      subscribe: (...given: Parameters<Connection["subscribe"]>): boolean => {
+        const hasBegun = subscribe(...given);
+        const [topic, options] = given;
+        if (hasBegun)
+          record.subscriptions.push({
+            topic,
+            from: this.#now(),
+            until: undefined,
+            mayDrop: options?.whenCongested === "drop",
+          });
+        return hasBegun;
+      },
+      unsubscribe: (topic: string): boolean => {
+        for (const each of record.subscriptions)
+          if (each.topic === topic) each.until ??= this.#now();
+        return unsubscribe(topic);
+      },
+      publish: (...given: Parameters<Connection["publish"]>) => {
+        const status = publish(...given);
+        if (status !== "closed" && status !== "refused")
+          this.#published(given[0], given[1], record.id);
+        return status;
+      },
+    };
+    for (const [name, value] of Object.entries(overrides))
+      Object.defineProperty(connection, name, { value, configurable: true });
+  }
+
+  #watchShard(shard: HandlerShard): HandlerShard {
+    const publish: HandlerShard["publish"] = (topic, data, options) => {
+      const status = shard.publish(topic, data, options);
+      if (status !== "refused")
+        this.#published(topic, data, `shard ${shard.index}`);
+      return status;
+    };
+    return {
+      index: shard.index,
+      publish,
+      published: () => shard.published(),
+      subscribers: (topic) => shard.subscribers(topic),
+      watch: (topic, listener) => shard.watch(topic, listener),
+    };
+  }
+
+  #published(
+    topic: string,
+    data: string | ArrayBuffer | ArrayBufferView,
+    publisher: string,
+  ): void {
+    this.publications.push({
+      topic,
+      data: bytesOf(data),
+      publisher,
+      thread: currentThread(),
+      at: this.#now(),
+    });
+  }
+}
+
+type Run = (...given: unknown[]) => unknown;
+
+function isThenable(value: unknown): value is Promise<unknown> {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    typeof (value as { then?: unknown }).then === "function"
+  );
+}
+
+function bytesOf(data: string | ArrayBuffer | ArrayBufferView): Buffer {
+  if (typeof data === "string") return Buffer.from(data);
+  return ArrayBuffer.isView(data)
+    ? Buffer.from(Buffer.from(data.buffer, data.byteOffset, data.byteLength))
+    : Buffer.from(Buffer.from(data));
+}
+
+/** As it is at this moment; the law compares it with what comes out. */
+function copyOf(value: unknown): unknown {
+  try {
+    return structuredClone(value);
+  } catch {
+    // What cannot be cloned does not travel, and the connection is told so.
+    return value;
+  }
+}
+
+const LEGIBLE = 80;
+
+function show(value: unknown): string {
+  const text =
+    typeof value === "string"
+      ? value
+      : (JSON.stringify(value) ?? String(value));
+  return text.length <= LEGIBLE ? text : `${text.slice(0, LEGIBLE)}…`;
+}

@@ -1,0 +1,171 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { Draws } from "./draws.ts";
+import { EventHeap, type SimEvent } from "./event-heap.ts";
+
+/** What one callback costs its thread: time moves on, however much is set off in a moment. */
+const CALLBACK_MS = 0.005;
+
+/** The thread that what runs at this moment belongs to; `undefined` outside of a simulation. */
+const current = new AsyncLocalStorage<SimThread>();
+
+/** @returns the simulated thread in which this is called */
+export function currentThread(): SimThread | undefined {
+  return current.getStore();
+}
+
+/** What threads share: the time. */
+export interface Timeline {
+  now: number;
+  /** How far the wall clock has been put forward or back. */
+  wallOffsetMs: number;
+  /** Something threw that nobody caught. */
+  threw(thread: SimThread, error: unknown): void;
+}
+
+/**
+ * A thread and its event loop, in virtual time: due timers first, then what
+ * came from outside (reads, messages), then immediates; as Node's own loop. One
+ * callback at a time, so that threads take turns between any two.
+ */
+export class SimThread {
+  readonly name: string;
+  readonly timeline: Timeline;
+  readonly draws: Draws;
+  isDead = false;
+  /** Its loop does not turn until then. */
+  blockedUntil = 0;
+  readonly #timers = new EventHeap();
+  readonly #io = new EventHeap();
+  #immediates: (() => void)[] = [];
+  /** Left of this turn of the loop. */
+  #turn: (() => void)[] = [];
+  /** What is left are immediates, which end the turn. */
+  #isEndOfTurn = true;
+  #order = 0;
+
+  constructor(name: string, timeline: Timeline, draws: Draws) {
+    this.name = name;
+    this.timeline = timeline;
+    this.draws = draws;
+  }
+
+  get now(): number {
+    return this.timeline.now;
+  }
+
+  /** Timers that have not fired. */
+  get timers(): readonly SimEvent[] {
+    return this.#timers.pending;
+  }
+
+  /** Something has come that it has not taken, or it is in the middle of a turn. */
+  get isBusy(): boolean {
+    if (this.isDead) return false;
+    const isMidTurn = this.#turn.length > 0 || this.#immediates.length > 0;
+    return isMidTurn || this.#io.next !== undefined;
+  }
+
+  /** When it has something to do; `undefined` when nothing will happen by itself. */
+  get wakesAt(): number | undefined {
+    if (this.isDead) return undefined;
+    const isMidTurn = this.#turn.length > 0 || this.#immediates.length > 0;
+    const due = isMidTurn
+      ? 0
+      : Math.min(
+          this.#timers.next?.due ?? Infinity,
+          this.#io.next?.due ?? Infinity,
+        );
+    return due === Infinity
+      ? undefined
+      : Math.max(due, this.blockedUntil, this.timeline.now);
+  }
+
+  /** Runs in this thread, now: what is set off by it belongs to the thread. */
+  enter<Value>(work: () => Value): Value {
+    return current.run(this, work);
+  }
+
+  /** A timer. Node's least delay is a millisecond. */
+  setTimer(callback: () => void, delayMs: number): SimEvent {
+    const bound = AsyncLocalStorage.bind(callback);
+    return this.#schedule(this.#timers, bound, Math.max(1, delayMs));
+  }
+
+  /** Something comes from outside, after this long. */
+  fromOutside(callback: () => void, delayMs: number): SimEvent {
+    return this.#schedule(this.#io, callback, delayMs);
+  }
+
+  setImmediate(callback: () => void): { cancel(): void } {
+    const bound = AsyncLocalStorage.bind(callback);
+    this.#immediates.push(bound);
+    return {
+      cancel: () => {
+        this.#immediates = this.#immediates.filter((each) => each !== bound);
+      },
+    };
+  }
+
+  /** One callback, at the present moment. */
+  step(): void {
+    const callback = this.#nextCallback();
+    if (callback === undefined) return;
+    this.block(CALLBACK_MS);
+    try {
+      this.enter(callback);
+    } catch (error) {
+      this.timeline.threw(this, error);
+    }
+  }
+
+  /** Its loop stands still from now on for so long. */
+  block(ms: number): void {
+    this.blockedUntil = Math.max(this.blockedUntil, this.timeline.now + ms);
+  }
+
+  /** Nothing of it ever happens again. */
+  die(): void {
+    this.isDead = true;
+    this.#timers.clear();
+    this.#io.clear();
+    this.#immediates = [];
+    this.#turn = [];
+  }
+
+  #nextCallback(): (() => void) | undefined {
+    if (this.#turn.length === 0 && !this.#isEndOfTurn) {
+      this.#isEndOfTurn = true;
+      this.#turn = this.#immediates;
+      this.#immediates = [];
+    }
+    if (this.#turn.length === 0) {
+      this.#isEndOfTurn = false;
+      this.#takeDue(this.#timers);
+      this.#takeDue(this.#io);
+    }
+    return this.#turn.shift();
+  }
+
+  #takeDue(heap: EventHeap): void {
+    const { now } = this.timeline;
+    for (;;) {
+      const event = heap.takeDue(now);
+      if (event === undefined) return;
+      this.#turn.push(() => {
+        // A callback before it, in the same turn, may have cleared it.
+        if (!event.isCancelled) event.run();
+      });
+    }
+  }
+
+  #schedule(heap: EventHeap, run: () => void, delayMs: number): SimEvent {
+    const event: SimEvent = {
+      due: this.timeline.now + delayMs,
+      order: this.#order++,
+      run,
+      isCancelled: false,
+    };
+    if (!this.isDead) heap.add(event);
+    return event;
+  }
+}

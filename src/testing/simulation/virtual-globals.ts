@@ -1,0 +1,300 @@
+import crypto from "node:crypto";
+import { syncBuiltinESMExports } from "node:module";
+import timers from "node:timers";
+import timersPromises from "node:timers/promises";
+import { currentThread, type SimThread } from "./sim-thread.ts";
+
+/** Where `Date` begins: a moment like any other, the same in every run. */
+const EPOCH_MS = Date.UTC(2026, 0, 1);
+
+/** As they were, for everything outside of a simulation. */
+const real = {
+  setTimeout: globalThis.setTimeout,
+  clearTimeout: globalThis.clearTimeout,
+  setInterval: globalThis.setInterval,
+  clearInterval: globalThis.clearInterval,
+  setImmediate: globalThis.setImmediate,
+  clearImmediate: globalThis.clearImmediate,
+  Date: globalThis.Date,
+  random: Math.random,
+  now: performance.now.bind(performance),
+  hrtime: process.hrtime.bigint.bind(process.hrtime),
+  sleep: timersPromises.setTimeout,
+  soon: timersPromises.setImmediate,
+  randomUUID: crypto.randomUUID,
+  randomBytes: crypto.randomBytes,
+  randomInt: crypto.randomInt,
+};
+
+/** Lets happen what has been set off: ticks and promises, of real time. */
+export function settle(): Promise<void> {
+  return new Promise((resolve) => {
+    real.setImmediate(resolve);
+  });
+}
+
+/** A timer as handlers see one. */
+class VirtualTimer {
+  readonly #thread: SimThread;
+  readonly #callback: () => void;
+  readonly #ms: number;
+  readonly #repeats: boolean;
+  #event: { isCancelled: boolean };
+
+  constructor(
+    thread: SimThread,
+    callback: () => void,
+    ms: unknown,
+    repeats: boolean,
+  ) {
+    const asked = Number(ms);
+    this.#thread = thread;
+    this.#callback = callback;
+    this.#ms = asked >= 1 && asked <= 2 ** 31 - 1 ? Math.trunc(asked) : 1;
+    this.#repeats = repeats;
+    this.#event = this.#arm();
+  }
+
+  refresh(): this {
+    this.#event.isCancelled = true;
+    this.#event = this.#arm();
+    return this;
+  }
+
+  close(): this {
+    this.#event.isCancelled = true;
+    return this;
+  }
+
+  ref(): this {
+    return this;
+  }
+
+  unref(): this {
+    return this;
+  }
+
+  hasRef(): boolean {
+    return true;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #arm(): { isCancelled: boolean } {
+    return this.#thread.setTimer(() => {
+      if (this.#repeats) this.#event = this.#arm();
+      this.#callback();
+    }, this.#ms);
+  }
+}
+
+type Callback = (...rest: unknown[]) => void;
+
+function setTimer(repeats: boolean, fallback: typeof setTimeout) {
+  return (callback: Callback, ms?: number, ...rest: unknown[]): unknown => {
+    const thread = currentThread();
+    return thread === undefined
+      ? fallback(callback, ms, ...rest)
+      : new VirtualTimer(thread, () => callback(...rest), ms, repeats);
+  };
+}
+
+function clearTimer(fallback: (timer: never) => void) {
+  return (timer: unknown): void => {
+    if (timer instanceof VirtualTimer) timer.close();
+    else fallback(timer as never);
+  };
+}
+
+function setVirtualImmediate(callback: Callback, ...rest: unknown[]): unknown {
+  return (
+    currentThread()?.setImmediate(() => callback(...rest)) ??
+    real.setImmediate(callback, ...rest)
+  );
+}
+
+function clearVirtualImmediate(immediate: unknown): void {
+  if (
+    typeof immediate === "object" &&
+    immediate !== null &&
+    "cancel" in immediate
+  )
+    (immediate as { cancel(): void }).cancel();
+  else real.clearImmediate(immediate as NodeJS.Immediate);
+}
+
+/** As the one of `timers/promises`. */
+function sleep<Value>(
+  ms?: number,
+  value?: Value,
+  options?: { signal?: AbortSignal },
+): Promise<Value> {
+  const thread = currentThread();
+  if (thread === undefined) return real.sleep(ms, value, options);
+  const { promise, resolve, reject } = Promise.withResolvers<Value>();
+  const signal = options?.signal;
+  const timer = new VirtualTimer(
+    thread,
+    () => {
+      signal?.removeEventListener("abort", abort);
+      resolve(value as Value);
+    },
+    ms,
+    false,
+  );
+  const abort = (): void => {
+    timer.close();
+    reject(new DOMException("The operation was aborted", "AbortError"));
+  };
+  if (signal?.aborted === true) abort();
+  else signal?.addEventListener("abort", abort, { once: true });
+  return promise;
+}
+
+const VirtualDate: DateConstructor = new Proxy(real.Date, {
+  construct(target, given: [], newTarget): Date {
+    const thread = currentThread();
+    const isNow = given.length === 0 && thread !== undefined;
+    return Reflect.construct(
+      target,
+      isNow ? [wallClockOf(thread)] : given,
+      newTarget === VirtualDate ? target : newTarget,
+    );
+  },
+  apply(target, self, given: []) {
+    const thread = currentThread();
+    return thread === undefined
+      ? Reflect.apply(target, self, given)
+      : new target(wallClockOf(thread)).toString();
+  },
+  get(target, key, receiver) {
+    if (key !== "now") return Reflect.get(target, key, receiver);
+    return virtualDateNow;
+  },
+});
+
+function virtualDateNow(): number {
+  const thread = currentThread();
+  return thread === undefined ? real.Date.now() : wallClockOf(thread);
+}
+
+/** The wall clock may jump; the monotonic one does not. */
+function wallClockOf({ timeline }: SimThread): number {
+  return Math.floor(EPOCH_MS + timeline.now + timeline.wallOffsetMs);
+}
+
+let simulations = 0;
+
+/**
+ * Puts time and chance of simulated threads in place of the real ones, for as
+ * long as a simulation runs. Who calls from outside of one, such as a test
+ * runner with its own timers, gets what it always got.
+ *
+ * @throws Error when the test runner has put fake timers in place already
+ */
+export function installVirtualGlobals(): void {
+  if (simulations++ > 0) return;
+  const fake = Object.hasOwn(globalThis.setTimeout, "clock");
+  if (fake) {
+    simulations--;
+    throw new Error(
+      "a simulation has a clock of its own: turn the test runner's fake timers off (vi.useRealTimers(), mock.timers.reset())",
+    );
+  }
+  Object.assign(globalThis, {
+    setTimeout: setTimer(false, real.setTimeout),
+    setInterval: setTimer(true, real.setInterval as typeof setTimeout),
+    clearTimeout: clearTimer(real.clearTimeout),
+    clearInterval: clearTimer(real.clearInterval),
+    setImmediate: setVirtualImmediate,
+    clearImmediate: clearVirtualImmediate,
+    Date: VirtualDate,
+  });
+  Math.random = () => currentThread()?.draws.next() ?? real.random();
+  performance.now = () => currentThread()?.timeline.now ?? real.now();
+  process.hrtime.bigint = () => {
+    const thread = currentThread();
+    return thread === undefined
+      ? real.hrtime()
+      : BigInt(Math.round(thread.timeline.now * 1e6));
+  };
+  Object.assign(timers, {
+    setTimeout: globalThis.setTimeout,
+    setInterval: globalThis.setInterval,
+    clearTimeout: globalThis.clearTimeout,
+    clearInterval: globalThis.clearInterval,
+    setImmediate: globalThis.setImmediate,
+    clearImmediate: globalThis.clearImmediate,
+  });
+  Object.assign(timersPromises, {
+    setTimeout: sleep,
+    setImmediate: (value?: unknown) =>
+      currentThread() === undefined
+        ? real.soon(value)
+        : new Promise((resolve) => {
+            setImmediate(() => resolve(value));
+          }),
+  });
+  installChance();
+  syncBuiltinESMExports();
+}
+
+function installChance(): void {
+  Object.assign(crypto, {
+    randomBytes: (size: number, callback?: never) => {
+      const thread = currentThread();
+      return thread === undefined || callback !== undefined
+        ? real.randomBytes(size, callback as never)
+        : thread.draws.bytes(size);
+    },
+    randomInt: (...given: [number, number?, never?]) => {
+      const thread = currentThread();
+      if (thread === undefined || typeof given.at(-1) === "function")
+        return real.randomInt(...(given as unknown as [number]));
+      const [least, limit] =
+        given[1] === undefined ? [0, given[0]] : [given[0], given[1]];
+      return least + thread.draws.below(limit - least);
+    },
+    randomUUID: (options?: never) => {
+      const thread = currentThread();
+      if (thread === undefined) return real.randomUUID(options);
+      const hex = thread.draws.bytes(16);
+      // RFC 9562, 5.4: version 4, variant 10.
+      hex[6] = ((hex[6] as number) & 0x0f) | 0x40;
+      hex[8] = ((hex[8] as number) & 0x3f) | 0x80;
+      return hex
+        .toString("hex")
+        .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+    },
+  });
+}
+
+/** Undoes {@link installVirtualGlobals}, with the last simulation. */
+export function uninstallVirtualGlobals(): void {
+  if (--simulations > 0) return;
+  const { setTimeout, clearTimeout, setInterval, clearInterval } = real;
+  const { setImmediate, clearImmediate, randomUUID, randomBytes, randomInt } =
+    real;
+  const clocks = {
+    setTimeout,
+    clearTimeout,
+    setInterval,
+    clearInterval,
+    setImmediate,
+    clearImmediate,
+  };
+  Object.assign(globalThis, clocks, { Date: real.Date });
+  Object.assign(timers, clocks);
+  Object.assign(timersPromises, {
+    setTimeout: real.sleep,
+    setImmediate: real.soon,
+  });
+  Object.assign(crypto, { randomUUID, randomBytes, randomInt });
+  Math.random = real.random;
+  // What stood on the prototype shows again.
+  Reflect.deleteProperty(performance, "now");
+  process.hrtime.bigint = real.hrtime;
+  syncBuiltinESMExports();
+}

@@ -1,0 +1,189 @@
+import type { Draws } from "./draws.ts";
+import type { SimThread } from "./sim-thread.ts";
+
+/** What the two kernels and the network between them hold of one direction, at most. */
+export interface WireOptions {
+  /** Bytes that one direction holds before its sender has to wait. */
+  readonly roomBytes: number;
+  /** The way from one end to the other takes between these; milliseconds. */
+  readonly latencyMs: readonly [number, number];
+}
+
+/** Who sits at the end of a direction. */
+export interface Receiver {
+  /** Something can be read: bytes, the end, or a reset. */
+  readable(): void;
+}
+
+/**
+ * One direction of a TCP connection: what was sent comes out at the other end
+ * later, in order, cut as it pleases; at most so many bytes are on their way or
+ * waiting to be read, and who sends more waits.
+ */
+export class Direction {
+  readonly #options: WireOptions;
+  readonly #draws: Draws;
+  readonly #network: SimThread;
+  #receiver: Receiver | undefined;
+  /** On its way; it arrives in order. */
+  #lastDue = 0;
+  #arrived: Buffer[] = [];
+  #heldBytes = 0;
+  #unsent: { bytes: Buffer; taken: (() => void) | undefined }[] = [];
+  #endAsked: (() => void) | undefined;
+  /** Held by the test: nothing arrives. */
+  #isHeld = false;
+  #held: (() => void)[] = [];
+  #isDropped = false;
+  hasEnded = false;
+  isReset = false;
+  /** Bytes have come for somebody who does not read any more: a kernel answers with a reset. */
+  onRefused: () => void = () => {};
+
+  constructor(network: SimThread, draws: Draws, options: WireOptions) {
+    this.#network = network;
+    this.#draws = draws;
+    this.#options = options;
+  }
+
+  set receiver(receiver: Receiver | undefined) {
+    this.#receiver = receiver;
+  }
+
+  /** Bytes that the sender's kernel has not taken. */
+  get unsentBytes(): number {
+    return this.#unsent.reduce((sum, { bytes }) => sum + bytes.length, 0);
+  }
+
+  /** There is something to read. */
+  get isReadable(): boolean {
+    return this.#arrived.length > 0 || this.hasEnded || this.isReset;
+  }
+
+  get hasBytes(): boolean {
+    return this.#arrived.length > 0;
+  }
+
+  /**
+   * Sends, as far as there is room; the rest follows when there is.
+   *
+   * @param taken - Called when all of it was taken; at once where there is room.
+   */
+  send(bytes: Buffer, taken?: () => void): void {
+    if (this.isReset) return taken?.();
+    this.#unsent.push({ bytes: Buffer.from(bytes), taken });
+    return this.#push();
+  }
+
+  /** Ends the direction behind what was sent. */
+  end(done: () => void = () => {}): void {
+    this.#endAsked = done;
+    this.#push();
+  }
+
+  /** What has not arrived never does; the other end is told of a reset, later. */
+  reset(): void {
+    this.#unsent = [];
+    this.#endAsked = undefined;
+    this.#later(() => {
+      this.isReset = true;
+      this.#arrived = [];
+      this.#receiver?.readable();
+    });
+  }
+
+  /** Nobody reads any more: what comes falls away. */
+  drop(): void {
+    this.#isDropped = true;
+    this.#receiver = undefined;
+    this.#arrived = [];
+    this.#heldBytes = 0;
+    const waiting = this.#unsent;
+    this.#unsent = [];
+    for (const { taken } of waiting) taken?.();
+  }
+
+  /** Takes at most so many of the bytes that have arrived. */
+  read(limit: number): Buffer | undefined {
+    const first = this.#arrived[0];
+    if (first === undefined) return undefined;
+    const part = first.subarray(0, Math.max(1, limit));
+    if (part.length === first.length) this.#arrived.shift();
+    else this.#arrived[0] = first.subarray(part.length);
+    this.#heldBytes -= part.length;
+    this.#push();
+    return part;
+  }
+
+  /** All that has arrived lies in one piece, as in a kernel. */
+  join(): void {
+    if (this.#arrived.length > 1)
+      this.#arrived = [Buffer.concat(this.#arrived)];
+  }
+
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  release(): void {
+    this.#isHeld = false;
+    for (const arrive of this.#held.splice(0)) this.#later(arrive);
+  }
+
+  #push(): void {
+    for (;;) {
+      const first = this.#unsent[0];
+      if (first === undefined) break;
+      const room = this.#options.roomBytes - this.#heldBytes;
+      if (room <= 0 && first.bytes.length > 0) return;
+      const part = first.bytes.subarray(0, room);
+      this.#heldBytes += part.length;
+      if (part.length > 0) this.#carry(part);
+      if (part.length < first.bytes.length) {
+        first.bytes = first.bytes.subarray(part.length);
+        return;
+      }
+      this.#unsent.shift();
+      first.taken?.();
+    }
+    const done = this.#endAsked;
+    if (done === undefined) return;
+    this.#endAsked = undefined;
+    this.#later(() => {
+      this.hasEnded = true;
+      this.#receiver?.readable();
+    });
+    done();
+  }
+
+  #carry(part: Buffer): void {
+    this.#later(() => {
+      if (this.isReset) return;
+      if (this.#isDropped) {
+        this.#heldBytes -= part.length;
+        this.#push();
+        return this.onRefused();
+      }
+      this.#arrived.push(part);
+      return this.#receiver?.readable();
+    });
+  }
+
+  #later(arrive: () => void): void {
+    if (this.#isHeld) {
+      this.#held.push(arrive);
+      return;
+    }
+    const [least, greatest] = this.#options.latencyMs;
+    const now = this.#network.now;
+    const due = Math.max(
+      now + this.#draws.between(least, greatest),
+      this.#lastDue,
+    );
+    this.#lastDue = due;
+    this.#network.fromOutside(() => {
+      if (this.#isHeld) this.#held.push(arrive);
+      else arrive();
+    }, due - now);
+  }
+}

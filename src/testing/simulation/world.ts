@@ -1,0 +1,302 @@
+import {
+  type Config,
+  resolveConfig,
+  type ServerOptions,
+} from "../../config.ts";
+import type { Handlers } from "../../handlers.ts";
+import type { ShutdownReport } from "../../main/report.ts";
+import { Draws } from "./draws.ts";
+import type { Life } from "./laws.ts";
+import type { MemoryHandle } from "./memory-socket.ts";
+import { Monitor } from "./monitor.ts";
+import { type ClientEvents, SimClient } from "./sim-client.ts";
+import { SimInstance } from "./sim-instance.ts";
+import { SimNetwork } from "./sim-network.ts";
+import { currentThread, SimThread, type Timeline } from "./sim-thread.ts";
+import {
+  installVirtualGlobals,
+  settle,
+  uninstallVirtualGlobals,
+} from "./virtual-globals.ts";
+
+/** Virtual time begins here, so that no time is 0. */
+const BEGIN_MS = 1_000;
+
+export interface WorldOptions {
+  readonly seed: number;
+  readonly server: ServerOptions;
+  /** Makes the handlers of a shard that starts. */
+  readonly loadHandlers: (shard: number) => Promise<Handlers>;
+  /** Bytes that one direction of a connection holds before its sender waits. */
+  readonly roomBytes?: number;
+  /** What the network takes from end to end; milliseconds. */
+  readonly latencyMs?: readonly [number, number];
+}
+
+export interface ConnectOptions {
+  readonly path: string;
+  readonly name?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly address?: string;
+}
+
+/** Somebody waits until this holds. */
+interface Waiting {
+  readonly isDone: () => boolean;
+  readonly giveUpAt: number;
+  readonly resolve: (isDone: boolean) => void;
+}
+
+/**
+ * Servers, clients and the network between them, in one thread, in virtual
+ * time. Nothing happens by itself: the world turns while somebody waits.
+ */
+export class World implements Timeline, ClientEvents {
+  now = BEGIN_MS;
+  wallOffsetMs = 0;
+  readonly draws: Draws;
+  readonly network: SimNetwork;
+  readonly instances: SimInstance[] = [];
+  readonly clients: SimClient[] = [];
+  readonly story: string[] = [];
+  /** What threw where nobody caught it, outside of shards. */
+  readonly uncaught: unknown[] = [];
+  steps = 0;
+  /** Of everything that happened, in order: the same seed gives the same. */
+  #trace = 0x811c9dc5;
+  readonly #networkThread: SimThread;
+  readonly #clients = new WeakMap<MemoryHandle, SimClient>();
+  readonly monitor: Monitor;
+  #waiting: Waiting[] = [];
+  #isTurning = false;
+  #loading = 0;
+  readonly #options: WorldOptions;
+
+  constructor(options: WorldOptions) {
+    this.#options = options;
+    this.draws = new Draws(options.seed, "world");
+    this.#networkThread = new SimThread(
+      "network",
+      this,
+      this.draws.of("network"),
+    );
+    this.network = new SimNetwork(this.#networkThread, {
+      roomBytes: options.roomBytes ?? 64 * 1024,
+      latencyMs: options.latencyMs ?? [0.1, 3],
+    });
+    this.monitor = new Monitor(
+      (handle) => this.#clients.get(handle),
+      () => this.now,
+    );
+    installVirtualGlobals();
+    process.on("unhandledRejection", this.#onRejection);
+  }
+
+  get hash(): string {
+    return (this.#trace >>> 0).toString(16).padStart(8, "0");
+  }
+
+  /** Starts a server process. */
+  async startInstance(): Promise<SimInstance> {
+    const name = `server ${this.instances.length + 1}`;
+    const instance = new SimInstance({
+      name,
+      timeline: this,
+      draws: this.draws.of(name),
+      network: this.network,
+      loadHandlers: (shard) => this.#load(shard),
+    });
+    this.instances.push(instance);
+    const config = resolveConfig({ port: 0, ...this.#options.server });
+    await this.drive(instance.start(config), 60_000);
+    return instance;
+  }
+
+  /** A client connects and asks for the upgrade. */
+  connect(
+    instance: SimInstance,
+    { path, name, headers, address }: ConnectOptions,
+  ): SimClient {
+    const called = name ?? `client ${this.clients.length + 1}`;
+    const draws = this.draws.of(called);
+    const wire = this.network.connect(draws, address);
+    const client = new SimClient(
+      { name: called, path },
+      wire,
+      this.#networkThread,
+      draws,
+      this,
+    );
+    this.clients.push(client);
+    this.#clients.set(wire.handle, client);
+    this.tell(`${called} connects to ${path}`);
+    this.#networkThread.fromOutside(
+      () => instance.accept(wire),
+      draws.between(0.1, 2),
+    );
+    client.upgrade(headers);
+    return client;
+  }
+
+  tell(sentence: string): void {
+    this.story.push(sentence);
+    this.#mix(sentence);
+  }
+
+  changed(): void {}
+
+  threw(thread: SimThread, error: unknown): void {
+    for (const instance of this.instances)
+      for (const shard of instance.threads)
+        if (shard.thread === thread) return shard.crash(error);
+    this.uncaught.push(error);
+    return undefined;
+  }
+
+  /** Nothing is on its way any more; timers may be waiting. */
+  get isSettled(): boolean {
+    for (const thread of this.#threads()) if (thread.isBusy) return false;
+    return true;
+  }
+
+  /** What the server's end has set off comes to its end as well. */
+  async calm(): Promise<void> {
+    for (const client of this.clients) client.readOn();
+    await this.until(() => this.isSettled, 10_000);
+  }
+
+  /** All there is to hold against the laws. */
+  describeLife(config: Config, reports: readonly ShutdownReport[]): Life {
+    const timersLeft = this.instances.flatMap(({ main, threads }) =>
+      [main, ...threads.map(({ thread }) => thread)].flatMap(
+        ({ name, timers }) =>
+          timers.map(
+            ({ due }) => `in ${name}, due in ${Math.round(due - this.now)} ms`,
+          ),
+      ),
+    );
+    const { monitor, clients, instances, uncaught } = this;
+    return {
+      config,
+      monitor,
+      clients,
+      instances,
+      reports,
+      uncaught,
+      timersLeft,
+    };
+  }
+
+  /** The world turns until this holds; resolves with `false` when it did not within so much virtual time. */
+  until(isDone: () => boolean, withinMs = 60_000): Promise<boolean> {
+    if (isDone()) return Promise.resolve(true);
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.#waiting.push({ isDone, giveUpAt: this.now + withinMs, resolve });
+    if (!this.#isTurning) void this.#turn();
+    return promise;
+  }
+
+  /** Virtual time passes. */
+  async advance(ms: number): Promise<void> {
+    const until = this.now + ms;
+    this.#networkThread.fromOutside(() => {}, ms);
+    await this.until(() => this.now >= until, ms + 1);
+  }
+
+  /** The world turns until the promise has settled. */
+  async drive<Value>(
+    promise: Promise<Value>,
+    withinMs = 600_000,
+  ): Promise<Value> {
+    let isSettled = false;
+    const settled = (): void => {
+      isSettled = true;
+    };
+    promise.then(settled, settled);
+    if (!(await this.until(() => isSettled, withinMs)))
+      throw new Error(
+        `nothing has come of it after ${withinMs} ms of virtual time`,
+      );
+    return await promise;
+  }
+
+  /** One thing happens. @returns whether anything was left to happen */
+  step(): boolean {
+    let next: SimThread | undefined;
+    let at = Infinity;
+    for (const thread of this.#threads()) {
+      const wakesAt = thread.wakesAt ?? Infinity;
+      if (wakesAt < at) {
+        at = wakesAt;
+        next = thread;
+      }
+    }
+    if (next === undefined) return false;
+    this.now = Math.max(this.now, at);
+    this.steps++;
+    this.#mix(`${next.name} ${this.now}`);
+    next.step();
+    return true;
+  }
+
+  end(): void {
+    process.off("unhandledRejection", this.#onRejection);
+    uninstallVirtualGlobals();
+  }
+
+  /** Modules are loaded in real time, for which virtual time stands still. */
+  async #load(shard: number): Promise<Handlers> {
+    this.#loading++;
+    try {
+      return this.monitor.watch(await this.#options.loadHandlers(shard));
+    } finally {
+      this.#loading--;
+    }
+  }
+
+  /** A rejection that nobody heard ends the thread it happened in, as in Node. */
+  readonly #onRejection = (error: unknown): void => {
+    const thread = currentThread();
+    if (thread?.timeline === this) this.threw(thread, error);
+  };
+
+  *#threads(): Iterable<SimThread> {
+    yield this.#networkThread;
+    for (const instance of this.instances) {
+      yield instance.main;
+      for (const { thread } of instance.threads)
+        if (!thread.isDead) yield thread;
+    }
+  }
+
+  async #turn(): Promise<void> {
+    this.#isTurning = true;
+    // Who has begun to wait may have begun more than this.
+    await settle();
+    while (this.#waiting.length > 0) {
+      while (this.#loading > 0) await settle();
+      const isOver = !this.step();
+      await settle();
+      const still: Waiting[] = [];
+      let hasWoken = false;
+      for (const waiting of this.#waiting) {
+        const isDone = waiting.isDone();
+        if (isDone || isOver || this.now > waiting.giveUpAt) {
+          hasWoken = true;
+          waiting.resolve(isDone);
+        } else still.push(waiting);
+      }
+      this.#waiting = still;
+      // Who was woken decides what happens next, before anything else does.
+      if (hasWoken) await settle();
+    }
+    this.#isTurning = false;
+  }
+
+  #mix(text: string): void {
+    let state = this.#trace;
+    for (let at = 0; at < text.length; at++)
+      state = Math.imul(state ^ text.charCodeAt(at), 0x01000193);
+    this.#trace = state;
+  }
+}
