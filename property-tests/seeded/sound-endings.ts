@@ -1,7 +1,7 @@
 import type { Defect } from "./defect.ts";
 
-const output = "test/real/connections/output.test.ts";
-const nativeCalls = "test/real/connections/native-calls.test.ts";
+const output = "test/real/shutdown/output.test.ts";
+const nativeCalls = "test/real/shards/native-calls.test.ts";
 
 /** The whole server ends, hangs or loses something for one part of it. */
 export const endingDefects: readonly Defect[] = [

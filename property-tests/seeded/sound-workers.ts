@@ -46,7 +46,7 @@ export const workersDefects: readonly Defect[] = [
     file: "src/workers/topics/fan-out.ts",
     original: "      subscriber.messagesOut += frames.length;\n",
     defective: "",
-    suites: ["test/unit/workers/fan-out.test.ts"],
+    suites: ["test/unit/workers/topics/fan-out.test.ts"],
   },
   {
     rule: "handlers have not settled before what they sent is compressed",
@@ -54,6 +54,6 @@ export const workersDefects: readonly Defect[] = [
     original:
       "    if (this.#connection.compressor?.isIdle === false) return;\n",
     defective: "",
-    suites: ["test/unit/workers/inbox.test.ts"],
+    suites: ["test/unit/workers/connection/inbox.test.ts"],
   },
 ];
