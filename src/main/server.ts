@@ -23,6 +23,7 @@ import { checkPublishing } from "../topics/rules.ts";
 import { orAborted, shutDownWith } from "./abort.ts";
 import { Acceptor } from "./accept/acceptor.ts";
 import { AddressLimits } from "./accept/address-limits.ts";
+import { Comeback } from "./accept/comeback.ts";
 import { Cluster } from "./cluster/cluster.ts";
 import type { InstanceEntry, LinkStats } from "./cluster/engine.ts";
 import { describeInstance, nameInstance } from "./cluster/instance.ts";
@@ -109,6 +110,7 @@ export class Server implements SluiceServer, LifecycleHost, OperationsHost {
   readonly #operations: Operations;
   readonly #acceptor: Acceptor;
   readonly #listener: Listener;
+  readonly #comeback: Comeback;
   readonly #desk: AddressLimits;
   readonly #descriptors: Descriptors;
   readonly #watch: { stop(): void };
@@ -148,6 +150,11 @@ export class Server implements SluiceServer, LifecycleHost, OperationsHost {
       config,
       (socket) => this.#acceptor.accept(socket),
       (error) => this.#publish("accept-failed", { error }),
+    );
+    this.#comeback = new Comeback(
+      this.#listener,
+      () => this.#isListenerWanted,
+      () => this.#updateReadiness(),
     );
     this.#watch = watchShards(this.fleet, config.blockedAfterMs);
     this.#lifecycle = new Lifecycle(this);
@@ -243,7 +250,7 @@ export class Server implements SluiceServer, LifecycleHost, OperationsHost {
       } else if (inherited !== undefined) await this.#openAdmin(inherited);
       else await this.#openAdminOnceFree();
     } catch (error) {
-      this.#publish("admin-failed", { error });
+      this.#publish("admin-absent", { error });
     }
   }
 
@@ -275,7 +282,8 @@ export class Server implements SluiceServer, LifecycleHost, OperationsHost {
   }
 
   get ready(): boolean {
-    return this.isServing && this.cluster.allowsReady && this.#hasShardsEnough;
+    if (!this.isServing || this.#comeback.isFailing) return false;
+    return this.cluster.allowsReady && this.#hasShardsEnough;
   }
 
   get #hasShardsEnough(): boolean {
@@ -558,18 +566,19 @@ export class Server implements SluiceServer, LifecycleHost, OperationsHost {
   }
 
   suspendListener(): void {
+    this.#comeback.stop();
     this.#listener.suspend();
   }
 
   /** Sockets are accepted only while a shard takes them. */
   updateListener(): void {
     if (!this.isServing && this.state !== "closing") return;
-    const isWanted = this.fleet.shards.some(({ isAccepting }) => isAccepting);
-    if (!isWanted) this.#listener.suspend();
-    else if (!this.#listener.isListening)
-      this.#listener
-        .listen()
-        .catch((error: SluiceError) => this.#lifecycle.failGently(error));
+    if (this.#isListenerWanted) this.#comeback.begin();
+    else this.suspendListener();
+  }
+
+  get #isListenerWanted(): boolean {
+    return this.fleet.shards.some(({ isAccepting }) => isAccepting);
   }
 
   passAdminOn(): PassedAdmin | undefined {
@@ -605,7 +614,7 @@ export class Server implements SluiceServer, LifecycleHost, OperationsHost {
   }
 
   conclude(report: ShutdownReport | undefined): Promise<unknown>[] {
-    this.#listener.suspend();
+    this.suspendListener();
     this.#watch.stop();
     // Whoever waits for something that cannot come any more is told.
     for (const shard of this.fleet.all) shard.giveUp();

@@ -16,7 +16,7 @@ import {
   shardUrl,
 } from "../../protocol/messages.ts";
 import { rememberThread, type RunningThread } from "../../protocol/threads.ts";
-import { ThreadOutput } from "../thread-output.ts";
+import { type DroppedLines, ThreadOutput } from "../thread-output.ts";
 import { leaveRemovedFolder } from "../../working-folder.ts";
 
 /** How a shard's thread ended. */
@@ -49,6 +49,7 @@ export class ShardThread implements RunningThread {
   constructor(
     task: Omit<ShardTask, "port">,
     onMessage: (message: ShardMessage) => void,
+    onDropped: (dropped: DroppedLines) => void,
   ) {
     leaveRemovedFolder();
     const { port1, port2 } = new MessageChannel();
@@ -70,7 +71,8 @@ export class ShardThread implements RunningThread {
     pool.on("error", () => {});
     const run = start(pool, task, port2, this.#lastResort.signal);
     const [worker] = pool.threads;
-    if (worker !== undefined) this.#output = new ThreadOutput(worker, process);
+    if (worker !== undefined)
+      this.#output = new ThreadOutput(worker, process, onDropped);
     this.gone = worker === undefined ? run.catch(() => {}) : exitOf(worker);
     this.ended = Promise.race([
       this.#follow(run, pool, port2),
@@ -137,7 +139,6 @@ export class ShardThread implements RunningThread {
     // Ended before it took its task, the thread never had the port.
     farPort.close();
     await closed;
-    this.#output?.finish();
     await this.#output?.passedOn;
     this.end ??= { error, wasKilled: this.wasKilled, isStuck: false };
     return this.end;

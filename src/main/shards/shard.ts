@@ -158,7 +158,11 @@ export class Shard {
       forwarded,
       moveBlocker,
     };
-    const thread = new ShardThread(task, (message) => this.#take(message));
+    const thread = new ShardThread(
+      task,
+      (message) => this.#take(message),
+      (dropped) => this.#publish("output-dropped", { ...dropped }),
+    );
     const actor = createActor(this.#machineFor(thread));
     this.#thread = thread;
     this.#handoff = new Handoff(thread.port, (code, { address }) =>
