@@ -11,7 +11,6 @@ export const endingDefects: readonly Defect[] = [
     original: "  await shard.printed();\n",
     defective: "",
     suites: [output],
-    law: "waits for a reader that is late",
   },
   {
     rule: "the process ends when what was printed has left it",
