@@ -56,4 +56,25 @@ export const workersDefects: readonly Defect[] = [
     defective: "",
     suites: ["test/unit/workers/connection/inbox.test.ts"],
   },
+  {
+    rule: "our close frame goes behind what is being compressed",
+    file: "src/workers/connection/machine-actions.ts",
+    original: "    if (connection.compressor?.isIdle !== false)\n",
+    defective: "",
+    suites: ["property-tests/machines"],
+  },
+  {
+    rule: "who waits for the compressor hears that it is idle",
+    file: "src/workers/connection/machine-actions.ts",
+    original: `  else connection.tell("compressor.idle");`,
+    defective: "",
+    suites: ["test/real/connections/compression.test.ts"],
+  },
+  {
+    rule: "while it compresses, no close frame is queued and none is flushed",
+    file: "src/machines/connection-machine.ts",
+    original: `"compressor.idle": {\n              target: "answering",\n              actions: "sendCloseFrame",\n            },`,
+    defective: `"buffer.flushed": {\n              target: "answering",\n              actions: "sendCloseFrame",\n            },`,
+    suites: ["property-tests/machines"],
+  },
 ];
