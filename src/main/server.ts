@@ -54,6 +54,7 @@ import {
   type ShutdownReport,
 } from "./report.ts";
 import type { ServerState, ServerStats, SluiceServer } from "./server-types.ts";
+import { forwardable } from "./shards/read-shard-message.ts";
 import { Shard } from "./shards/shard.ts";
 import { describeShard, sumStates } from "./stats.ts";
 import {
@@ -73,13 +74,6 @@ const ADMIN_PAUSE_MS = 1_000;
 /** Of a process that was killed, its sockets are gone by then. */
 const ADMIN_PATIENCE_MS = 10_000;
 const ADMIN_LOOK_MS = 50;
-/** Subscribers to these in main hear what happens in the shards. */
-const forwardable = [
-  channels.connection,
-  channels.rejected,
-  channels.originRefused,
-  channels.handlerError,
-];
 
 /** Opens the inspector of a server; with the listening socket of the process before, where there is one. */
 export type OpenInspector = (

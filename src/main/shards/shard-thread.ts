@@ -17,6 +17,7 @@ import {
 } from "../../protocol/messages.ts";
 import { rememberThread, type RunningThread } from "../../protocol/threads.ts";
 import { type DroppedLines, ThreadOutput } from "../thread-output.ts";
+import { hearShard } from "./read-shard-message.ts";
 import { leaveRemovedFolder } from "../../working-folder.ts";
 
 /** How a shard's thread ended. */
@@ -50,11 +51,12 @@ export class ShardThread implements RunningThread {
     task: Omit<ShardTask, "port">,
     onMessage: (message: ShardMessage) => void,
     onDropped: (dropped: DroppedLines) => void,
+    onMalformed: (what: string) => void,
   ) {
     leaveRemovedFolder();
     const { port1, port2 } = new MessageChannel();
     this.port = port1;
-    port1.on("message", onMessage);
+    hearShard(port1, onMessage, onMalformed);
     const { workerHeapMb } = task.config;
     const pool = new Piscina<ShardTask, ShardTotals>({
       filename: shardUrl.href,

@@ -26,6 +26,7 @@ import type {
 import { ShardCounters } from "../../protocol/shard-counters.ts";
 import { killDelay, timeUntil } from "../deadlines.ts";
 import { Handoff } from "./handoff.ts";
+import type { Malformed } from "../malformed.ts";
 import { ShardThread, type ThreadEnd } from "./shard-thread.ts";
 
 const BACK_OFF_MS = { first: 100, longest: 10_000 } as const;
@@ -48,6 +49,8 @@ export interface ShardOwner {
   readonly moveBlocker: string | undefined;
   /** The server takes no part in this shard's life any more: it is not to be replaced. */
   readonly isStopping: boolean;
+  /** What they say and no shard would say. */
+  readonly malformed: Malformed;
   shardChanged(shard: Shard): void;
   shardMessage(shard: Shard, message: ShardMessage): void;
   shardLost(shard: Shard, crashed: number): void;
@@ -162,6 +165,7 @@ export class Shard {
       task,
       (message) => this.#take(message),
       (dropped) => this.#publish("output-dropped", { ...dropped }),
+      (what) => this.#owner.malformed.dropped("shard", `a message ${what}`),
     );
     const actor = createActor(this.#machineFor(thread));
     this.#thread = thread;
