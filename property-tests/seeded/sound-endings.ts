@@ -89,4 +89,12 @@ export const endingDefects: readonly Defect[] = [
     defective: "      void error;\n",
     suites: ["test/real/shutdown/comeback.test.ts"],
   },
+  {
+    rule: "a thread that the system refuses ends no process",
+    file: "src/main/shards/shard-thread.ts",
+    original: "worker === undefined ? undefined : pool, port2",
+    defective: "pool, port2",
+    suites: ["test/real/shards/users-faults.test.ts"],
+    law: "a thread that the system refuses",
+  },
 ];

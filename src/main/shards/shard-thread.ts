@@ -77,7 +77,9 @@ export class ShardThread implements RunningThread {
       this.#output = new ThreadOutput(worker, process, onDropped);
     this.gone = worker === undefined ? run.catch(() => {}) : exitOf(worker);
     this.ended = Promise.race([
-      this.#follow(run, pool, port2),
+      // Where there is no thread, the pool still has the task, and would reject
+      // a promise that nobody holds: that ends the process.
+      this.#follow(run, worker === undefined ? undefined : pool, port2),
       this.#givenUp.promise,
     ]);
     rememberThread(this);
@@ -123,7 +125,7 @@ export class ShardThread implements RunningThread {
 
   async #follow(
     run: Promise<ShardTotals>,
-    pool: Piscina<ShardTask, ShardTotals>,
+    pool: Piscina<ShardTask, ShardTotals> | undefined,
     farPort: MessagePort,
   ): Promise<ThreadEnd> {
     // The other end of the port closes with the thread: only then does nobody count any more.
@@ -136,7 +138,7 @@ export class ShardThread implements RunningThread {
       // Whoever throws nothing has ended the thread as well.
       error = cause ?? new Error(`thrown: ${String(cause)}`);
     }
-    await pool.destroy();
+    await pool?.destroy();
     await this.gone;
     // Ended before it took its task, the thread never had the port.
     farPort.close();
