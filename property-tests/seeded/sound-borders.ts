@@ -119,4 +119,19 @@ export const bordersDefects: readonly Defect[] = [
     defective: "  Promise.resolve(work).catch(() => what);\n",
     suites: ["test/unit/main/aside.test.ts"],
   },
+  {
+    rule: "what another process says is read before it is believed",
+    file: "src/main/handover/read-peer-message.ts",
+    original: 'isKnown && shapes[type as PeerMessage["type"]](sluice)',
+    defective: "isKnown",
+    suites: ["test/unit/main/handover/read-peer-message.test.ts"],
+  },
+  {
+    rule: "a connection that cannot be read stays its sender's",
+    file: "src/main/handover/read-peer-message.ts",
+    original: "  if (word.refused !== undefined) refuse(word.refused);\n",
+    defective: "",
+    suites: ["test/unit/main/handover/read-peer-message.test.ts"],
+    law: "stays the sender's",
+  },
 ];

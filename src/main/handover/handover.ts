@@ -15,6 +15,7 @@ import type { Drain, DrainReport } from "../drain.ts";
 import type { Fleet } from "../shards/fleet.ts";
 import type { Shard } from "../shards/shard.ts";
 import { busyShare } from "../shards/busy-share.ts";
+import type { Malformed } from "../malformed.ts";
 import type { Stoppage } from "../stoppage.ts";
 import { type Movability, countMovability } from "./movability.ts";
 import { evenOut, LoadWatch, type Shift } from "./rebalance.ts";
@@ -34,6 +35,8 @@ export interface HandoverHost {
   readonly ready: boolean;
   readonly moveBlocker: string | undefined;
   readonly stoppage: Stoppage;
+  /** What comes from other processes and is not read. */
+  readonly malformed: Malformed;
   plan(
     deadline: number,
     shards: number,
