@@ -12,6 +12,15 @@ function handlersOf(source: string): string {
   return `data:text/javascript,${encodeURIComponent(source)}`;
 }
 
+/** What would end a program: promises that reject and that nobody holds. */
+function unheardRejections(): readonly unknown[] {
+  const unheard: unknown[] = [];
+  const hear = (reason: unknown): void => void unheard.push(reason);
+  process.on("unhandledRejection", hear);
+  onTestFinished(() => void process.off("unhandledRejection", hear));
+  return unheard;
+}
+
 /** The next threads cannot be had, as where the system has none left. */
 function refuseThreads(count: number): void {
   let left = count;
@@ -38,6 +47,7 @@ function refuseThreads(count: number): void {
 
 describe("a thread that the system refuses", () => {
   it("is a start that failed, and leaves nothing behind", async () => {
+    const unheard = unheardRejections();
     refuseThreads(1);
     await expect(startServer()).rejects.toMatchObject({
       code: "ERR_SLUICE_SHARD_START",
@@ -46,6 +56,7 @@ describe("a thread that the system refuses", () => {
     // With the next there are threads again.
     const server = await startServer();
     expect(await server.shutdown()).toMatchObject({ balanced: true });
+    expect(unheard).toEqual([]);
   });
 
   it("is tried again where a shard is replaced, and ends nobody else", async () => {
@@ -55,6 +66,7 @@ describe("a thread that the system refuses", () => {
       await RawClient.open(server.port, "/crash"),
       await RawClient.open(server.port),
     ];
+    const unheard = unheardRejections();
     refuseThreads(3);
     one.send("now");
     await news.said({ event: "restarting", delayMs: 800 });
@@ -66,6 +78,7 @@ describe("a thread that the system refuses", () => {
     expect(await server.shutdown({ deadlineMs: 200 })).toMatchObject({
       balanced: true,
     });
+    expect(unheard).toEqual([]);
   });
 });
 
