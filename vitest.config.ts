@@ -1,10 +1,11 @@
 import { defineConfig } from "vitest/config";
 
-/** Tests that use real threads and sockets run one file after the other: two would measure each other. */
-const real = [
-  "test/real/**/*.test.ts",
-  "property-tests/{server,http,frames,handover,histories}/**/*.test.ts",
-];
+/** With real threads and sockets, files run one after the other: two would measure each other. */
+const alone = {
+  fileParallelism: false,
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+};
 
 export default defineConfig({
   test: {
@@ -14,9 +15,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: "unit",
-          include: ["test/unit/**/*.test.ts", "property-tests/**/*.test.ts"],
-          exclude: real,
-          // Laws over thousands of runs take long where the cores are shared.
+          include: ["test/unit/**/*.test.ts"],
+          // Properties over thousands of runs take long where the cores are shared.
           testTimeout: 30_000,
         },
       },
@@ -24,11 +24,18 @@ export default defineConfig({
         extends: true,
         test: {
           name: "real",
-          include: real,
-          fileParallelism: false,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          include: ["test/real/**/*.test.ts"],
+          ...alone,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "laws",
+          include: ["property-tests/**/*.test.ts"],
+          ...alone,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -35,9 +35,11 @@ class SocketArrives extends Command {
     simulation.adopt(this.#temper);
   }
   toString(): string {
-    const { handlers, flushesAtOnce, answersAtOnce } = this.#temper;
+    const { handlers, compressing, flushesAtOnce, answersAtOnce } =
+      this.#temper;
     const traits = [
       ...(handlers > 0 ? [`${handlers} handlers in flight`] : []),
+      ...(compressing > 0 ? [`${compressing} messages being compressed`] : []),
       ...(flushesAtOnce ? ["room in the kernel"] : []),
       ...(answersAtOnce ? ["an eager peer"] : []),
     ];
@@ -149,6 +151,13 @@ class HandlerFinishes extends ConnectionCommand {
   }
 }
 
+class CompressorPassesOn extends ConnectionCommand {
+  readonly sentence = "has compressed a message";
+  befall(connection: SimulatedConnection): void {
+    connection.compress();
+  }
+}
+
 class TimePasses extends Command {
   readonly #ms: number;
   constructor(ms: number) {
@@ -245,6 +254,7 @@ const orders: fc.Arbitrary<Order> = fc.record({
 });
 const tempers: fc.Arbitrary<Temper> = fc.record({
   handlers: fc.nat(2),
+  compressing: fc.nat(2),
   flushesAtOnce: fc.boolean(),
   answersAtOnce: fc.boolean(),
 });
@@ -276,6 +286,7 @@ export const walks = fc.commands<Model, Simulation>(
     at(PeerCloses),
     at(PeerBreaksProtocol),
     at(HandlerFinishes),
+    at(CompressorPassesOn),
     at(MoveIsRequested),
     at(MoveIsRefused),
     at(MoveArrives),

@@ -126,13 +126,13 @@ function heed(before: History, { type, params }: Verb): History {
  * @param event - What ended it: TCP's end, or a time that was up.
  */
 export function deservedOutcome(history: History, event: string): string {
-  const { opened, flushed, peer, closeFrames } = history;
+  const { opened, flushed, peer, closings } = history;
   if (!opened) return "rejected";
   if (flushed && peer === "closed") return "clean";
   if (flushed && peer === "violated") return "unacknowledged";
   if (event === "socket.closed") return "lost";
-  // Time was up. Whoever was never told goodbye has failed its heartbeat.
-  if (closeFrames === 0)
+  // Time was up. Whoever was never to be told goodbye has failed its heartbeat.
+  if (closings.length === 0)
     return delayNameOf(event) === "pongDeadline" ? "lost" : "none";
   return flushed ? "unacknowledged" : "forced";
 }

@@ -10,6 +10,10 @@ type Moved = Lived<History>;
 
 const MOVING = "open.moving";
 
+/** Waits for the compressor before it says goodbye. */
+const isCompressing = (state: string): boolean =>
+  /^draining\.compressing(Answer|Failure)?$/.test(state);
+
 const RANKS = ["upgrading", "open", "closing", "draining", "terminated"];
 
 /** How far a life has come. */
@@ -97,10 +101,26 @@ export const connectionLaws: readonly Law<History>[] = [
     },
   },
   {
-    name: "a connection drains from the moment its close frame is queued, and only then",
+    name: "a connection drains from the moment its close frame is queued, or waits for the compressor alone, and only then",
     holds: ({ target, after }) =>
       target === "terminated" ||
-      isIn(target, "draining") === (after.closeFrames === 1),
+      (isIn(target, "draining") && !isCompressing(target)) ===
+        (after.closeFrames === 1),
+  },
+  {
+    name: "the compressor is awaited by whoever drains before its handlers have settled, once, and by nobody else",
+    holds: (move) =>
+      isCompressing(move.target) && !isCompressing(move.source)
+        ? said(move).endsWith("awaitCompressor")
+        : !said(move).includes("awaitCompressor"),
+  },
+  {
+    name: "the close frame is sent when the compressor is idle or the handlers have settled, at once, and for no other reason",
+    holds: (move) =>
+      (isCompressing(move.source) && move.event === "compressor.idle") ||
+      (move.source === "closing" && move.event === "handlers.settled")
+        ? said(move) === "sendCloseFrame" && isIn(move.target, "draining")
+        : !said(move).includes("sendCloseFrame"),
   },
   {
     name: "whoever opens is answered, counted and announced, in this order, once",
@@ -169,15 +189,15 @@ export const connectionLaws: readonly Law<History>[] = [
         : !said(move).includes("sayLastWord"),
   },
   {
-    name: "whoever has waited for its handlers, or may wait no longer, says goodbye",
+    name: "whoever may wait no longer for its handlers says goodbye behind what is being compressed",
     holds: (move) =>
       ifThen(
         move.source === "closing" &&
           (delayNameOf(move.event) === "closingDeadline" ||
-            /^(handlers\.settled|buffer\.exceeded|deadline\.reached|peer\.closed|protocol\.violated)$/.test(
+            /^(buffer\.exceeded|deadline\.reached|peer\.closed|protocol\.violated)$/.test(
               move.event,
             )),
-        () => said(move) === "sendCloseFrame" && isIn(move.target, "draining"),
+        () => said(move) === "awaitCompressor" && isCompressing(move.target),
       ),
   },
   {
@@ -204,7 +224,7 @@ export const connectionLaws: readonly Law<History>[] = [
     holds: ({ event, source, target }) =>
       ifThen(event === "deadline.reached", () =>
         isIn(source, "open") || source === "closing"
-          ? target === "draining.flushing"
+          ? target === "draining.compressing"
           : target === "terminated",
       ),
   },
@@ -349,28 +369,29 @@ export const connectionLaws: readonly Law<History>[] = [
   {
     name: "whoever has heard the peer's close frame never waits for it",
     holds: ({ target, after }) =>
-      ifThen(
-        after.peer === "closed" && target !== "terminated",
-        () =>
-          target === "draining.answering" || target === "draining.concluding",
+      ifThen(after.peer === "closed" && target !== "terminated", () =>
+        /^draining\.(compressingAnswer|answering|concluding)$/.test(target),
       ),
   },
   {
     name: "whoever cannot read the peer any more never waits for its close frame",
     holds: ({ target, after }) =>
-      ifThen(
-        after.peer === "violated" && target !== "terminated",
-        () => target === "draining.failing" || target === "draining.hangingUp",
+      ifThen(after.peer === "violated" && target !== "terminated", () =>
+        /^draining\.(compressingFailure|failing|hangingUp)$/.test(target),
       ),
   },
   {
-    name: "whoever waits for the peer's close frame alone has flushed its own, and knows",
+    name: "whoever has not heard of the peer compresses, flushes or waits, as far as its own close frame has come",
     holds: ({ target, after }) =>
       ifThen(
         isIn(target, "draining") && after.peer === "silent",
         () =>
           target ===
-          (after.flushed ? "draining.awaiting" : "draining.flushing"),
+          (after.flushed
+            ? "draining.awaiting"
+            : after.closeFrames === 1
+              ? "draining.flushing"
+              : "draining.compressing"),
       ),
   },
   {

@@ -5,6 +5,7 @@ import type { TableState } from "../../src/machines/transition-table.ts";
 import type { DrainPlan } from "../../src/protocol/messages.ts";
 import { ShardCounters } from "../../src/protocol/shard-counters.ts";
 import {
+  compressedReady,
   connectionActions,
   connectionDelays,
 } from "../../src/workers/connection/machine-actions.ts";
@@ -32,6 +33,8 @@ export const CONFIG = {
 export interface Temper {
   /** Handlers in flight when closing asks for them. */
   readonly handlers: number;
+  /** Messages that have been sent and are still being compressed. */
+  readonly compressing: number;
   /** The kernel takes our close frame at once. */
   readonly flushesAtOnce: boolean;
   /** The peer answers a close frame the moment that it is sent. */
@@ -51,16 +54,17 @@ export class SimulatedConnection extends ManagedConnection {
   readonly isHeldBack = false;
   readonly isSecure = true;
   readonly upgrade = null;
-  readonly compressor = null;
+  readonly compressor: { isIdle: boolean; close(): void };
   isReading = false;
   handlers: number;
   /** On its way to another thread; how often that was given up. */
   move: { deadline: number; giveUp: () => void } | null = null;
   movesGivenUp = 0;
+  #compressing: number;
 
   history: History = unborn;
   readonly moves: TimedMove[] = [];
-  /** What the peer can read, in order: `http`, `ping`, `close`. */
+  /** What the peer can read, in order: `http`, `ping`, `message`, `close`. */
   readonly sent: string[] = [];
   /** Each deadline that it was given, and when. */
   readonly deadlines: { at: number; deadline: number }[] = [];
@@ -90,6 +94,8 @@ export class SimulatedConnection extends ManagedConnection {
     this.simulation = simulation;
     this.temper = temper;
     this.handlers = temper.handlers;
+    this.compressor = { isIdle: temper.compressing === 0, close() {} };
+    this.#compressing = temper.compressing;
     this.shard = {
       config: CONFIG,
       clock: simulation.clock,
@@ -132,7 +138,18 @@ export class SimulatedConnection extends ManagedConnection {
   }
 
   settleHandlers(): void {
-    if (this.handlers === 0) this.tell("handlers.settled");
+    if (this.handlers === 0 && this.compressor.isIdle)
+      this.tell("handlers.settled");
+  }
+
+  /** One more message is a frame. */
+  compress(): void {
+    const isUnderWay = this.history.opened && !this.lifecycle.isFinal;
+    if (!isUnderWay || this.#compressing === 0) return;
+    this.#compressing--;
+    this.sent.push("message");
+    this.compressor.isIdle = this.#compressing === 0;
+    compressedReady(this as never);
   }
 
   abort(): void {}

@@ -131,12 +131,25 @@ describe("connections on a shard, whatever happens to them in time", () => {
   );
 
   law(
-    "the peer reads one answer, then pings, and one close frame last of all",
+    "whoever reads our close frame has read every message that was compressed before",
+    fc.property(walks, (commands) => {
+      const { connections } = walkThrough(commands);
+      for (const { sent, temper } of connections)
+        if (sent.includes("close"))
+          expect(sent.filter((each) => each === "message")).toHaveLength(
+            temper.compressing,
+          );
+    }),
+    { runs },
+  );
+
+  law(
+    "the peer reads one answer, then pings and messages, and one close frame last of all",
     fc.property(walks, (commands) => {
       const { connections } = walkThrough(commands);
       for (const { sent, history } of connections)
         expect(sent.join(" ")).toMatch(
-          history.opened ? /^http( ping)*( close)?$/ : /^(http)?$/,
+          history.opened ? /^http( ping| message)*( close)?$/ : /^(http)?$/,
         );
     }),
     { runs },

@@ -3,6 +3,8 @@ import type { Defect } from "./defect.ts";
 const hostile = "test/real/cluster/hostile-messages.test.ts";
 const lastWords = "test/real/topics/last-words.test.ts";
 
+const lyingShard = "test/real/connections/lying-shard.test.ts";
+
 /** Mistakes at the borders: between threads, processes, instances and operators. */
 export const bordersDefects: readonly Defect[] = [
   {
@@ -77,5 +79,59 @@ export const bordersDefects: readonly Defect[] = [
     original: "      this.#onFailure(error);\n",
     defective: "      throw error;\n",
     suites: ["test/unit/topics/watchers.test.ts"],
+  },
+  {
+    rule: "what a shard says is read before it is believed",
+    file: "src/main/shards/read-shard-message.ts",
+    original: "type !== undefined && shapes[type](raw)",
+    defective: "type !== undefined",
+    suites: [lyingShard],
+  },
+  {
+    rule: "publications lie in the memory that came with them",
+    file: "src/main/shards/read-shard-message.ts",
+    original: "        (end as number) <= length;\n",
+    defective: "        length >= 0;\n",
+    suites: [lyingShard],
+  },
+  {
+    rule: "what cannot be deserialized is counted",
+    file: "src/main/shards/read-shard-message.ts",
+    original:
+      '  port.on("messageerror", () => drop("that could not be deserialized"));\n',
+    defective: "",
+    suites: [lyingShard],
+  },
+  {
+    rule: "a fault in taking what a shard says ends nothing",
+    file: "src/main/aside.ts",
+    original: "    work();\n  } catch (error) {\n",
+    defective:
+      '    work();\n  } catch (error) {\n    if (what !== "") throw error;\n',
+    suites: ["test/unit/main/shards/read-shard-message.test.ts"],
+    law: "ends nothing when taking it fails",
+  },
+  {
+    rule: "what work fails with that nobody waits for is published",
+    file: "src/main/aside.ts",
+    original:
+      "  Promise.resolve(work).catch((error: unknown) => reportFault(what, error));\n",
+    defective: "  Promise.resolve(work).catch(() => what);\n",
+    suites: ["test/unit/main/aside.test.ts"],
+  },
+  {
+    rule: "what another process says is read before it is believed",
+    file: "src/main/handover/read-peer-message.ts",
+    original: 'isKnown && shapes[type as PeerMessage["type"]](sluice)',
+    defective: "isKnown",
+    suites: ["test/unit/main/handover/read-peer-message.test.ts"],
+  },
+  {
+    rule: "a connection that cannot be read stays its sender's",
+    file: "src/main/handover/read-peer-message.ts",
+    original: "  if (word.refused !== undefined) refuse(word.refused);\n",
+    defective: "",
+    suites: ["test/unit/main/handover/read-peer-message.test.ts"],
+    law: "stays the sender's",
   },
 ];

@@ -1,7 +1,7 @@
 import type { Defect } from "./defect.ts";
 
-const output = "test/real/connections/output.test.ts";
-const nativeCalls = "test/real/connections/native-calls.test.ts";
+const output = "test/real/shutdown/output.test.ts";
+const nativeCalls = "test/real/shards/native-calls.test.ts";
 
 /** The whole server ends, hangs or loses something for one part of it. */
 export const endingDefects: readonly Defect[] = [
@@ -11,13 +11,12 @@ export const endingDefects: readonly Defect[] = [
     original: "  await shard.printed();\n",
     defective: "",
     suites: [output],
-    law: "waits for a reader that is late",
   },
   {
     rule: "the process ends when what was printed has left it",
     file: "src/cli/run-server.ts",
-    original: "if (await flush(io, writingTime(report))) return status;",
-    defective: "return status;",
+    original: "const writing = flush(io, writingTime(report));",
+    defective: "const writing = Promise.resolve(true);",
     suites: ["test/unit/cli/run-server.test.ts"],
   },
   {
@@ -66,5 +65,36 @@ export const endingDefects: readonly Defect[] = [
     defective: "      },\n",
     suites: [nativeCalls],
     law: "nor a reload waiting",
+  },
+  {
+    rule: "who asks once more does not wait for a reader that has stopped",
+    file: "src/cli/run-server.ts",
+    original: "return { ...serving, stop: giveUp, force: giveUp };",
+    defective: "void giveUp;\n  return serving;",
+    suites: [output],
+    law: "second signal",
+  },
+  {
+    rule: "what waits for a reader that has stopped is bounded",
+    file: "src/protocol/bounded-output.ts",
+    original:
+      "this.#isBehind ||= this.#stream.writableLength >= this.#mostBytes;",
+    defective: "",
+    suites: ["test/unit/protocol/bounded-output.test.ts"],
+  },
+  {
+    rule: "a port that is taken when it is to listen again ends nobody",
+    file: "src/main/accept/comeback.ts",
+    original: "      if (attempt === this.#attempt) this.#wait(error);\n",
+    defective: "      void error;\n",
+    suites: ["test/real/shutdown/comeback.test.ts"],
+  },
+  {
+    rule: "a thread that the system refuses ends no process",
+    file: "src/main/shards/shard-thread.ts",
+    original: "worker === undefined ? undefined : pool, port2",
+    defective: "pool, port2",
+    suites: ["test/real/shards/users-faults.test.ts"],
+    law: "a thread that the system refuses",
   },
 ];

@@ -46,7 +46,7 @@ export const historyDefects: readonly Defect[] = [
   {
     rule: "who closes and ends in one breath over TLS is clean",
     file: "src/workers/connection/socket-reader.ts",
-    original: 'if (connection.lifecycle.name === "draining.answering") return;',
+    original: 'if (connection.has("answering")) return;',
     defective: "",
     suites: ["test/real/connections/tls.test.ts"],
     law: "in one breath",

@@ -3,7 +3,7 @@ import type { Defect } from "./defect.ts";
 const canary = "test/unit/main/handover/canary.test.ts";
 const moves = "test/real/handover/moving.test.ts";
 const upgrades = "test/real/handover/upgrade.test.ts";
-const loading = "test/real/connections/loading.test.ts";
+const loading = "test/real/shards/loading.test.ts";
 
 /** Mistakes in what operators are told, and in who is listened to when a new version is tried. */
 export const operatorDefects: readonly Defect[] = [

@@ -46,7 +46,7 @@ export const workersDefects: readonly Defect[] = [
     file: "src/workers/topics/fan-out.ts",
     original: "      subscriber.messagesOut += frames.length;\n",
     defective: "",
-    suites: ["test/unit/workers/fan-out.test.ts"],
+    suites: ["test/unit/workers/topics/fan-out.test.ts"],
   },
   {
     rule: "handlers have not settled before what they sent is compressed",
@@ -54,6 +54,27 @@ export const workersDefects: readonly Defect[] = [
     original:
       "    if (this.#connection.compressor?.isIdle === false) return;\n",
     defective: "",
-    suites: ["test/unit/workers/inbox.test.ts"],
+    suites: ["test/unit/workers/connection/inbox.test.ts"],
+  },
+  {
+    rule: "our close frame goes behind what is being compressed",
+    file: "src/workers/connection/machine-actions.ts",
+    original: "    if (connection.compressor?.isIdle !== false)\n",
+    defective: "",
+    suites: ["property-tests/machines"],
+  },
+  {
+    rule: "who waits for the compressor hears that it is idle",
+    file: "src/workers/connection/machine-actions.ts",
+    original: `  else connection.tell("compressor.idle");`,
+    defective: "",
+    suites: ["test/real/connections/compression.test.ts"],
+  },
+  {
+    rule: "while it compresses, no close frame is queued and none is flushed",
+    file: "src/machines/connection-machine.ts",
+    original: `"compressor.idle": {\n              target: "answering",\n              actions: "sendCloseFrame",\n            },`,
+    defective: `"buffer.flushed": {\n              target: "answering",\n              actions: "sendCloseFrame",\n            },`,
+    suites: ["property-tests/machines"],
   },
 ];

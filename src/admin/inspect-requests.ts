@@ -2,6 +2,7 @@ import type {
   InspectResult,
   InspectRequest,
 } from "../protocol/inspection-messages.ts";
+import { resultShapes } from "../protocol/inspection-shapes.ts";
 import type { InspectedShard } from "./inspected-server.ts";
 
 const ANSWER_DEADLINE_MS = 2_000;
@@ -17,6 +18,7 @@ export class Unanswered extends Error {
 }
 
 interface Pending {
+  readonly type: InspectRequest["type"];
   readonly shard: number;
   readonly resolve: (findings: InspectResult[InspectRequest["type"]]) => void;
   readonly reject: (error: Unanswered) => void;
@@ -48,7 +50,14 @@ export class InspectRequests {
       clearTimeout(timer);
       reject(new Unanswered(shard.index));
     } else {
-      this.#pending.set(id, { shard: shard.index, resolve, reject, timer });
+      const { type } = request;
+      this.#pending.set(id, {
+        type,
+        shard: shard.index,
+        resolve,
+        reject,
+        timer,
+      });
       shard.post({ type: "inspect", id, request });
     }
     // A shard answers a request with the findings of its type.
@@ -57,7 +66,8 @@ export class InspectRequests {
 
   answered(id: number, findings: InspectResult[InspectRequest["type"]]): void {
     const pending = this.#pending.get(id);
-    if (pending === undefined) return;
+    // An answer to something else is none.
+    if (pending === undefined || !resultShapes[pending.type](findings)) return;
     this.#pending.delete(id);
     clearTimeout(pending.timer);
     pending.resolve(findings);

@@ -54,6 +54,15 @@ export const logRules: Readonly<
       "clients are refused for want of descriptors, {refused} so far: the limit is {limit}",
     ],
     "admin-failed": ["error", "the inspector failed to answer a call", always],
+    "admin-absent": [
+      "error",
+      "the inspector could not be opened; the server goes on without it",
+    ],
+    "listen-failed": [
+      "error",
+      "it cannot listen again; who is connected stays, and it tries again in {delayMs} ms",
+    ],
+    "listening-again": ["info", "it listens again"],
     "accept-failed": ["error", "sockets cannot be accepted", always],
     "notify-failed": [
       "error",
@@ -76,6 +85,10 @@ export const logRules: Readonly<
     blocked: [
       "warn",
       "shard {shard} does not answer: its event loop is blocked",
+    ],
+    "output-dropped": [
+      "warn",
+      "{lines} lines that shard {shard} printed to {stream} were dropped: nobody read on",
     ],
     unblocked: ["info", "shard {shard} answers again"],
     killed: ["warn", "shard {shard} had to be ended by force"],

@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 
 import type { Config } from "../config.ts";
 import { SluiceError } from "../errors.ts";
+import { BoundedOutput } from "../protocol/bounded-output.ts";
 import { channels } from "../protocol/channels.ts";
 import type { ServeControl, ShutdownReport } from "../index.ts";
 import { describeListenFailure, EXIT, statusOf } from "./failure.ts";
@@ -57,14 +58,19 @@ export async function runServe(
     const server = await Promise.race([start, forced.promise]);
     if (typeof server === "string") return await endEarly(server, logger, io);
     hasStarted = true;
-    signals.redirect(whileServing(server, config, logger, signals));
+    const serving = whileServing(server, config, logger, signals);
+    signals.redirect(serving);
     const stopFollowing = followShutdown(server, progress);
     logAddress(server, config, logger);
     try {
       const report = await server.terminated;
       progress.stop();
       const status = deliver(report, talk, io, logger);
-      const isWritten = await flush(io, writingTime(report));
+      const impatience = Promise.withResolvers<false>();
+      signals.redirect(whileWriting(serving, () => impatience.resolve(false)));
+      const writing = flush(io, writingTime(report));
+      const isWritten = await Promise.race([writing, impatience.promise]);
+      signals.redirect(serving);
       if (!isWritten)
         logger.error(
           "not all that was printed could be written: nobody read on",
@@ -94,7 +100,13 @@ function createVoice(
   { stderr, env }: Io,
 ): { readonly logger: Logger; readonly progress: ProgressDisplay } {
   if (stderr.isTTY !== true || talk.log === "json") {
-    const logger = createLogger(talk, (line) => stderr.write(line), false);
+    const output = new BoundedOutput(stderr, (lines) =>
+      logger.warn(
+        { lines },
+        `${lines} lines of this log were dropped: nobody read on`,
+      ),
+    );
+    const logger = createLogger(talk, (line) => output.write(line), false);
     return { logger, progress: createProgressLog(logger) };
   }
   const bar = createProgressBar(stderr);
@@ -201,6 +213,14 @@ function whileServing(
       });
     },
   };
+}
+
+/** The server has ended: whoever asks once more does not want to wait for a reader. */
+function whileWriting(
+  serving: SignalActions,
+  giveUp: () => void,
+): SignalActions {
+  return { ...serving, stop: giveUp, force: giveUp };
 }
 
 /** Shows progress while the server is on its way down, whoever sent it there. */

@@ -37,6 +37,7 @@ export const connectionEvents = [
   "move.refused",
   "move.arrived",
   "handlers.settled",
+  "compressor.idle",
   "protocol.violated",
   "peer.closed",
   "socket.closed",
@@ -46,9 +47,10 @@ export type ConnectionEventType = (typeof connectionEvents)[number];
 
 /**
  * What a thread asks of a state: may messages be taken (`open`), are handlers
- * awaited (`closing`), is our close frame queued (`sealed`)?
+ * awaited (`closing`), is nothing taken any more that our close frame would have
+ * to wait for (`sealed`), is the peer's close frame answered (`answering`)?
  */
-export type ConnectionTag = "open" | "closing" | "sealed";
+export type ConnectionTag = "open" | "closing" | "sealed" | "answering";
 
 /**
  * The delays that lead out of each state, by name. The numbers (milliseconds)
@@ -102,6 +104,7 @@ export const connectionMachine = setup({
     beginClosing: (_, _params: { cause: CloseCause }) => {},
     sayLastWord: named,
     awaitHandlers: named,
+    awaitCompressor: named,
     sendCloseFrame: named,
     endSocket: named,
     settle: (_, _params: { outcome: SettledOutcome }) => {},
@@ -194,24 +197,24 @@ export const connectionMachine = setup({
           ],
         },
         "peer.closed": {
-          target: "draining.answering",
+          target: "draining.compressingAnswer",
           actions: [
             { type: "beginClosing", params: { cause: "peer" } },
-            "sendCloseFrame",
+            "awaitCompressor",
           ],
         },
         "protocol.violated": {
-          target: "draining.failing",
+          target: "draining.compressingFailure",
           actions: [
             { type: "beginClosing", params: { cause: "protocol" } },
-            "sendCloseFrame",
+            "awaitCompressor",
           ],
         },
         "deadline.reached": {
-          target: "draining.flushing",
+          target: "draining.compressing",
           actions: [
             { type: "beginClosing", params: { cause: "shutdown" } },
-            "sendCloseFrame",
+            "awaitCompressor",
           ],
         },
         "socket.closed": {
@@ -285,31 +288,32 @@ export const connectionMachine = setup({
       description: "takes no new message; handlers in flight finish",
       after: {
         closingDeadline: {
-          target: "draining.flushing",
-          actions: "sendCloseFrame",
+          target: "draining.compressing",
+          actions: "awaitCompressor",
         },
       },
       on: {
+        // What they have sent is compressed by then.
         "handlers.settled": {
           target: "draining.flushing",
           actions: "sendCloseFrame",
         },
         "buffer.exceeded": {
-          target: "draining.flushing",
-          actions: "sendCloseFrame",
+          target: "draining.compressing",
+          actions: "awaitCompressor",
         },
         "deadline.reached": {
-          target: "draining.flushing",
-          actions: "sendCloseFrame",
+          target: "draining.compressing",
+          actions: "awaitCompressor",
         },
         "shutdown.requested": { target: "closing", reenter: true },
         "peer.closed": {
-          target: "draining.answering",
-          actions: "sendCloseFrame",
+          target: "draining.compressingAnswer",
+          actions: "awaitCompressor",
         },
         "protocol.violated": {
-          target: "draining.failing",
-          actions: "sendCloseFrame",
+          target: "draining.compressingFailure",
+          actions: "awaitCompressor",
         },
         "socket.closed": {
           target: "terminated",
@@ -319,9 +323,90 @@ export const connectionMachine = setup({
     },
     draining: {
       tags: "sealed",
-      description: "our close frame is queued; nothing is sent after it",
-      initial: "flushing",
+      description: "our close frame is the last that is sent",
+      initial: "compressing",
       states: {
+        compressing: {
+          description:
+            "what was sent is being compressed; our close frame goes behind it",
+          after: {
+            drainDeadline: {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "forced" } },
+            },
+          },
+          on: {
+            "compressor.idle": {
+              target: "flushing",
+              actions: "sendCloseFrame",
+            },
+            "peer.closed": "compressingAnswer",
+            "protocol.violated": "compressingFailure",
+            "shutdown.requested": { target: "compressing", reenter: true },
+            "deadline.reached": {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "forced" } },
+            },
+            "socket.closed": {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "lost" } },
+            },
+          },
+        },
+        compressingAnswer: {
+          tags: "answering",
+          description:
+            "the peer has closed; what was sent before is being compressed",
+          after: {
+            drainDeadline: {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "forced" } },
+            },
+          },
+          on: {
+            "compressor.idle": {
+              target: "answering",
+              actions: "sendCloseFrame",
+            },
+            "shutdown.requested": {
+              target: "compressingAnswer",
+              reenter: true,
+            },
+            "deadline.reached": {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "forced" } },
+            },
+            "socket.closed": {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "lost" } },
+            },
+          },
+        },
+        compressingFailure: {
+          description:
+            "the peer broke the protocol; what was sent before is being compressed",
+          after: {
+            drainDeadline: {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "forced" } },
+            },
+          },
+          on: {
+            "compressor.idle": { target: "failing", actions: "sendCloseFrame" },
+            "shutdown.requested": {
+              target: "compressingFailure",
+              reenter: true,
+            },
+            "deadline.reached": {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "forced" } },
+            },
+            "socket.closed": {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "lost" } },
+            },
+          },
+        },
         flushing: {
           description: "our close frame is not yet in the kernel",
           after: {
@@ -374,6 +459,7 @@ export const connectionMachine = setup({
           },
         },
         answering: {
+          tags: "answering",
           description: "the peer has closed; our close frame is on its way",
           after: {
             drainDeadline: {
@@ -490,6 +576,7 @@ export type ConnectionActionType =
   | "beginClosing"
   | "sayLastWord"
   | "awaitHandlers"
+  | "awaitCompressor"
   | "sendCloseFrame"
   | "endSocket"
   | "settle"

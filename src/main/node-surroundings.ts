@@ -8,7 +8,7 @@ import type { MainSurroundings } from "./surroundings.ts";
 
 /** Main among real threads and sockets. */
 export const nodeMainSurroundings: MainSurroundings = {
-  startThread: (task, onMessage) => new PiscinaThread(task, onMessage),
+  startThread: (...given) => new PiscinaThread(...given),
   createListener: (config, onSocket, onAcceptError) =>
     new TcpListener(config, onSocket, onAcceptError),
   createChannel: () => new MessageChannel(),

@@ -24,6 +24,7 @@ import { shutDownWith } from "./abort.ts";
 import { orAborted } from "./or-aborted.ts";
 import { Acceptor } from "./accept/acceptor.ts";
 import { AddressLimits } from "./accept/address-limits.ts";
+import { Comeback } from "./accept/comeback.ts";
 import { Cluster } from "./cluster/cluster.ts";
 import type { InstanceEntry, LinkStats } from "./cluster/engine.ts";
 import { describeInstance, nameInstance } from "./cluster/instance.ts";
@@ -58,6 +59,7 @@ import {
   type ShutdownReport,
 } from "./report.ts";
 import type { ServerState, ServerStats, SluiceServer } from "./server-types.ts";
+import { forwardable } from "./shards/read-shard-message.ts";
 import { Shard } from "./shards/shard.ts";
 import { describeShard, sumStates } from "./stats.ts";
 import {
@@ -77,13 +79,6 @@ const ADMIN_PAUSE_MS = 1_000;
 /** Of a process that was killed, its sockets are gone by then. */
 const ADMIN_PATIENCE_MS = 10_000;
 const ADMIN_LOOK_MS = 50;
-/** Subscribers to these in main hear what happens in the shards. */
-const forwardable = [
-  channels.connection,
-  channels.rejected,
-  channels.originRefused,
-  channels.handlerError,
-];
 
 /** Opens the inspector of a server; with the listening socket of the process before, where there is one. */
 export type OpenInspector = (
@@ -115,6 +110,7 @@ export class Server implements SluiceServer, LifecycleHost, OperationsHost {
   readonly #operations: Operations;
   readonly #acceptor: Acceptor;
   readonly #listener: Listener;
+  readonly #comeback: Comeback;
   readonly #desk: AddressLimits;
   readonly #descriptors: Descriptors;
   readonly #watch: { stop(): void };
@@ -163,6 +159,11 @@ export class Server implements SluiceServer, LifecycleHost, OperationsHost {
       config,
       (socket) => this.#acceptor.accept(socket),
       (error) => this.#publish("accept-failed", { error }),
+    );
+    this.#comeback = new Comeback(
+      this.#listener,
+      () => this.#isListenerWanted,
+      () => this.#updateReadiness(),
     );
     this.#watch = watchShards(this.fleet, config.blockedAfterMs);
     this.#lifecycle = new Lifecycle(this);
@@ -258,7 +259,7 @@ export class Server implements SluiceServer, LifecycleHost, OperationsHost {
       } else if (inherited !== undefined) await this.#openAdmin(inherited);
       else await this.#openAdminOnceFree();
     } catch (error) {
-      this.#publish("admin-failed", { error });
+      this.#publish("admin-absent", { error });
     }
   }
 
@@ -290,7 +291,8 @@ export class Server implements SluiceServer, LifecycleHost, OperationsHost {
   }
 
   get ready(): boolean {
-    return this.isServing && this.cluster.allowsReady && this.#hasShardsEnough;
+    if (!this.isServing || this.#comeback.isFailing) return false;
+    return this.cluster.allowsReady && this.#hasShardsEnough;
   }
 
   get #hasShardsEnough(): boolean {
@@ -573,18 +575,19 @@ export class Server implements SluiceServer, LifecycleHost, OperationsHost {
   }
 
   suspendListener(): void {
+    this.#comeback.stop();
     this.#listener.suspend();
   }
 
   /** Sockets are accepted only while a shard takes them. */
   updateListener(): void {
     if (!this.isServing && this.state !== "closing") return;
-    const isWanted = this.fleet.shards.some(({ isAccepting }) => isAccepting);
-    if (!isWanted) this.#listener.suspend();
-    else if (!this.#listener.isListening)
-      this.#listener
-        .listen()
-        .catch((error: SluiceError) => this.#lifecycle.failGently(error));
+    if (this.#isListenerWanted) this.#comeback.begin();
+    else this.suspendListener();
+  }
+
+  get #isListenerWanted(): boolean {
+    return this.fleet.shards.some(({ isAccepting }) => isAccepting);
   }
 
   passAdminOn(): PassedAdmin | undefined {
@@ -620,7 +623,7 @@ export class Server implements SluiceServer, LifecycleHost, OperationsHost {
   }
 
   conclude(report: ShutdownReport | undefined): Promise<unknown>[] {
-    this.#listener.suspend();
+    this.suspendListener();
     this.#watch.stop();
     // Whoever waits for something that cannot come any more is told.
     for (const shard of this.fleet.all) shard.giveUp();

@@ -6,6 +6,7 @@ import type {
   ShardTask,
 } from "../protocol/messages.ts";
 import type { SocketHandle } from "../protocol/socket-handle.ts";
+import type { DroppedLines } from "./thread-output.ts";
 
 /** Where the server is reached. */
 export interface ServerAddress {
@@ -81,10 +82,17 @@ export type ConnectToShard = (
  * that of a simulation.
  */
 export interface MainSurroundings {
-  /** Starts a thread with a shard in it. */
+  /**
+   * Starts a thread with a shard in it.
+   *
+   * @param onDropped - Told of what it printed and nobody is going to read.
+   * @param onMalformed - Told of what it said that is no message.
+   */
   startThread(
     task: Omit<ShardTask, "port">,
     onMessage: (message: ShardMessage) => void,
+    onDropped: (dropped: DroppedLines) => void,
+    onMalformed: (what: string) => void,
   ): ShardThread;
   createListener(
     config: ServerAddress & { readonly backlog: number },

@@ -1,5 +1,6 @@
 import type { Readable, Writable } from "node:stream";
 import type { Worker } from "node:worker_threads";
+import { BoundedOutput } from "../protocol/bounded-output.ts";
 
 /** Where the output of threads goes; `process` is one. */
 interface Outlets {
@@ -7,28 +8,35 @@ interface Outlets {
   readonly stderr: Writable;
 }
 
+/** Lines that nobody is going to read. */
+export interface DroppedLines {
+  readonly stream: "stdout" | "stderr";
+  readonly lines: number;
+}
+
 /**
  * What a thread prints, on its way to the streams of the process. Node's own
  * pipes between the two stop at the first write that fails (a full disk, a
- * reader that went away), and then the thread's memory grows with every line.
- * These go on: such a line is lost, and the next is tried again.
+ * reader that went away), and wait for a reader that has stopped: then the
+ * thread's memory grows with every line. These go on: a line that cannot be
+ * written is lost, and the next is tried again; what waits is bounded.
  */
 export class ThreadOutput {
-  /** Resolves when all that the thread has printed was passed on; at the latest when the thread is gone and `finish` was called. */
+  /** Resolves when all that the thread has printed was passed on. */
   readonly passedOn: Promise<unknown>;
   readonly #relays: readonly Relay[];
 
-  constructor(worker: Pick<Worker, "stdout" | "stderr">, outlets: Outlets) {
-    this.#relays = [
-      new Relay(worker.stdout, outlets.stdout),
-      new Relay(worker.stderr, outlets.stderr),
-    ];
+  constructor(
+    worker: Pick<Worker, "stdout" | "stderr">,
+    outlets: Outlets,
+    onDropped: (dropped: DroppedLines) => void,
+  ) {
+    this.#relays = (["stdout", "stderr"] as const).map((stream) => {
+      const dropped = (lines: number): void => onDropped({ stream, lines });
+      const target = new BoundedOutput(outlets[stream], dropped);
+      return new Relay(worker[stream], outlets[stream], target);
+    });
     this.passedOn = Promise.all(this.#relays.map(({ passedOn }) => passedOn));
-  }
-
-  /** The thread is gone: what is left is passed on without waiting for the reader. */
-  finish(): void {
-    for (const relay of this.#relays) relay.finish();
   }
 
   /** Passes nothing on any more: the thread is given up, and what follows has the last word. */
@@ -40,32 +48,26 @@ export class ThreadOutput {
 class Relay {
   readonly passedOn: Promise<void>;
   readonly #source: Readable;
-  readonly #target: Writable;
-  #waits = true;
+  readonly #target: BoundedOutput;
 
-  constructor(source: Readable, target: Writable) {
+  constructor(source: Readable, pipedTo: Writable, target: BoundedOutput) {
     this.#source = source;
     this.#target = target;
-    source.unpipe(target);
+    source.unpipe(pipedTo);
     this.passedOn = new Promise((resolve) => {
-      source.once("end", resolve).once("close", resolve);
+      const end = (): void => {
+        target.end();
+        resolve();
+      };
+      source.once("end", end).once("close", end);
     });
     source.on("data", this.#pass);
     source.resume();
-  }
-
-  finish(): void {
-    this.#waits = false;
-    this.#source.resume();
   }
 
   stop(): void {
     this.#source.off("data", this.#pass).destroy();
   }
 
-  readonly #pass = (chunk: Buffer): void => {
-    // Called back in any case, also with an error.
-    const hasRoom = this.#target.write(chunk, () => this.#source.resume());
-    if (!hasRoom && this.#waits) this.#source.pause();
-  };
+  readonly #pass = (chunk: Buffer): void => this.#target.write(chunk);
 }

@@ -160,8 +160,6 @@ export interface ShardTotals {
 
 /** The worker's entry, next to this file's build or source. */
 export const shardUrl = new URL(
-  import.meta.url.endsWith(".ts")
-    ? "../workers/run-shard.ts"
-    : "../workers/shard.js",
+  `../workers/run-shard.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`,
   import.meta.url,
 );

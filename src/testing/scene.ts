@@ -148,29 +148,35 @@ export interface Scene {
     /** Milliseconds since the scene began. */
     readonly now: number;
     /** Lets time pass, with all that happens in it. */
-    advance(ms: number): Promise<void>;
+    readonly advance: (ms: number) => Promise<void>;
     /** Until something holds. @throws Error when it does not within `withinMs` (60,000) */
-    until(condition: () => boolean, withinMs?: number): Promise<void>;
+    readonly until: (
+      condition: () => boolean,
+      withinMs?: number,
+    ) => Promise<void>;
     /** Puts the wall clock forward, or back; timers do not notice. */
-    jump(ms: number): void;
+    readonly jump: (ms: number) => void;
   };
   readonly network: {
     /** Nothing arrives any more, at either end. */
-    hold(): void;
+    readonly hold: () => void;
     /** What was held arrives. */
-    release(): void;
+    readonly release: () => void;
   };
   /** What has happened so far, in sentences. */
   readonly story: readonly string[];
   readonly seed: number;
   /** Connects, and resolves when the connection is open. @throws Error when it was refused */
-  open(path: string, options?: OpenOptions): Promise<Client>;
+  readonly open: (path: string, options?: OpenOptions) => Promise<Client>;
   /** Connects, and does not wait. */
-  connect(path: string, options?: OpenOptions): Client;
+  readonly connect: (path: string, options?: OpenOptions) => Client;
   /** Calls back when a promise of the server has settled, without waiting for it. */
-  whenSettled(promise: PromiseLike<unknown>, settled: () => void): void;
+  readonly whenSettled: (
+    promise: PromiseLike<unknown>,
+    settled: () => void,
+  ) => void;
   /** Everything that is on its way arrives; no time passes for who waits for a timer. */
-  settle(): Promise<void>;
+  readonly settle: () => Promise<void>;
 }
 
 /** Makes a scene of a world with one server in it. */

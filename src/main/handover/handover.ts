@@ -16,6 +16,7 @@ import type { Fleet } from "../shards/fleet.ts";
 import type { Shard } from "../shards/shard.ts";
 import type { MainSurroundings } from "../surroundings.ts";
 import { busyShare } from "../shards/busy-share.ts";
+import type { Malformed } from "../malformed.ts";
 import type { Stoppage } from "../stoppage.ts";
 import { type Movability, countMovability } from "./movability.ts";
 import { evenOut, LoadWatch, type Shift } from "./rebalance.ts";
@@ -36,6 +37,8 @@ export interface HandoverHost {
   readonly ready: boolean;
   readonly moveBlocker: string | undefined;
   readonly stoppage: Stoppage;
+  /** What comes from other processes and is not read. */
+  readonly malformed: Malformed;
   plan(
     deadline: number,
     shards: number,

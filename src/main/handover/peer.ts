@@ -188,9 +188,3 @@ export class Peer {
     sent?.settled(false);
   }
 }
-
-/** The message of a peer, if that is what has come. */
-export function readPeerMessage(message: unknown): PeerMessage | undefined {
-  if (typeof message !== "object" || message === null) return undefined;
-  return (message as { sluice?: PeerMessage }).sluice;
-}

@@ -5,11 +5,13 @@ import { SluiceError } from "../../errors.ts";
 import { monotonicNow } from "../../protocol/clock.ts";
 import type { SocketHandle } from "../../protocol/socket-handle.ts";
 import type { ShutdownOptions } from "../shutdown-options.ts";
+import type { Malformed } from "../malformed.ts";
 import type { Shard } from "../shards/shard.ts";
 import { closeInherited } from "./close-inherited.ts";
 import { type Handover, type HandoverHost, leastLoaded } from "./handover.ts";
 import { type Tally, takeTally } from "./canary.ts";
-import { Peer, type PeerMessage, readPeerMessage } from "./peer.ts";
+import { Peer, type PeerMessage } from "./peer.ts";
+import { hearPeer } from "./read-peer-message.ts";
 import { selfTest } from "./self-test.ts";
 import { isStill, type OldVersion, watchVersion } from "./trial.ts";
 
@@ -98,7 +100,7 @@ export class Predecessor {
     // Processes that this one starts for purposes of its own take nothing over.
     Reflect.deleteProperty(process.env, TAKE_OVER_VARIABLE);
     handover.announce("taking-over", { from: process.ppid });
-    const messages = new Channel();
+    const messages = new Channel(host.malformed);
     const hello = { sluice: { type: "hello" } satisfies PeerMessage };
     // Where it is gone by now, that is what the next line hears of.
     process.send?.(hello, undefined, {}, () => {});
@@ -284,15 +286,23 @@ class Channel {
     | undefined;
   #wake = (): void => {};
 
-  constructor() {
-    process.on("message", (raw, handle) => {
-      const message = readPeerMessage(raw);
-      if (message === undefined) return;
-      if (this.#listener !== undefined)
-        return this.#listener(message, handle as SocketHandle | undefined);
-      this.#queue.push({ message, handle: handle as SocketHandle | undefined });
-      this.#wake();
+  constructor(malformed: Malformed) {
+    process.on("message", (raw, given) => {
+      hearPeer(raw, given, {
+        take: (message, handle) => this.#take(message, handle),
+        refuse: (number) => {
+          const sluice = { type: "refused", number } satisfies PeerMessage;
+          process.send?.({ sluice }, undefined, {}, () => {});
+        },
+        drop: (what) => malformed.dropped("process", what),
+      });
     });
+  }
+
+  #take(message: PeerMessage, handle: SocketHandle | undefined): void {
+    if (this.#listener !== undefined) return this.#listener(message, handle);
+    this.#queue.push({ message, handle });
+    return this.#wake();
   }
 
   async next<Type extends PeerMessage["type"]>(

@@ -14,12 +14,8 @@ import {
   type HandoverHost,
   leastLoaded,
 } from "./handover.ts";
-import {
-  Peer,
-  type PeerChannel,
-  type PeerMessage,
-  readPeerMessage,
-} from "./peer.ts";
+import { Peer, type PeerChannel, type PeerMessage } from "./peer.ts";
+import { hearPeer } from "./read-peer-message.ts";
 import { TAKE_OVER_VARIABLE } from "./predecessor.ts";
 import type { MoveReport, MoveUnderWay } from "./relay.ts";
 import { asCalled, existingFolder } from "../../working-folder.ts";
@@ -130,7 +126,11 @@ export class ProcessUpgrade implements Successor {
       leastLoaded(host.fleet.shards),
     );
     this.#child.on("message", (message, handle) =>
-      this.#take(message, handle as SocketHandle | undefined),
+      hearPeer(message, handle, {
+        take: (...said) => this.#take(...said),
+        refuse: (number) => this.#peer.say({ type: "refused", number }),
+        drop: (what) => host.malformed.dropped("process", what),
+      }),
     );
     this.#child.on("error", (error) => {
       this.#failed.reject(error);
@@ -371,9 +371,7 @@ export class ProcessUpgrade implements Successor {
     return known;
   }
 
-  #take(raw: unknown, handle: SocketHandle | undefined): void {
-    const message = readPeerMessage(raw);
-    if (message === undefined) return;
+  #take(message: PeerMessage, handle: SocketHandle | undefined): void {
     this.#saying(message.type).resolve();
     if (message.type !== "failed") return this.#peer.take(message, handle);
     this.#leavingForMs = message.withinMs + LAST_WORDS_MS;

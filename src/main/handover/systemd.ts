@@ -1,5 +1,8 @@
 import { execFile } from "node:child_process";
 
+/** systemd may be gone, or not read on: its child holds the process no longer. */
+const PATIENCE_MS = 10_000;
+
 /**
  * Tells systemd (`Type=notify`) that this process serves and is the unit's main
  * process, so that systemd follows it when it has taken over from another.
@@ -13,7 +16,13 @@ import { execFile } from "node:child_process";
  */
 export function notifySystemd(onFailure: (error: Error) => void): void {
   if (process.env["NOTIFY_SOCKET"] === undefined) return;
-  execFile("systemd-notify", ["READY=1", `MAINPID=${process.pid}`], (error) => {
-    if (error !== null) onFailure(error);
-  });
+  const told = ["READY=1", `MAINPID=${process.pid}`];
+  try {
+    execFile("systemd-notify", told, { timeout: PATIENCE_MS }, (error) => {
+      if (error !== null) onFailure(error);
+    });
+  } catch (error) {
+    // For want of memory the child is not even begun, and Node throws.
+    onFailure(error as Error);
+  }
 }

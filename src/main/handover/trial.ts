@@ -107,6 +107,10 @@ export class Trial implements ShardOwner {
     return this.#server.topicTable;
   }
 
+  get malformed(): ShardOwner["malformed"] {
+    return this.#server.malformed;
+  }
+
   get instance(): string {
     return this.#server.instance;
   }

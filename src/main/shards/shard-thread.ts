@@ -17,7 +17,8 @@ import {
 } from "../../protocol/messages.ts";
 import { rememberThread, type RunningThread } from "../../protocol/threads.ts";
 import type { ShardThread, ThreadEnd } from "../surroundings.ts";
-import { ThreadOutput } from "../thread-output.ts";
+import { type DroppedLines, ThreadOutput } from "../thread-output.ts";
+import { hearShard } from "./read-shard-message.ts";
 import { leaveRemovedFolder } from "../../working-folder.ts";
 
 /**
@@ -41,11 +42,13 @@ export class PiscinaThread implements ShardThread, RunningThread {
   constructor(
     task: Omit<ShardTask, "port">,
     onMessage: (message: ShardMessage) => void,
+    onDropped: (dropped: DroppedLines) => void,
+    onMalformed: (what: string) => void,
   ) {
     leaveRemovedFolder();
     const { port1, port2 } = new MessageChannel();
     this.port = port1;
-    port1.on("message", onMessage);
+    hearShard(port1, onMessage, onMalformed);
     const { workerHeapMb } = task.config;
     const pool = new Piscina<ShardTask, ShardTotals>({
       filename: shardUrl.href,
@@ -62,10 +65,13 @@ export class PiscinaThread implements ShardThread, RunningThread {
     pool.on("error", () => {});
     const run = start(pool, task, port2, this.#lastResort.signal);
     const [worker] = pool.threads;
-    if (worker !== undefined) this.#output = new ThreadOutput(worker, process);
+    if (worker !== undefined)
+      this.#output = new ThreadOutput(worker, process, onDropped);
     this.gone = worker === undefined ? run.catch(() => {}) : exitOf(worker);
     this.ended = Promise.race([
-      this.#follow(run, pool, port2),
+      // Where there is no thread, the pool still has the task, and would reject
+      // a promise that nobody holds: that ends the process.
+      this.#follow(run, worker === undefined ? undefined : pool, port2),
       this.#givenUp.promise,
     ]);
     rememberThread(this);
@@ -111,7 +117,7 @@ export class PiscinaThread implements ShardThread, RunningThread {
 
   async #follow(
     run: Promise<ShardTotals>,
-    pool: Piscina<ShardTask, ShardTotals>,
+    pool: Piscina<ShardTask, ShardTotals> | undefined,
     farPort: MessagePort,
   ): Promise<ThreadEnd> {
     // The other end of the port closes with the thread: only then does nobody count any more.
@@ -124,12 +130,11 @@ export class PiscinaThread implements ShardThread, RunningThread {
       // Whoever throws nothing has ended the thread as well.
       error = cause ?? new Error(`thrown: ${String(cause)}`);
     }
-    await pool.destroy();
+    await pool?.destroy();
     await this.gone;
     // Ended before it took its task, the thread never had the port.
     farPort.close();
     await closed;
-    this.#output?.finish();
     await this.#output?.passedOn;
     this.end ??= { error, wasKilled: this.wasKilled, isStuck: false };
     return this.end;

@@ -26,6 +26,7 @@ import type {
 import { ShardCounters } from "../../protocol/shard-counters.ts";
 import { killDelay, timeUntil } from "../deadlines.ts";
 import { Handoff } from "./handoff.ts";
+import type { Malformed } from "../malformed.ts";
 import type {
   MainSurroundings,
   ShardThread,
@@ -53,6 +54,8 @@ export interface ShardOwner {
   readonly moveBlocker: string | undefined;
   /** The server takes no part in this shard's life any more: it is not to be replaced. */
   readonly isStopping: boolean;
+  /** What they say and no shard would say. */
+  readonly malformed: Malformed;
   shardChanged(shard: Shard): void;
   shardMessage(shard: Shard, message: ShardMessage): void;
   shardLost(shard: Shard, crashed: number): void;
@@ -163,8 +166,11 @@ export class Shard {
       forwarded,
       moveBlocker,
     };
-    const thread = this.#owner.surroundings.startThread(task, (message) =>
-      this.#take(message),
+    const thread = this.#owner.surroundings.startThread(
+      task,
+      (message) => this.#take(message),
+      (dropped) => this.#publish("output-dropped", { ...dropped }),
+      (what) => this.#owner.malformed.dropped("shard", `a message ${what}`),
     );
     const actor = createActor(this.#machineFor(thread));
     this.#thread = thread;

@@ -109,7 +109,7 @@ export class SimInstance implements ThreadHost {
   #surroundings(): MainSurroundings {
     const { draws, network } = this.#options;
     return {
-      startThread: (task, onMessage) => {
+      startThread: (task, onMessage, _onDropped, onMalformed) => {
         const number = this.threads.length;
         const name = `${this.name}/shard ${task.shard} (${number})`;
         const thread = new SimThread(
@@ -117,7 +117,7 @@ export class SimInstance implements ThreadHost {
           this.#options.timeline,
           draws.of(`thread ${number}`),
         );
-        const shard = new SimShardThread(task, onMessage, {
+        const shard = new SimShardThread(task, onMessage, onMalformed, {
           thread,
           host: this,
           surroundings: this.#shardSurroundings(thread, task.shard),

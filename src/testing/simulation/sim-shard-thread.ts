@@ -1,3 +1,4 @@
+import { hearShard } from "../../main/shards/read-shard-message.ts";
 import type { MessagePort } from "node:worker_threads";
 import type { ShardThread, ThreadEnd } from "../../main/surroundings.ts";
 import { monotonicNow } from "../../protocol/clock.ts";
@@ -44,6 +45,7 @@ export class SimShardThread implements ShardThread {
   constructor(
     task: Omit<ShardTask, "port">,
     onMessage: (message: ShardMessage) => void,
+    onMalformed: (what: string) => void,
     {
       thread,
       host,
@@ -63,7 +65,7 @@ export class SimShardThread implements ShardThread {
     this.#far = port2;
     this.port = port1 as unknown as MessagePort;
     this.ended = this.#end.promise;
-    port1.on("message", onMessage);
+    hearShard(this.port, onMessage, onMalformed);
     const copy = structuredClone(task);
     thread.fromOutside(
       () =>

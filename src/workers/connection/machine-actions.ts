@@ -124,9 +124,12 @@ export const connectionActions: Record<ConnectionActionType, Action> = {
     connection.inbox.settle();
   },
 
+  awaitCompressor(connection) {
+    if (connection.compressor?.isIdle !== false)
+      connection.tell("compressor.idle");
+  },
+
   sendCloseFrame(connection) {
-    // Messages still being compressed go out before it.
-    if (connection.compressor?.isIdle === false) return;
     const { code, reason } = connection.closeStatus as {
       code: number;
       reason: string;
@@ -229,14 +232,11 @@ function closePayload(code: number, reason: string): Buffer {
   return payload;
 }
 
-/**
- * A compressed message has become a frame. Whoever closes may have waited for
- * it; where there was no time to wait, the close frame follows it.
- */
-function compressedReady(connection: LiveConnection): void {
+/** A compressed message has become a frame: whoever closes may have waited for it. */
+export function compressedReady(connection: LiveConnection): void {
+  if (connection.compressor?.isIdle !== true) return;
   if (connection.has("closing")) connection.inbox.settle();
-  else if (connection.has("sealed") && connection.compressor?.isIdle === true)
-    connectionActions.sendCloseFrame(connection, undefined as never);
+  else connection.tell("compressor.idle");
 }
 
 function answerFor(cause: MoveObstacle, verdict: Answer | undefined): Answer {

@@ -127,7 +127,7 @@ function onSocketEnded(this: Owned): void {
   const { sluiceConnection: connection } = this;
   // One that closes and ends in one breath is still answered. Over TLS it is
   // heard of later than this that the answer is out.
-  if (connection.lifecycle.name === "draining.answering") return;
+  if (connection.has("answering")) return;
   connection.tell("socket.closed");
 }
 

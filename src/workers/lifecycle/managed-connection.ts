@@ -1,4 +1,7 @@
-import type { ConnectionEventType } from "../../machines/connection-machine.ts";
+import type {
+  ConnectionEventType,
+  ConnectionTag,
+} from "../../machines/connection-machine.ts";
 import type { TableState } from "../../machines/transition-table.ts";
 import type { LifecycleHost } from "./runner.ts";
 import type { WheelEntry } from "./timer-wheel.ts";
@@ -51,7 +54,7 @@ export abstract class ManagedConnection implements LifecycleHost<ConnectionEvent
   }
 
   /** Asks the machine's state for a tag. */
-  has(tag: "open" | "closing" | "sealed"): boolean {
+  has(tag: ConnectionTag): boolean {
     return this.lifecycle.tags.has(tag);
   }
 

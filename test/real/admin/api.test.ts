@@ -189,7 +189,8 @@ describe("the admin API", () => {
     do told.push((await nextEvent(events, "transition")) as Transition);
     while (told.at(-1)?.isFinal === false);
     expect(told.map(({ from, event, to }) => [from, event, to])).toEqual([
-      ["open.healthy", "peer.closed", "draining.answering"],
+      ["open.healthy", "peer.closed", "draining.compressingAnswer"],
+      ["draining.compressingAnswer", "compressor.idle", "draining.answering"],
       ["draining.answering", "buffer.flushed", "draining.concluding"],
       ["draining.concluding", "socket.closed", "terminated"],
     ]);

@@ -62,6 +62,7 @@ describe("the feed of an XState inspector", () => {
         .filter(({ type }) => type === "@xstate.snapshot")
         .map(({ snapshot }) => snapshot?.value),
     ).toEqual([
+      { draining: "compressingAnswer" },
       { draining: "answering" },
       { draining: "concluding" },
       "terminated",

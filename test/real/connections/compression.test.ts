@@ -87,6 +87,19 @@ describe("permessage-deflate", () => {
     expect((await report).outcomes.clean).toBe(1);
   });
 
+  it("answers the peer's close behind what is still being compressed", async () => {
+    const server = await startServer({ compression: true });
+    const socket = await connect(server, "/push?count=50&bytes=20000");
+    const { all, closed } = collect(socket);
+    const answered = once(socket, "message");
+    socket.send("go");
+    await within("the first answer", answered);
+    socket.close(1000);
+    expect(await within("the close", closed)).toBe(1000);
+    expect(all).toHaveLength(51);
+    expect((await server.shutdown()).outcomes.clean).toBe(1);
+  });
+
   it("sends a handler's own close behind what it said, also the shortest", async () => {
     const socket = await connect(shared(), "/close?code=4000");
     const { all, closed } = collect(socket);

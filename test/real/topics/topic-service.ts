@@ -57,12 +57,16 @@ function carryOut(
   order: Order,
 ): string | boolean | object | Promise<object> {
   switch (order.do) {
-    case "subscribe":
-      return connection.subscribe(order.topic, order);
+    case "subscribe": {
+      const { whenCongested = "close" } = order;
+      return connection.subscribe(order.topic, { whenCongested });
+    }
     case "unsubscribe":
       return connection.unsubscribe(order.topic);
-    case "publish":
-      return connection.publish(order.topic, order.text, order);
+    case "publish": {
+      const { includeSelf = false } = order;
+      return connection.publish(order.topic, order.text, { includeSelf });
+    }
     case "announce":
       return shard.publish(order.topic, order.text);
     case "flood":

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { ShardCounters } from "../../../src/protocol/shard-counters.ts";
-import type { ShardContext } from "../../../src/workers/shard-context.ts";
-import { FanOut } from "../../../src/workers/topics/fan-out.ts";
-import { FakeConnection } from "../../support/fake-connection.ts";
+import { ShardCounters } from "../../../../src/protocol/shard-counters.ts";
+import type { ShardContext } from "../../../../src/workers/shard-context.ts";
+import { FanOut } from "../../../../src/workers/topics/fan-out.ts";
+import { FakeConnection } from "../../../support/fake-connection.ts";
 
 /** Two text frames without a mask, one behind the other (RFC 6455, 5.2). */
 const bytes = Buffer.from([0x81, 2, 0x68, 0x69, 0x81, 2, 0x79, 0x6f]);

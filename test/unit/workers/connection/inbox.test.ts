@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { Inbox } from "../../../src/workers/connection/inbox.ts";
-import { FakeConnection } from "../../support/fake-connection.ts";
+import { Inbox } from "../../../../src/workers/connection/inbox.ts";
+import { FakeConnection } from "../../../support/fake-connection.ts";
 
 describe("the inbox", () => {
   it("has not settled before what handlers have sent is compressed", () => {

@@ -7,6 +7,8 @@ import { within } from "../../support/within.ts";
 
 const CLIENTS = 150;
 const LINES = 20;
+/** The server has ended, and what was printed waits for its reader. */
+const ENDED = /"msg":"shut down in /;
 const PRINTED = CLIENTS * LINES * 2;
 
 async function openPrinters(command: Command): Promise<RawClient[]> {
@@ -49,8 +51,7 @@ describe("what handlers print before they settle", () => {
     await openPrinters(command);
     stopReading(command);
     command.kill("SIGTERM");
-    await command.logged(/draining: waiting/);
-    await command.logged(/150 of 150 done/);
+    await command.logged(ENDED);
     command.child.stdout?.resume();
     const { status, stdout, report } = await command.ended;
     expect(printedIn(stdout)).toBe(PRINTED);
@@ -113,9 +114,37 @@ describe("a reader of stdout that has stopped for good", () => {
     stopReading(command);
     const gone = once(command.child, "exit");
     command.kill("SIGTERM");
-    await command.logged(/150 of 150 done/);
+    await command.logged(ENDED);
     command.kill("SIGTERM");
     const [status] = await within("the end of the process", gone);
     expect(status).toBe(1);
+  });
+});
+
+/** Beyond what waits for a reader, in lines of 100 characters. */
+const TOO_MANY = 450_000;
+
+describe("a reader of stdout that has stopped while the server serves", () => {
+  it("is kept a limited amount, and what it does not get is counted", async () => {
+    const command = await serveCommand(["--workers", "1"]);
+    stopReading(command);
+    const printer = await RawClient.open(
+      command.port,
+      `/print?lines=${TOO_MANY / 2}`,
+    );
+    printer.sendClose();
+    await printer.ended;
+    const client = await RawClient.open(command.port, "/resources");
+    client.send("now");
+    await client.message();
+    command.child.stdout?.resume();
+    const [, lines] = await command.logged(
+      /"event":"output-dropped","shard":0,"stream":"stdout","lines":(\d+)/,
+    );
+    void live(client);
+    command.kill("SIGTERM");
+    const { stdout } = await within("the end", command.ended);
+    expect(Number(lines)).toBeGreaterThan(0);
+    expect(printedIn(stdout) + Number(lines)).toBe(TOO_MANY);
   });
 });

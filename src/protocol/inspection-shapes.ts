@@ -1,0 +1,72 @@
+import type { InspectRequest, InspectResult } from "./inspection-messages.ts";
+import {
+  type Check,
+  hasShape,
+  isCount,
+  isEither,
+  isFlag,
+  isListOf,
+  isNumber,
+  isOneOf,
+  isText,
+  isTuple,
+} from "./shape.ts";
+
+const isNothing = isOneOf(undefined);
+const isSortPosition = hasShape({
+  value: isEither(isText(), isNumber),
+  number: isCount,
+});
+const row = {
+  id: isText(),
+  position: isSortPosition,
+  shard: isCount,
+  state: isText(),
+  path: isText(),
+  remoteAddress: isText(),
+  ageMs: isNumber,
+  inStateMs: isNumber,
+  messagesIn: isCount,
+  messagesOut: isCount,
+  bytesIn: isCount,
+  bytesOut: isCount,
+  bufferedBytes: isCount,
+  handlersInFlight: isCount,
+};
+const isPage = hasShape({
+  rows: isListOf(hasShape(row)),
+  matching: isCount,
+});
+const isFacts = hasShape({
+  ...row,
+  url: isText(),
+  subprotocol: isText(),
+  isCompressed: isFlag,
+  headers: isListOf(isTuple(isText(), isText())),
+  deadlineInMs: isEither(isNothing, isNumber),
+  closeStatus: isEither(
+    isOneOf(null),
+    hasShape({ code: isCount, reason: isText() }),
+  ),
+});
+
+/** What a shard's answer to each request looks like. */
+export const resultShapes: Readonly<Record<keyof InspectResult, Check>> = {
+  page: isPage,
+  connection: isEither(isNothing, isFacts),
+  close: isEither(isNothing, isFlag),
+  follow: isEither(isNothing, isFacts),
+  watch: isNothing,
+} satisfies Record<InspectRequest["type"], Check>;
+
+/** One transition of a followed connection. */
+export const isTransition = hasShape({
+  number: isCount,
+  at: isNumber,
+  event: isText(),
+  from: isEither(isNothing, isText()),
+  to: isText(),
+  isFinal: isFlag,
+  actions: isListOf(isText()),
+  spentMs: isNumber,
+});
