@@ -21,8 +21,8 @@ export const historyDefects: readonly Defect[] = [
   {
     rule: "a thread of a new process closes no descriptor that others own",
     file: "src/main/handover/process-upgrade.ts",
-    original: "return [...process.execArgv, ...rest];",
-    defective: `return ["--import", ${JSON.stringify(preloaded)}, ...process.execArgv, ...rest];`,
+    original: "return [...process.execArgv, asCalled(script), ...rest];",
+    defective: `return ["--import", ${JSON.stringify(preloaded)}, ...process.execArgv, asCalled(script), ...rest];`,
     suites: histories,
     law: "and shards are reloaded, die, and start again",
   },

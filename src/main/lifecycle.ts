@@ -1,5 +1,6 @@
 import { aside } from "./aside.ts";
 import { type ActorRefFrom, createActor } from "xstate";
+import { patientClock } from "./patient-clock.ts";
 import type { Config } from "../config.ts";
 import { SluiceError } from "../errors.ts";
 import {
@@ -82,7 +83,7 @@ export class Lifecycle {
       kills: 0,
       crashes: 0,
     });
-    this.#actor = createActor(this.#machine());
+    this.#actor = createActor(this.#machine(), { clock: patientClock });
     let announced: ServerState | undefined;
     this.#actor.subscribe(() => {
       if (this.state === announced) return;

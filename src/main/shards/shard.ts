@@ -25,6 +25,7 @@ import type {
 } from "../../protocol/messages.ts";
 import { ShardCounters } from "../../protocol/shard-counters.ts";
 import { killDelay, timeUntil } from "../deadlines.ts";
+import { patientClock } from "../patient-clock.ts";
 import { Handoff } from "./handoff.ts";
 import type { Malformed } from "../malformed.ts";
 import type {
@@ -172,7 +173,9 @@ export class Shard {
       (dropped) => this.#publish("output-dropped", { ...dropped }),
       (what) => this.#owner.malformed.dropped("shard", `a message ${what}`),
     );
-    const actor = createActor(this.#machineFor(thread));
+    const actor = createActor(this.#machineFor(thread), {
+      clock: patientClock,
+    });
     this.#thread = thread;
     this.#handoff = new Handoff(thread.port, (code, { address }) =>
       this.#countLost(code, address),

@@ -4,6 +4,8 @@ import { monotonicNow } from "../../protocol/clock.ts";
 import type { Shard } from "./shard.ts";
 
 const LOOK_MS = 250;
+/** Looks further apart than this: the whole process stood still. */
+const STANDSTILL_MS = 2 * LOOK_MS;
 
 /**
  * Watches the beat of every serving shard and says when one blocks its event
@@ -16,7 +18,13 @@ export function watchShards(
   blockedAfterMs: number,
 ): { stop(): void } {
   if (blockedAfterMs === 0) return { stop() {} };
+  let lookedAt = monotonicNow();
   const timer = setInterval(() => {
+    const now = monotonicNow();
+    const stoodStill = now - lookedAt > STANDSTILL_MS;
+    lookedAt = now;
+    // Where this thread stood still, the others may have: they get a moment to beat.
+    if (stoodStill) return;
     for (const shard of fleet.all) look(shard, blockedAfterMs);
   }, LOOK_MS);
   timer.unref();

@@ -224,7 +224,10 @@ describe("the admin listener", () => {
     expect(nonsense.status).toBe(400);
     expect(
       (await post(server, "/api/shutdown", { deadline: 1 })).text,
-    ).toContain("deadline: no such field; there are deadlineMs, reason");
+    ).toContain("deadline: no such field; did you mean deadlineMs?");
+    expect((await post(server, "/api/shutdown", { when: 1 })).text).toContain(
+      "when: no such field; there are deadlineMs, reason",
+    );
     const long = await callAdmin(server, "/api/shutdown", {
       method: "POST",
       headers: { "sluice-request": "1" },

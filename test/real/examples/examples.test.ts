@@ -107,7 +107,7 @@ describe("the examples", () => {
     command.kill("SIGTERM");
     expect(await ann.closed).toMatchObject({ code: 1001 });
     expect(ann.heard.map((text) => JSON.parse(text) as unknown)).toEqual([
-      { closeStatus: true, transfers: 1 },
+      { goodbye: true, transfers: 1 },
       { id: 2, user: "ann", balance: 100 },
     ]);
     expect((await command.ended).report).toMatchObject({

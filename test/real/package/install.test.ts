@@ -119,7 +119,7 @@ describe("the package", () => {
         "dist/index.js",
         "dist/index.d.ts",
         "dist/machines/index.js",
-        "dist/workers/shard.js",
+        "dist/workers/run-shard.js",
         "docs/deployment.md",
       ]),
     );
