@@ -35,7 +35,7 @@ describe("found by random lives, and mended", () => {
   });
 
   it("a handler whose client has gone is not cut by an orderly end", async () => {
-    await simulate(
+    const { report } = await simulate(
       { handlers: createService },
       async ({ open, server, time }) => {
         const client = await open("/");
@@ -46,5 +46,6 @@ describe("found by random lives, and mended", () => {
         await server.shutdown();
       },
     );
+    expect(report.outcomes.lost).toBe(1);
   });
 });
