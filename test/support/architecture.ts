@@ -1,0 +1,67 @@
+import { readFile } from "node:fs/promises";
+import { join, posix } from "node:path";
+import { root } from "./built.ts";
+
+/** One row of the table of folders in docs/architecture.md. */
+export interface Folder {
+  readonly path: string;
+  /** Folders and files below `src`, and packages. */
+  readonly mayImport: readonly string[];
+}
+
+/** The table of folders, with the basics spelled out. */
+export async function readFolders(): Promise<readonly Folder[]> {
+  const page = await readFile(join(root, "docs/architecture.md"), "utf8");
+  const basics = namesIn(/^The basics are (.*?)\. /m.exec(page)?.[1] ?? "");
+  const rows = page.matchAll(/^\| `((?:src|web)[^`]*)` *\|[^|]*\|([^|]*)\|$/gm);
+  return [...rows].map(([, path = "", cell = ""]) => ({
+    path,
+    mayImport: [
+      ...(cell.includes("the basics") ? basics : []),
+      ...namesIn(cell),
+    ],
+  }));
+}
+
+function namesIn(cell: string): string[] {
+  return [...cell.matchAll(/`([^`]+)`/g)].map(([, name = ""]) => name);
+}
+
+const isOurs = (name: string): boolean =>
+  name.endsWith(".ts") ||
+  /^(admin|config|diagrams|machines|main|protocol|topics|workers)(\/|$)/.test(
+    name,
+  );
+
+/** The lint rule that holds a row. */
+export function ruleFor(
+  { path, mayImport }: Folder,
+  packages: readonly string[],
+): { files: string[]; group: string[] } {
+  const isNested = path === "web";
+  const allowed = mayImport.filter(isOurs).map((name) => {
+    const from = isNested ? `**/src/${name}` : relative(path, name);
+    return name.endsWith(".ts") ? `!${from}` : `!${from}/**`;
+  });
+  const forbidden = packages.filter((name) => !mayImport.includes(name));
+  const files = path === "src/main" || path === "src/workers" ? "*" : "**";
+  return {
+    files: [`${path}/${files}`],
+    group: [
+      isNested ? "**/src/**" : "../**",
+      ...subfolders(path),
+      ...allowed,
+      ...(isNested ? [] : forbidden),
+    ],
+  };
+}
+
+/** Files of `src/main` and `src/workers` see their subfolders by name. */
+function subfolders(path: string): string[] {
+  return path === "src/main" || path === "src/workers" ? ["./*/**"] : [];
+}
+
+function relative(path: string, name: string): string {
+  const way = posix.relative(path, `src/${name}`);
+  return way.startsWith(".") ? way : `./${way}`;
+}
