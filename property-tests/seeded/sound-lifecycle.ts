@@ -15,10 +15,10 @@ export const lifecycleDefects: readonly Defect[] = [
   {
     rule: "a shutdown gives up a reload that has not passed its trial",
     file: "src/main/handover/reload.ts",
-    original: `    this.#giveBack();\n  }\n`,
-    defective: "  }\n",
+    original: "host.stoppage.onBegin(() => exchange.interrupt());",
+    defective: "host.stoppage.onBegin(() => {});",
     suites: [interplay],
-    law: "called off once the shards have heard",
+    law: "finds the old version",
   },
   {
     rule: "a server that has ended starts no thread for a shard in back-off",

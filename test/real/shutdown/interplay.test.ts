@@ -272,6 +272,32 @@ describe.each(Object.entries(operations))("%s", (_name, begin) => {
   });
 });
 
+describe("a reload that has not passed its trial", () => {
+  it("is given up by a shutdown, and whoever calls that off finds the old version", async () => {
+    const server = await startServer({ ...OPTIONS, trialMs: 60_000 });
+    const old = server.stats().shards.map(({ shard }) => shard);
+    const reload = server.reload();
+    reload.catch(() => {});
+    const stateOfOld = (): string[] =>
+      server
+        .stats()
+        .shards.filter(({ shard }) => old.includes(shard))
+        .map(({ state }) => state);
+    await until("the trial", () =>
+      stateOfOld().every((state) => state === "serving.suspended"),
+    );
+    const shutdown = server.shutdown({ deadlineMs: 60_000 });
+    expect(server.callOff()).toBe(true);
+    await expect(shutdown).rejects.toMatchObject({
+      code: "ERR_SLUICE_SHUTDOWN_CALLED_OFF",
+    });
+    await expect(within("the reload", reload)).rejects.toMatchObject({
+      code: "ERR_SLUICE_RELOAD",
+    });
+    expect(stateOfOld()).toEqual(old.map(() => "serving.accepting"));
+  });
+});
+
 describe("a shard in back-off", () => {
   it("is not started any more once the server has ended without it", async () => {
     const before = lookAround();
