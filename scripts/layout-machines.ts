@@ -18,6 +18,7 @@ import {
   METRICS,
   type Placement,
 } from "../src/diagrams/layout.ts";
+import { pack } from "../src/diagrams/packed.ts";
 import { connectionTable } from "../src/machines/connection-table.ts";
 import {
   connectionMachine,
@@ -200,7 +201,7 @@ const isCheck = process.argv.includes("--check");
 let stale = 0;
 for (const machine of [connectionMachine, shardMachine, serverMachine]) {
   const file = new URL(`${machine.id}.json`, folder);
-  const text = `${JSON.stringify(await draw(machine))}\n`;
+  const text = `${JSON.stringify(pack(await draw(machine)))}\n`;
   if (!isCheck) {
     await writeFile(file, text);
     continue;
