@@ -146,8 +146,7 @@ class PeerBreaksProtocol extends ConnectionCommand {
 class HandlerFinishes extends ConnectionCommand {
   readonly sentence = "sees a handler finish";
   befall(connection: SimulatedConnection): void {
-    connection.handlers = Math.max(0, connection.handlers - 1);
-    if (connection.has("closing")) connection.settleHandlers();
+    connection.finishHandler();
   }
 }
 

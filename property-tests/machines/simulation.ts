@@ -4,11 +4,19 @@ import type { ConnectionEventType } from "../../src/machines/connection-machine.
 import type { TableState } from "../../src/machines/transition-table.ts";
 import type { DrainPlan } from "../../src/protocol/messages.ts";
 import { ShardCounters } from "../../src/protocol/shard-counters.ts";
+import { Inbox, type InboxOwner } from "../../src/workers/connection/inbox.ts";
 import {
+  type ActingConnection,
   compressedReady,
-  connectionActions,
   connectionDelays,
+  lifecycleActions,
+  type MoveUnderWay,
 } from "../../src/workers/connection/machine-actions.ts";
+import {
+  type DrainId,
+  DrainsUnderWay,
+} from "../../src/workers/lifecycle/drains-under-way.ts";
+import { Registry } from "../../src/workers/lifecycle/registry.ts";
 import { ShardDrain } from "../../src/workers/lifecycle/shard-drain.ts";
 import { LifecycleRunner } from "../../src/workers/lifecycle/runner.ts";
 import { ManagedConnection } from "../../src/workers/lifecycle/managed-connection.ts";
@@ -27,6 +35,7 @@ export const CONFIG = {
   closeDeadlineMs: 8_000,
   closeCode: 1001,
   congestionCloseCode: 1013,
+  maxHandlersInFlight: 64,
 } as const;
 
 /** How a peer and its handlers take what comes; the world around one connection. */
@@ -46,19 +55,40 @@ export interface TimedMove extends Lived<History> {
   readonly at: number;
 }
 
-/**
- * A connection without a socket, as far as the machine, the real actions, the
- * real delays and a drain look at it. What is sent is kept.
- */
-export class SimulatedConnection extends ManagedConnection {
-  readonly isHeldBack = false;
+/** A handler that runs until the simulation says that it is done; a promise would settle in no time of the simulation's. */
+class Work implements PromiseLike<void> {
+  readonly #heard: (() => void)[] = [];
+
+  // oxlint-disable-next-line unicorn/no-thenable
+  then<Result = void, Failure = never>(
+    heard?: ((value: void) => Result | PromiseLike<Result>) | null,
+  ): PromiseLike<Result | Failure> {
+    this.#heard.push(() => void heard?.());
+    return new Promise<never>(() => {});
+  }
+
+  settle(): void {
+    for (const hear of this.#heard) hear();
+  }
+}
+
+/** A connection whose socket and handlers are simulated; the rest of it is the real one. What is sent is kept. */
+export class SimulatedConnection
+  extends ManagedConnection
+  implements ActingConnection, InboxOwner
+{
+  readonly shard: Simulation;
+  readonly temper: Temper;
   readonly isSecure = true;
-  readonly upgrade = null;
+  readonly handshake = null;
   readonly compressor: { isIdle: boolean; close(): void };
+  readonly receiver = null;
+  readonly data = undefined;
   isReading = false;
-  handlers: number;
+  readonly inbox = new Inbox(this);
+  readonly #handlers: Work[] = [];
   /** On its way to another thread; how often that was given up. */
-  move: { deadline: number; giveUp: () => void } | null = null;
+  move: MoveUnderWay | null = null;
   movesGivenUp = 0;
   #compressing: number;
 
@@ -71,44 +101,29 @@ export class SimulatedConnection extends ManagedConnection {
   /** Once it has ended, how. */
   end: { outcome: string; code: number } | undefined;
 
-  readonly temper: Temper;
-  readonly simulation: Simulation;
-  readonly shard: unknown;
   readonly socket = { resume() {}, end() {}, destroy() {} };
   readonly writer = {
     bytes: (): void => void this.sent.push("http"),
     write: (): void => {},
     frame: (opcode: number): void => this.#frame(opcode),
   };
-  readonly inbox = {
-    settle: (): void => this.settleHandlers(),
-    track: (): void => {},
-    drop: (): void => {},
-    hearClose: (): void => {},
-    shut: (): void => {},
-  };
 
-  constructor(simulation: Simulation, temper: Temper) {
-    super(0);
+  constructor(simulation: Simulation, number: number, temper: Temper) {
+    super(number);
     this.lifecycle = connectionTable.initial.target;
-    this.simulation = simulation;
+    this.shard = simulation;
     this.temper = temper;
-    this.handlers = temper.handlers;
     this.compressor = { isIdle: temper.compressing === 0, close() {} };
     this.#compressing = temper.compressing;
-    this.shard = {
-      config: CONFIG,
-      clock: simulation.clock,
-      counters: simulation.counters,
-      hooks: { run: () => undefined },
-      reportRejection() {},
-      reportOpened() {},
-      reportCongestion() {},
-      reportEnded: (_: unknown, end: { outcome: string; code: number }) => {
-        this.end = end;
-      },
-      forget: () => simulation.forget(this),
-    };
+    for (let count = 0; count < temper.handlers; count++) {
+      const work = new Work();
+      this.#handlers.push(work);
+      this.inbox.track(work);
+    }
+  }
+
+  get isHeldBack(): boolean {
+    return this.inbox.isFull;
   }
 
   /** It has not been asked to go, nor decided to. */
@@ -117,12 +132,11 @@ export class SimulatedConnection extends ManagedConnection {
   }
 
   tell(event: ConnectionEventType): void {
-    this.simulation.runner.send(this, event);
+    this.shard.runner.send(this, event);
   }
 
   override limitDeadline(deadline: number): void {
-    this.deadlines.push({ at: this.simulation.clock.now(), deadline });
-    this.simulation.noteDeadline();
+    this.deadlines.push({ at: this.shard.clock.now(), deadline });
     super.limitDeadline(deadline);
   }
 
@@ -131,15 +145,10 @@ export class SimulatedConnection extends ManagedConnection {
     const mayMove = /^open\.(healthy|probing)$/.test(this.state);
     if (mayMove)
       this.move = {
-        deadline: this.simulation.clock.now() + withinMs,
+        deadline: this.shard.clock.now() + withinMs,
         giveUp: () => void this.movesGivenUp++,
       };
     this.tell("move.requested");
-  }
-
-  settleHandlers(): void {
-    if (this.handlers === 0 && this.compressor.isIdle)
-      this.tell("handlers.settled");
   }
 
   /** One more message is a frame. */
@@ -149,11 +158,20 @@ export class SimulatedConnection extends ManagedConnection {
     this.#compressing--;
     this.sent.push("message");
     this.compressor.isIdle = this.#compressing === 0;
-    compressedReady(this as never);
+    compressedReady(this);
   }
 
+  /** One of the handlers in flight is done. */
+  finishHandler(): void {
+    this.#handlers.shift()?.settle();
+  }
+
+  handle(): undefined {}
+  runHook(): undefined {}
   abort(): void {}
   relieve(): void {}
+  pauseReading(): void {}
+  resumeReading(): void {}
 
   #frame(opcode: number): void {
     this.sent.push(opcode === OPCODE.close ? "close" : "ping");
@@ -163,32 +181,52 @@ export class SimulatedConnection extends ManagedConnection {
   }
 }
 
-/** A telling of many, under way or over. */
-interface Leaving {
-  readonly drain: ShardDrain;
-  readonly toldCounts: number[];
-  drained: number;
-  isCalledOff: boolean;
+/** What a drain is told to do, and whether it may still do it. */
+class Order {
+  readonly plan: DrainPlan;
+  isCalledOff = false;
+
+  /** @param onTelling - The plan is looked at: somebody is told. */
+  constructor(
+    { deadline, rate }: Pick<DrainPlan, "deadline" | "rate">,
+    onTelling: (order: Order) => void,
+  ) {
+    const told = (): void => onTelling(this);
+    this.plan = {
+      deadline,
+      rate,
+      get closeCode() {
+        told();
+        return 1001;
+      },
+      retryMinMs: 0,
+      retrySpreadMs: "auto",
+      shards: 1,
+      turn: 0,
+    };
+  }
 }
 
 /**
- * A shard in simulated time: the real table, runner, wheel, actions, delays and
- * drains, around connections without sockets. What the shard's thread does
- * with main's messages is done here in the same words.
+ * A shard in simulated time: the real table, runner, wheel, actions, delays,
+ * inboxes and drains, around connections without sockets.
  */
 export class Simulation {
+  readonly config = CONFIG;
   readonly clock = new FakeClock(1_000_000);
   readonly counters = new ShardCounters();
+  /** All that there ever were. */
   readonly connections: SimulatedConnection[] = [];
-  readonly leavings = new Set<Leaving>();
+  readonly registry = new Registry<SimulatedConnection>();
+  readonly drains = new DrainsUnderWay<SimulatedConnection>(this);
   readonly runner: LifecycleRunner<ConnectionEventType, SimulatedConnection>;
   /** Called after everything that happens. */
   readonly looks: (() => void)[] = [];
   /** Whoever was told by a drain that had been called off. */
   strayTellings = 0;
-  #shutdown: Leaving | undefined;
-  #drain: Leaving | undefined;
-  #teller: Leaving | undefined;
+  /** Each drain with a number, how often it has said whom it told, and that all of them have ended. */
+  readonly reports: { told: number; drained: number }[] = [];
+  readonly #orders = new Map<DrainId, Order>();
 
   constructor() {
     this.runner = new LifecycleRunner<ConnectionEventType, SimulatedConnection>(
@@ -196,19 +234,18 @@ export class Simulation {
         table: connectionTable,
         clock: this.clock,
         wheel: { tickMs: TICK_MS, slots: 64 },
-        delays: connectionDelays as never,
+        delays: connectionDelays,
         actions: {
-          ...connectionActions,
-          // These two hand the socket to the protocol engine.
-          writeAcceptance: (connection: SimulatedConnection) =>
-            connection.writer.bytes(),
+          ...lifecycleActions,
+          // These two hand the socket to the protocol engine, and to another thread.
           announceOpened: () => {},
-          // And these two take it out of the thread and into another.
           beginMove: () => {},
           announceArrival: (connection: SimulatedConnection) => {
+            // In another thread it would be another object, which has no move before it.
             connection.move = null;
+            lifecycleActions.announceArrival(connection, undefined as never);
           },
-        } as never,
+        },
         observe: (connection, event, source, target, _edge, _ms, actions) => {
           this.#count(source, target);
           const move = {
@@ -238,122 +275,106 @@ export class Simulation {
   }
 
   get live(): SimulatedConnection[] {
-    return this.connections.filter(({ lifecycle }) => !lifecycle.isFinal);
+    return [...this.registry];
   }
 
   /** A socket has been handed over. */
   adopt(temper: Temper): void {
-    const connection = new SimulatedConnection(this, temper);
+    const number = this.connections.length + 1;
+    const connection = new SimulatedConnection(this, number, temper);
     this.connections.push(connection);
+    this.registry.add(connection);
     this.counters.add("handed");
     this.counters.add("received");
     this.runner.start(connection);
-    if (this.#shutdown !== undefined) this.#tell(this.#shutdown, connection);
+    this.drains.arrived(connection);
   }
 
   shutDown(plan: Pick<DrainPlan, "deadline" | "rate">): void {
-    this.callOffShutdown();
-    const { live } = this;
-    const open = live.filter((each) => each.has("open"));
-    this.#shutdown = this.#depart(open, plan);
-    for (const other of live)
-      if (!open.includes(other)) this.#tell(this.#shutdown, other);
+    this.drains.shutDown(this.#order("shutdown", plan));
   }
 
   callOffShutdown(): void {
-    if (this.#shutdown !== undefined) callOff(this.#shutdown);
-    this.#shutdown = undefined;
+    this.#callOff("shutdown");
   }
 
   /** Aims a drain at the first few that are open. */
   drain(count: number, plan: Pick<DrainPlan, "deadline" | "rate">): void {
-    const open = this.live.filter((each) => each.has("open"));
-    this.#drain = this.#depart(open.slice(0, count), plan);
+    let left = count;
+    const number = this.reports.push({ told: 0, drained: 0 }) - 1;
+    this.drains.drain(number, this.#order(number, plan), () => left-- > 0);
   }
 
+  /** The last one. */
   callOffDrain(): void {
-    if (this.#drain !== undefined) callOff(this.#drain);
-    this.#drain = undefined;
+    if (this.reports.length > 0) this.#callOff(this.reports.length - 1);
   }
 
   /** Tells everyone who is going to go, so much later than now. */
   tellAgain(deadlineMs: number): void {
-    const leaving = this.#depart([], {
-      deadline: this.clock.now() + deadlineMs,
-      rate: "unlimited",
+    const { plan } = new Order(
+      { deadline: this.clock.now() + deadlineMs, rate: "unlimited" },
+      () => {},
+    );
+    const drain = new ShardDrain({
+      clock: this.clock,
+      plan,
+      targets: [],
+      onTold: () => {},
+      onDrained: () => {},
     });
     for (const connection of this.live)
-      if (!connection.isStaying) this.#tell(leaving, connection);
+      if (!connection.isStaying) drain.tell(connection, 0);
   }
 
   force(): void {
-    const now = this.clock.now();
-    this.#shutdown?.drain.hurry();
-    for (const connection of this.live) {
-      connection.limitDeadline(now);
-      connection.tell("deadline.reached");
-    }
+    this.drains.force();
   }
 
-  /** Its last step. */
+  drainTold(drain: DrainId): void {
+    if (drain !== "shutdown") this.#reportOf(drain).told++;
+  }
+
+  drained(drain: number): void {
+    this.#reportOf(drain).drained++;
+  }
+
+  track(): void {}
+  reportOpened(): void {}
+  reportRejection(): void {}
+  reportCongestion(): void {}
+
+  reportEnded(
+    connection: SimulatedConnection,
+    end: { outcome: string; code: number },
+  ): void {
+    connection.end = end;
+  }
+
   forget(connection: SimulatedConnection): void {
-    for (const { drain } of this.leavings) drain.ended(connection);
+    this.registry.delete(connection);
+    this.drains.ended(connection);
   }
 
-  #depart(
-    targets: readonly SimulatedConnection[],
-    { deadline, rate }: Pick<DrainPlan, "deadline" | "rate">,
-  ): Leaving {
-    const plan: DrainPlan = {
-      deadline,
-      rate,
-      closeCode: 1001,
-      retryMinMs: 0,
-      retrySpreadMs: "auto",
-      shards: 1,
-      turn: 0,
-    };
-    const toldCounts: number[] = [];
-    const leaving: Leaving = {
-      drain: new ShardDrain({
-        clock: {
-          now: () => this.clock.now(),
-          setTimeout: (step, ms) =>
-            this.clock.setTimeout(() => this.#tellAs(leaving, step), ms),
-          clearTimeout: (handle) => this.clock.clearTimeout(handle),
-          afterPoll: (callback) => this.clock.afterPoll(callback),
-        },
-        plan,
-        targets,
-        onTold: (told) => toldCounts.push(told),
-        onDrained: () => {
-          leaving.drained++;
-          this.leavings.delete(leaving);
-        },
-      }),
-      toldCounts,
-      drained: 0,
-      isCalledOff: false,
-    };
-    this.leavings.add(leaving);
-    this.#tellAs(leaving, () => leaving.drain.start());
-    return leaving;
+  #reportOf(drain: number): { told: number; drained: number } {
+    return this.reports[drain] as { told: number; drained: number };
   }
 
-  /** A connection is given a deadline: by whom, if by a drain? */
-  noteDeadline(): void {
-    if (this.#teller?.isCalledOff === true) this.strayTellings++;
+  #order(id: DrainId, given: Pick<DrainPlan, "deadline" | "rate">): DrainPlan {
+    // A shutdown makes way for the next one.
+    const before = this.#orders.get(id);
+    if (before !== undefined) before.isCalledOff = true;
+    const order = new Order(given, ({ isCalledOff }) => {
+      if (isCalledOff) this.strayTellings++;
+    });
+    this.#orders.set(id, order);
+    return order.plan;
   }
 
-  #tell(leaving: Leaving, connection: SimulatedConnection): void {
-    this.#tellAs(leaving, () => leaving.drain.tell(connection, 0));
-  }
-
-  /** Notes who tells while it does. */
-  #tellAs(leaving: Leaving, tell: () => void): void {
-    this.#teller = leaving;
-    tell();
-    this.#teller = undefined;
+  #callOff(id: DrainId): void {
+    this.drains.callOff(id);
+    const order = this.#orders.get(id);
+    if (order !== undefined) order.isCalledOff = true;
   }
 
   #count(source: TableState | undefined, target: TableState): void {
@@ -361,9 +382,4 @@ export class Simulation {
     if (source !== undefined) (states[source.index] as number) -= 1;
     if (!target.isFinal) (states[target.index] as number) += 1;
   }
-}
-
-function callOff(leaving: Leaving): void {
-  leaving.isCalledOff = true;
-  leaving.drain.callOff();
 }

@@ -181,6 +181,9 @@ describe("connections on a shard, whatever happens to them in time", () => {
       simulation.callOffDrain();
       simulation.clock.advance(FOR_LONG_MS);
       expect(simulation.strayTellings).toBe(0);
+      expect(simulation.reports.map(({ told }) => told)).toEqual(
+        simulation.reports.map(() => 1),
+      );
     }),
     { runs },
   );
@@ -189,9 +192,10 @@ describe("connections on a shard, whatever happens to them in time", () => {
     "a drain is over once everyone that it told has ended, and not before",
     fc.property(walks, (commands) => {
       const simulation = walkThrough(commands);
-      const { leavings, clock } = simulation;
+      const { drains, clock, reports } = simulation;
       clock.advance(FOR_LONG_MS);
-      expect(leavings.size).toBe(0);
+      expect(drains.size).toBe(0);
+      expect(reports).toEqual(reports.map(() => ({ told: 1, drained: 1 })));
     }),
     { runs },
   );

@@ -132,7 +132,7 @@ export const serverDefects: readonly Defect[] = [
     rule: "whoever was between the threads when the shutdown came is told of it",
     file: "src/workers/run-shard.ts",
     original:
-      '    // It was on its way between the threads when the shutdown passed it.\n    this.#drains.get("shutdown")?.tell(connection, 0);\n',
+      "    // It was on its way between the threads when the shutdown passed it.\n    this.#context.drains.arrived(connection);\n",
     defective: "",
     suites: [races],
     runs: 400,

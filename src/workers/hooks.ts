@@ -14,7 +14,8 @@ export type HookFailure = (
   error: unknown,
 ) => void;
 
-type Arguments = {
+/** What each hook is given, behind the connection. */
+export type HookArguments = {
   opened: [];
   resume: [state: unknown];
   draining: [];
@@ -91,10 +92,10 @@ export class Hooks {
    * @returns a promise while it is under way; `undefined` when the hook is
    *   absent or done already
    */
-  run<Hook extends keyof Arguments>(
+  run<Hook extends keyof HookArguments>(
     hook: Hook,
     connection: Connection,
-    ...details: Arguments[Hook]
+    ...details: HookArguments[Hook]
   ): Promise<void> | undefined {
     try {
       const [detail] = details as [never];

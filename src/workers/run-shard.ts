@@ -13,7 +13,7 @@ import type {
 } from "../protocol/messages.ts";
 import { beginBeat } from "./watchdog-beat.ts";
 import type { LiveConnection } from "./connection/connection.ts";
-import { ShardDrain } from "./lifecycle/shard-drain.ts";
+import type { DrainId } from "./lifecycle/drains-under-way.ts";
 import { Heartbeat } from "./lifecycle/heartbeat.ts";
 import { ShardContext } from "./shard-context.ts";
 import type { Clock } from "./lifecycle/timer-wheel.ts";
@@ -112,7 +112,6 @@ class Shard {
   readonly #surroundings: ShardSurroundings;
   readonly #clock: Clock;
   readonly #post: (message: ShardMessage) => void;
-  readonly #drains = new Map<number | "shutdown", ShardDrain>();
   #deadline: unknown;
   #endBy = 0;
   readonly #ended = Promise.withResolvers<void>();
@@ -152,12 +151,17 @@ class Shard {
       case "shutdown":
         return this.#shutDown(message.plan);
       case "drain":
-        return this.#drain(message.drain, message.filter, message.plan);
+        return this.#context.drains.drain(
+          message.drain,
+          message.plan,
+          (connection) =>
+            matches(connection, message.filter, this.#clock.now()),
+        );
       case "call-off":
         return this.#callOff(message.drain);
       case "force":
         // What has arrived in time is read before anybody is judged.
-        return this.#clock.afterPoll(() => this.#force());
+        return this.#clock.afterPoll(() => this.#context.drains.force());
       case "end":
         return this.#end();
       case "readiness":
@@ -192,7 +196,7 @@ class Shard {
   #adopt(arrival: Arrival): void {
     const connection = this.#context.adopt(arrival);
     // It was on its way between the threads when the shutdown passed it.
-    this.#drains.get("shutdown")?.tell(connection, 0);
+    this.#context.drains.arrived(connection);
   }
 
   #arrive({
@@ -200,19 +204,12 @@ class Shard {
     handle,
   }: Extract<MainMessage, { type: "move-in" }>): void {
     const connection = this.#context.mover.arrive(snapshot, handle);
-    this.#drains.get("shutdown")?.tell(connection, 0);
+    this.#context.drains.arrived(connection);
   }
 
   #shutDown(plan: DrainPlan): void {
     this.#context.mover.callOffAll();
-    this.#callOff("shutdown");
-    const open: LiveConnection[] = [];
-    const others: LiveConnection[] = [];
-    for (const connection of this.#context.registry)
-      (connection.has("open") ? open : others).push(connection);
-    const drain = this.#depart("shutdown", open, plan);
-    // What is still upgrading is refused, what is closing gets the deadline: at once.
-    for (const connection of others) drain.tell(connection, 0);
+    this.#context.drains.shutDown(plan);
     this.#endBy = plan.deadline;
     // Hooks that hear of the last ends may use what is left of the time, and no more.
     this.#awaitDeadline(Math.max(0, plan.deadline - this.#clock.now()));
@@ -243,63 +240,13 @@ class Shard {
 
   /** A shutdown is in force, and nobody is left. */
   get #isEmpty(): boolean {
-    const { registry, mover } = this.#context;
-    const isShuttingDown = this.#drains.has("shutdown");
-    return isShuttingDown && registry.size === 0 && mover.inFlight === 0;
+    const { drains, registry, mover } = this.#context;
+    return drains.isShuttingDown && registry.size === 0 && mover.inFlight === 0;
   }
 
-  #drain(id: number, filter: DrainFilter, plan: DrainPlan): void {
-    const targets: LiveConnection[] = [];
-    for (const connection of this.#context.registry)
-      if (matches(connection, filter, this.#clock.now()))
-        targets.push(connection);
-    this.#depart(id, targets, plan);
-  }
-
-  #depart(
-    id: number | "shutdown",
-    targets: readonly LiveConnection[],
-    plan: DrainPlan,
-  ): ShardDrain {
-    const { drains } = this.#context;
-    const drain = new ShardDrain({
-      clock: this.#clock,
-      plan,
-      targets,
-      onTold: (told) => {
-        // A shutdown that was called off, or has made way for another, has told nobody's last.
-        const isSuperseded =
-          id === "shutdown" && this.#drains.get(id) !== drain;
-        if (!isSuperseded) this.#post({ type: "told", drain: id, told });
-      },
-      onDrained: () => {
-        drains.delete(drain);
-        if (id === "shutdown") return;
-        this.#drains.delete(id);
-        this.#post({ type: "drained", drain: id });
-      },
-    });
-    this.#drains.set(id, drain);
-    drains.add(drain);
-    drain.start();
-    return drain;
-  }
-
-  #callOff(id: number | "shutdown"): void {
-    const drain = this.#drains.get(id);
-    this.#drains.delete(id);
+  #callOff(id: DrainId): void {
     if (id === "shutdown") this.#clock.clearTimeout(this.#deadline);
-    drain?.callOff();
-  }
-
-  #force(): void {
-    // Those whose turn had not come yet get their time to come back as well.
-    this.#drains.get("shutdown")?.hurry();
-    const now = this.#clock.now();
-    for (const connection of [...this.#context.registry]) {
-      connection.limitDeadline(now);
-      connection.tell("deadline.reached");
-    }
+    this.#context.drains.callOff(id);
   }
 
   #reloadTls({ tls }: Extract<MainMessage, { type: "tls" }>): void {
@@ -317,7 +264,6 @@ function matches(
   { pathPrefix, olderThanMs }: DrainFilter,
   now: number,
 ): boolean {
-  if (!connection.has("open")) return false;
   const isOnPath =
     pathPrefix === undefined || connection.request.path.startsWith(pathPrefix);
   const isOldEnough =

@@ -15,12 +15,14 @@ import type {
 } from "../protocol/messages.ts";
 import { ShardCounters } from "../protocol/shard-counters.ts";
 import { AddressLimit } from "./handshake/address-limit.ts";
-import {
-  connectionActions,
-  connectionDelays,
-} from "./connection/machine-actions.ts";
+import { connectionDelays } from "./connection/machine-actions.ts";
+import { connectionActions } from "./connection/socket-actions.ts";
 import { LiveConnection } from "./connection/connection.ts";
-import type { ShardDrain } from "./lifecycle/shard-drain.ts";
+import {
+  type DrainId,
+  type DrainsHost,
+  DrainsUnderWay,
+} from "./lifecycle/drains-under-way.ts";
 import { originRule } from "./handshake/origins.ts";
 import {
   type ClientAddress,
@@ -48,7 +50,13 @@ import {
 const MAX_REPORTED = 200;
 
 /** What the connections of one shard share. */
-export class ShardContext implements MoverHost, HandshakeHost, InspectionHost {
+export class ShardContext
+  implements
+    MoverHost,
+    HandshakeHost,
+    InspectionHost,
+    DrainsHost<LiveConnection>
+{
   readonly config: Config;
   readonly clock: Clock;
   readonly adoptHandle: ShardSurroundings["adopt"];
@@ -67,8 +75,7 @@ export class ShardContext implements MoverHost, HandshakeHost, InspectionHost {
   /** Why connections cannot move here, in one sentence, or `undefined`. */
   readonly moveBlocker: string | undefined;
   handshakePolicy: HandshakePolicy;
-  /** Those on their way out: each is told of every connection's end. */
-  readonly drains = new Set<ShardDrain>();
+  readonly drains: DrainsUnderWay<LiveConnection>;
   readonly #shard: number;
   readonly #post: (message: ShardMessage) => void;
   readonly #forwarded: ReadonlySet<string>;
@@ -92,6 +99,7 @@ export class ShardContext implements MoverHost, HandshakeHost, InspectionHost {
     this.#shard = task.shard;
     this.#post = post;
     this.#forwarded = new Set(task.forwarded);
+    this.drains = new DrainsUnderWay(this);
     this.inspection = new Inspection(this, task.shard, post);
     this.topics = new ShardTopics(task, this, post);
     this.hooks = new Hooks(handlers, (connection, hook, error) => {
@@ -178,8 +186,16 @@ export class ShardContext implements MoverHost, HandshakeHost, InspectionHost {
     this.registry.delete(connection);
     this.topics.forget(connection);
     this.addressLimit?.release(connection);
-    for (const drain of this.drains) drain.ended(connection);
+    this.drains.ended(connection);
     this.#checkQuiet();
+  }
+
+  drainTold(drain: DrainId, told: number): void {
+    this.#post({ type: "told", drain, told });
+  }
+
+  drained(drain: number): void {
+    this.#post({ type: "drained", drain });
   }
 
   reportOpened(connection: LiveConnection): void {
@@ -238,7 +254,7 @@ export class ShardContext implements MoverHost, HandshakeHost, InspectionHost {
   }
 
   /** A handler runs until this settles: the thread does not end before it. */
-  track(work: Promise<void>): void {
+  track(work: PromiseLike<void>): void {
     this.#underWay++;
     this.counters.add("handlers");
     void work.then(() => {

@@ -7,6 +7,7 @@ import type {
   Connection,
   ConnectionEnd,
   ConnectionRequest,
+  DroppedMessages,
   PublishOptions,
   PublishStatus,
   SendStatus,
@@ -22,8 +23,9 @@ import { checkPublishing } from "../../topics/rules.ts";
 import type { ClientAddress } from "../handshake/remote-address.ts";
 import type { RequestHead } from "../handshake/request-head.ts";
 import type { FrameListener } from "../websocket/frame-reader.ts";
-import type { Hooks } from "../hooks.ts";
+import type { HookArguments, Hooks } from "../hooks.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
+import type { ActingConnection, MoveUnderWay } from "./machine-actions.ts";
 import { ManagedConnection } from "../lifecycle/managed-connection.ts";
 import {
   FrameWriter,
@@ -65,7 +67,7 @@ export interface ConnectionHost {
     published(): Promise<void>;
   };
   /** The shard outlasts this work. */
-  track(work: Promise<void>): void;
+  track(work: PromiseLike<void>): void;
   reportOpened(connection: LiveConnection): void;
   reportRejection(
     connection: LiveConnection,
@@ -83,14 +85,6 @@ export interface ConnectionHost {
   forget(connection: LiveConnection): void;
 }
 
-/** A move to another thread, as the connection's machine has it in its hands. */
-export interface MoveUnderWay {
-  /** Absolute: it stays when it could not move by then. */
-  readonly deadline: number;
-  /** It stays: what the move had stopped goes on. */
-  giveUp(): void;
-}
-
 /**
  * Everything that one connection is, in one object: identity, request, user
  * data, machine state, and what it has in its hands. It is what handlers see as
@@ -103,6 +97,7 @@ export class LiveConnection
     FrameWriterOwner,
     FrameListener,
     InboxOwner,
+    ActingConnection,
     HandshakeOwner
 {
   readonly shard: ConnectionHost;
@@ -276,6 +271,23 @@ export class LiveConnection
   dismiss(code: number, reason = ""): void {
     this.endWith("close.requested", code, reason);
     this.inbox.shut();
+  }
+
+  handle(data: Buffer, isBinary: boolean): Promise<void> | undefined {
+    return this.shard.hooks.message(this, data, isBinary);
+  }
+
+  runHook<Hook extends keyof HookArguments>(
+    hook: Hook,
+    ...details: HookArguments[Hook]
+  ): Promise<void> | undefined {
+    return this.shard.hooks.run(hook, this, ...details);
+  }
+
+  /** It has caught up with its topics: what it has missed is told. */
+  messagesDropped(missed: readonly DroppedMessages[]): void {
+    const work = this.runHook("dropped", missed);
+    if (work !== undefined) this.inbox.track(work);
   }
 
   /** A whole message has come. */

@@ -1,19 +1,15 @@
 import type { Config } from "../../config.ts";
-import type { Connection } from "../../handlers.ts";
 import type { ConnectionEventType } from "../../machines/connection-machine.ts";
-import type { ShardCounters } from "../../protocol/shard-counters.ts";
-import type { Hooks } from "../hooks.ts";
+import type { HookArguments } from "../hooks.ts";
 import type { Clock } from "../lifecycle/timer-wheel.ts";
 
 /** What an inbox asks of its connection. */
-export interface InboxOwner extends Connection {
+export interface InboxOwner {
   readonly shard: {
-    readonly config: Config;
-    readonly clock: Clock;
-    readonly counters: ShardCounters;
-    readonly hooks: Hooks;
+    readonly config: Pick<Config, "maxHandlersInFlight" | "closeDeadlineMs">;
+    readonly clock: Pick<Clock, "setTimeout" | "clearTimeout">;
     /** The shard outlasts this work. */
-    track(work: Promise<void>): void;
+    track(work: PromiseLike<void>): void;
   };
   /** Where the connection is compressed. */
   readonly compressor: { readonly isIdle: boolean } | null;
@@ -21,6 +17,13 @@ export interface InboxOwner extends Connection {
   tell(event: ConnectionEventType): void;
   pauseReading(): void;
   resumeReading(): void;
+  /** Gives a message to its handler; a promise while that is under way. */
+  handle(data: Buffer, isBinary: boolean): PromiseLike<void> | undefined;
+  /** The same for the hooks that messages wait for. */
+  runHook<Hook extends "opened" | "resume">(
+    hook: Hook,
+    ...details: HookArguments[Hook]
+  ): PromiseLike<void> | undefined;
 }
 
 interface Message {
@@ -66,17 +69,16 @@ export class Inbox {
 
   /** Runs `opened`; messages wait until it has resolved. */
   open(): void {
-    this.#hold(this.#connection.shard.hooks.run("opened", this.#connection));
+    this.#hold(this.#connection.runHook("opened"));
   }
 
   /** Runs `resume`; messages wait until it has resolved. */
   resume(state: unknown): void {
     if (this.#stage === "shut") return;
-    const { hooks } = this.#connection.shard;
-    this.#hold(hooks.run("resume", this.#connection, state));
+    this.#hold(this.#connection.runHook("resume", state));
   }
 
-  #hold(work: Promise<void> | undefined): void {
+  #hold(work: PromiseLike<void> | undefined): void {
     if (work === undefined) return;
     if (this.#stage === "handling") this.#stage = "held";
     const release = (): void => {
@@ -129,7 +131,7 @@ export class Inbox {
   }
 
   /** Counts work as in flight until it settles; closing waits for it. */
-  track(work: Promise<void>): void {
+  track(work: PromiseLike<void>): void {
     this.#inFlight++;
     const settled = work.then(() => {
       this.#inFlight--;
@@ -165,10 +167,9 @@ export class Inbox {
   }
 
   #handle(data: Buffer, isBinary: boolean): void {
-    const connection = this.#connection;
     // Counted also while it runs: a handler that closes its own connection is in flight.
     this.#inFlight++;
-    const work = connection.shard.hooks.message(connection, data, isBinary);
+    const work = this.#connection.handle(data, isBinary);
     this.#inFlight--;
     if (work !== undefined) this.track(work);
   }

@@ -1,3 +1,5 @@
+import type { Config } from "../../config.ts";
+import type { ConnectionEnd } from "../../handlers.ts";
 import type {
   CloseCause,
   ConnectionActionType,
@@ -5,14 +7,13 @@ import type {
   MoveObstacle,
   SettledOutcome,
 } from "../../machines/connection-machine.ts";
-import type { LiveConnection } from "./connection.ts";
+import type { ShardCounters } from "../../protocol/shard-counters.ts";
 import { refusal, refusalResponse } from "../handshake/refusal.ts";
 import { CLOSE_CODE, OPCODE } from "../../rfc6455.ts";
-import { RateLimiter } from "./rate-limiter.ts";
-import { attachReceiver, receive } from "./socket-reader.ts";
-import { stopReading } from "../../protocol/socket-handle.ts";
 import { type Answer, RETRY_AFTER_SECONDS } from "../handshake/handshake.ts";
-import { createCompressor } from "../websocket/ws-engine.ts";
+import type { ManagedConnection } from "../lifecycle/managed-connection.ts";
+import type { FrameWriter } from "../websocket/frame-writer.ts";
+import type { Inbox } from "./inbox.ts";
 
 /** How long TCP may take to end once everything is said. */
 const LINGER_MS = 1_000;
@@ -20,10 +21,71 @@ const LINGER_MS = 1_000;
 const DRAIN_RESERVE_MS = 1_000;
 const DRAIN_RESERVE_SHARE = 0.25;
 
-type Action = (connection: LiveConnection, params: never) => void;
+/** A move to another thread, as the connection's machine has it in its hands. */
+export interface MoveUnderWay {
+  /** Absolute: it stays when it could not move by then. */
+  readonly deadline: number;
+  /** It stays: what the move had stopped goes on. */
+  giveUp(): void;
+}
 
-/** The hands of the connection machine: every verb that it names. */
-export const connectionActions: Record<ConnectionActionType, Action> = {
+/** What the machine's verbs and delays ask of a shard. */
+export interface ActingShard<Connection> {
+  readonly config: Pick<
+    Config,
+    | "closeCode"
+    | "closeDeadlineMs"
+    | "congestionCloseCode"
+    | "congestionDeadlineMs"
+    | "handshakeDeadlineMs"
+    | "pongDeadlineMs"
+  >;
+  readonly clock: { now(): number };
+  readonly counters: ShardCounters;
+  reportOpened(connection: Connection): void;
+  reportRejection(connection: Connection, status: number, reason: string): void;
+  reportCongestion(connection: Connection): void;
+  reportEnded(connection: Connection, end: ConnectionEnd): void;
+  /** The last step of its life. */
+  forget(connection: Connection): void;
+}
+
+/** What they ask of a connection. */
+export interface ActingConnection extends ManagedConnection {
+  readonly shard: ActingShard<this>;
+  readonly socket: { resume(): unknown; end(): unknown; destroy(): unknown };
+  readonly isSecure: boolean;
+  readonly writer: Pick<FrameWriter, "bytes" | "frame" | "write">;
+  readonly inbox: Inbox;
+  /** While the opening handshake is under way. */
+  handshake: {
+    readonly acceptance: Buffer | undefined;
+    readonly answer: Answer | undefined;
+    abort(): void;
+  } | null;
+  readonly compressor: { readonly isIdle: boolean; close(): void } | null;
+  readonly data: unknown;
+  isReading: boolean;
+  receiver: unknown;
+  move: MoveUnderWay | null;
+  runHook(hook: "draining"): PromiseLike<void> | undefined;
+  /** Closing has begun: whoever watches the signal may stop. */
+  abort(): void;
+  /** Wakes those who wait in `drained()`. */
+  relieve(): void;
+  resumeReading(): void;
+}
+
+type Action = (connection: ActingConnection, params: never) => void;
+
+/** Verbs that take a socket out of one pair of hands and put it into another: not of the lifecycle alone. */
+export type SocketActionType = "announceOpened" | "beginMove";
+
+/** The hands of the connection machine, but for those that hand a socket on. */
+export const lifecycleActions: Record<
+  Exclude<ConnectionActionType, SocketActionType>,
+  Action
+> = {
   writeAcceptance(connection) {
     connection.writer.bytes(connection.handshake?.acceptance as Buffer);
   },
@@ -47,33 +109,6 @@ export const connectionActions: Record<ConnectionActionType, Action> = {
     shard.reportOpened(connection);
   },
 
-  announceOpened(connection) {
-    const { handshake: upgrade, shard } = connection;
-    const { extensions = {}, early = [] } = upgrade ?? {};
-    connection.handshake = null;
-    connection.isReading = true;
-    if (Object.keys(extensions).length > 0) {
-      attachReceiver(connection, extensions);
-      shard.counters.add("compressed");
-      connection.compressor = createCompressor(
-        extensions,
-        {
-          get destroyed() {
-            return connection.socket.destroyed;
-          },
-          write: (frame) => connection.writer.bytes(frame),
-        },
-        () => compressedReady(connection),
-      );
-    }
-    const { maxMessagesPerSecond, maxBytesPerSecond } = shard.config;
-    if (maxMessagesPerSecond > 0 || maxBytesPerSecond > 0)
-      connection.rateLimiter = new RateLimiter(shard.config, shard.clock.now());
-    connection.inbox.open();
-    for (const chunk of early) receive(connection, chunk);
-    connection.resumeReading();
-  },
-
   sendPing(connection) {
     connection.writer.frame(OPCODE.ping, "");
   },
@@ -84,10 +119,6 @@ export const connectionActions: Record<ConnectionActionType, Action> = {
 
   announceRelief(connection) {
     connection.relieve();
-  },
-
-  beginMove(connection) {
-    stopReading(connection.socket);
   },
 
   endMove(connection) {
@@ -116,7 +147,7 @@ export const connectionActions: Record<ConnectionActionType, Action> = {
   },
 
   sayLastWord(connection) {
-    const work = connection.shard.hooks.run("draining", connection);
+    const work = connection.runHook("draining");
     if (work !== undefined) connection.inbox.track(work);
   },
 
@@ -197,7 +228,7 @@ export const connectionActions: Record<ConnectionActionType, Action> = {
 /** What is left of the connection's own time decides, where it has a deadline. */
 export const connectionDelays: Record<
   ConnectionDelay,
-  (connection: LiveConnection) => number
+  (connection: ActingConnection) => number
 > = {
   handshakeDeadline: ({ shard }) => shard.config.handshakeDeadlineMs,
   pongDeadline: ({ shard }) => shard.config.pongDeadlineMs,
@@ -213,13 +244,13 @@ export const connectionDelays: Record<
 };
 
 /** What the move had stopped goes on. */
-function endMove(connection: LiveConnection): void {
+function endMove(connection: ActingConnection): void {
   const { move } = connection;
   connection.move = null;
   move?.giveUp();
 }
 
-function timeLeft({ deadline, shard }: LiveConnection): number {
+function timeLeft({ deadline, shard }: ActingConnection): number {
   return Math.max(0, deadline - shard.clock.now());
 }
 
@@ -233,7 +264,7 @@ function closePayload(code: number, reason: string): Buffer {
 }
 
 /** A compressed message has become a frame: whoever closes may have waited for it. */
-export function compressedReady(connection: LiveConnection): void {
+export function compressedReady(connection: ActingConnection): void {
   if (connection.compressor?.isIdle !== true) return;
   if (connection.has("closing")) connection.inbox.settle();
   else connection.tell("compressor.idle");

@@ -7,7 +7,8 @@ import {
 } from "../../protocol/socket-handle.ts";
 import { isBetweenMessages } from "../websocket/ws-engine.ts";
 import { isThenable } from "../hooks.ts";
-import type { LiveConnection, MoveUnderWay } from "../connection/connection.ts";
+import type { LiveConnection } from "../connection/connection.ts";
+import type { MoveUnderWay } from "../connection/machine-actions.ts";
 
 /** A connection's way out of this thread, while it is in `open.moving`. */
 export class Move implements MoveUnderWay {

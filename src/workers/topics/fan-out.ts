@@ -1,9 +1,7 @@
 import { contentOf } from "../../topics/shared-frames.ts";
-import type { LiveConnection } from "../connection/connection.ts";
 import type { ShardCounters } from "../../protocol/shard-counters.ts";
 import type { Config } from "../../config.ts";
-import type { Hooks } from "../hooks.ts";
-import type { LocalTopic } from "./subscriptions.ts";
+import type { LocalTopic, Subscriber } from "./subscriptions.ts";
 
 /** Messages to one topic: frames that lie behind each other. */
 export interface FrameRun {
@@ -14,9 +12,8 @@ export interface FrameRun {
 
 /** What a fan-out asks of its shard. */
 export interface FanOutHost {
-  readonly config: Config;
+  readonly config: Pick<Config, "highWaterMarkBytes" | "maxBufferedBytes">;
   readonly counters: ShardCounters;
-  readonly hooks: Hooks;
 }
 
 /** What one connection has missed, until it is told. */
@@ -25,7 +22,7 @@ type Missed = Map<string, number>;
 /** Writes the same bytes to every subscriber of a topic on this shard. */
 export class FanOut {
   readonly #host: FanOutHost;
-  readonly #missed = new Map<LiveConnection, Missed>();
+  readonly #missed = new Map<Subscriber, Missed>();
 
   constructor(host: FanOutHost) {
     this.#host = host;
@@ -40,7 +37,7 @@ export class FanOut {
   deliver(
     { name, subscribers }: LocalTopic,
     { bytes, frames }: FrameRun,
-    except: LiveConnection | null,
+    except: Subscriber | null,
   ): void {
     const { counters, config } = this.#host;
     const { highWaterMarkBytes, maxBufferedBytes } = config;
@@ -67,7 +64,7 @@ export class FanOut {
     counters.add("bytesOut", delivered * payloadBytes(frames));
   }
 
-  #drop(subscriber: LiveConnection, topic: string, messages: number): void {
+  #drop(subscriber: Subscriber, topic: string, messages: number): void {
     this.#host.counters.add("messagesDropped", messages);
     subscriber.droppedMessages += messages;
     let missed = this.#missed.get(subscriber);
@@ -80,22 +77,19 @@ export class FanOut {
   }
 
   /** It has caught up, or has ended. */
-  #announce(subscriber: LiveConnection): void {
+  #announce(subscriber: Subscriber): void {
     const missed = this.#missed.get(subscriber);
     this.#missed.delete(subscriber);
     if (missed === undefined || !subscriber.has("open")) return;
-    const work = this.#host.hooks.run(
-      "dropped",
-      subscriber,
+    subscriber.messagesDropped(
       [...missed].map(([topic, messages]) => ({ topic, messages })),
     );
-    if (work !== undefined) subscriber.inbox.track(work);
   }
 }
 
 /** Compressed, every message depends on what this connection was sent before. */
 function sendCompressed(
-  { compressor }: LiveConnection,
+  { compressor }: Subscriber,
   frames: readonly Buffer[],
 ): void {
   for (const frame of frames) {

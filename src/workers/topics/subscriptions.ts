@@ -1,11 +1,31 @@
+import type { DroppedMessages, WhenCongested } from "../../handlers.ts";
 import type { TopicTable } from "../../topics/topic-table.ts";
-import type { LiveConnection } from "../connection/connection.ts";
+
+/** What a topic asks of a connection that subscribes to it. */
+export interface Subscriber {
+  readonly lifecycle: { readonly name: string };
+  readonly bufferedBytes: number;
+  /** Its topics, and what is to become of their messages while it is slow. */
+  readonly subscriptions: ReadonlyMap<string, WhenCongested> | null;
+  /** Where the connection is compressed. */
+  readonly compressor: {
+    send(payload: Buffer, isBinary: boolean): void;
+  } | null;
+  readonly writer: { bytes(frames: Buffer): void };
+  messagesOut: number;
+  droppedMessages: number;
+  has(tag: "open"): boolean;
+  tell(event: "buffer.exceeded"): void;
+  drained(): Promise<void>;
+  /** It has caught up, and is told what it has missed. */
+  messagesDropped(missed: readonly DroppedMessages[]): void;
+}
 
 /** A topic that has subscribers on this shard. */
 export interface LocalTopic {
   readonly name: string;
   readonly slot: number;
-  readonly subscribers: Set<LiveConnection>;
+  readonly subscribers: Set<Subscriber>;
 }
 
 /** Who subscribes to what on this shard; the other threads see in the shared table that someone does. */
@@ -30,7 +50,7 @@ export class Subscriptions {
     return this.#topics.get(topic);
   }
 
-  add(topic: string, subscriber: LiveConnection): void {
+  add(topic: string, subscriber: Subscriber): void {
     let local = this.#topics.get(topic);
     if (local === undefined) {
       const slot = this.#table.slotOf(topic);
@@ -42,7 +62,7 @@ export class Subscriptions {
     local.subscribers.add(subscriber);
   }
 
-  delete(topic: string, subscriber: LiveConnection): void {
+  delete(topic: string, subscriber: Subscriber): void {
     const local = this.#topics.get(topic);
     if (!local?.subscribers.delete(subscriber) || local.subscribers.size > 0)
       return;

@@ -1,16 +1,196 @@
 import { describe, expect, it } from "vitest";
-import { Inbox } from "../../../../src/workers/connection/inbox.ts";
+import type { HookArguments } from "../../../../src/workers/hooks.ts";
+import {
+  Inbox,
+  type InboxOwner,
+} from "../../../../src/workers/connection/inbox.ts";
+import { FakeClock } from "../../../support/fake-clock.ts";
 import { FakeConnection } from "../../../support/fake-connection.ts";
 
+const CLOSE_DEADLINE_MS = 8_000;
+
+/** A connection whose handlers return when the test says so. */
+class Owner extends FakeConnection implements InboxOwner {
+  readonly clock = new FakeClock();
+  readonly tracked: PromiseLike<void>[] = [];
+  readonly shard = {
+    config: { maxHandlersInFlight: 2, closeDeadlineMs: CLOSE_DEADLINE_MS },
+    clock: this.clock,
+    track: (work: PromiseLike<void>) => void this.tracked.push(work),
+  };
+  compressor: { isIdle: boolean } | null = null;
+  isPaused = false;
+  /** Messages and hooks, in the order in which they were run. */
+  readonly ran: string[] = [];
+  readonly underWay: PromiseWithResolvers<void>[] = [];
+  /** Whether what runs goes on as a promise. */
+  takesTime = true;
+  readonly inbox = new Inbox(this);
+
+  handle(data: Buffer): Promise<void> | undefined {
+    return this.#run(data.toString());
+  }
+
+  runHook<Hook extends "opened" | "resume">(
+    hook: Hook,
+    ...details: HookArguments[Hook]
+  ): Promise<void> | undefined {
+    return this.#run([hook, ...details].join(" "));
+  }
+
+  pauseReading(): void {
+    this.isPaused = true;
+  }
+
+  resumeReading(): void {
+    this.isPaused = this.inbox.isFull;
+  }
+
+  read(...texts: string[]): void {
+    for (const text of texts) this.inbox.take(Buffer.from(text), false);
+  }
+
+  /** The handler that has run for the longest is done. */
+  async finish(): Promise<void> {
+    this.underWay.shift()?.resolve();
+    await Promise.all(this.tracked.splice(0, 1));
+  }
+
+  #run(what: string): Promise<void> | undefined {
+    this.ran.push(what);
+    if (!this.takesTime) return undefined;
+    const work = Promise.withResolvers<void>();
+    this.underWay.push(work);
+    return work.promise;
+  }
+}
+
 describe("the inbox", () => {
+  it("runs as many handlers as may be in flight, and reads no further meanwhile", async () => {
+    const owner = new Owner(1);
+    owner.read("one", "two");
+    expect(owner.isPaused).toBe(false);
+    owner.read("three", "four");
+    expect(owner.ran).toEqual(["one", "two"]);
+    expect(owner.isPaused).toBe(true);
+    expect(owner.inbox.pending).toBe(4);
+    await owner.finish();
+    expect(owner.ran).toEqual(["one", "two", "three"]);
+    expect(owner.isPaused).toBe(true);
+    await owner.finish();
+    expect(owner.ran).toEqual(["one", "two", "three", "four"]);
+    expect(owner.isPaused).toBe(false);
+  });
+
+  it("counts nothing in flight for handlers that return at once", () => {
+    const owner = new Owner(1);
+    owner.takesTime = false;
+    owner.read("one", "two", "three");
+    expect(owner.ran).toEqual(["one", "two", "three"]);
+    expect(owner.inbox.pending).toBe(0);
+    expect(owner.tracked).toEqual([]);
+  });
+
+  it.each(["opened", "resume a state"])(
+    "lets messages wait until %s has resolved",
+    async (hook) => {
+      const owner = new Owner(1);
+      if (hook === "opened") owner.inbox.open();
+      else owner.inbox.resume("a state");
+      owner.read("one");
+      expect(owner.ran).toEqual([hook]);
+      expect(owner.isPaused).toBe(true);
+      await owner.finish();
+      expect(owner.ran).toEqual([hook, "one"]);
+      expect(owner.isPaused).toBe(false);
+    },
+  );
+
+  it("gives nothing to handlers after a verdict, and lets those in flight finish", async () => {
+    const owner = new Owner(1);
+    owner.read("one", "two", "three");
+    owner.enter("closing");
+    owner.inbox.shut();
+    owner.read("four");
+    expect(owner.inbox.pending).toBe(2);
+    expect(owner.told).toEqual([]);
+    await owner.finish();
+    expect(owner.told).toEqual([]);
+    await owner.finish();
+    expect(owner.told).toEqual(["handlers.settled"]);
+    expect(owner.ran).toEqual(["one", "two"]);
+  });
+
+  it("does not resume after a verdict that fell on the way", () => {
+    const owner = new Owner(1);
+    owner.inbox.shut();
+    owner.inbox.resume("a state");
+    expect(owner.ran).toEqual([]);
+  });
+
+  it("handles what waits also while a shutdown closes the connection, and settles behind it", async () => {
+    const owner = new Owner(1);
+    owner.read("one", "two", "three");
+    owner.enter("closing");
+    await owner.finish();
+    await owner.finish();
+    expect(owner.ran).toEqual(["one", "two", "three"]);
+    expect(owner.told).toEqual([]);
+    await owner.finish();
+    expect(owner.told).toEqual(["handlers.settled"]);
+  });
+
+  it("hears the peer's close at once when nothing waits before it", () => {
+    const owner = new Owner(1);
+    owner.read("one");
+    let heard = 0;
+    owner.inbox.close(() => heard++);
+    expect(heard).toBe(1);
+    expect(owner.clock.waiting).toBe(0);
+  });
+
+  it("hears it behind the messages before it", async () => {
+    const owner = new Owner(1);
+    owner.read("one", "two", "three");
+    const heard: string[] = [];
+    owner.inbox.close(() => heard.push(owner.ran.join(" ")));
+    expect(heard).toEqual([]);
+    await owner.finish();
+    expect(heard).toEqual(["one two three"]);
+    expect(owner.clock.waiting).toBe(0);
+  });
+
+  it("hears it once an ordinary close would have taken too long", () => {
+    const owner = new Owner(1);
+    owner.read("one", "two", "three");
+    let heard = 0;
+    owner.inbox.close(() => heard++);
+    owner.clock.advance(CLOSE_DEADLINE_MS - 1);
+    expect(heard).toBe(0);
+    owner.clock.advance(1);
+    expect(heard).toBe(1);
+  });
+
+  it("keeps neither messages nor timers of a connection that has ended", async () => {
+    const owner = new Owner(1);
+    owner.read("one", "two", "three");
+    let heard = 0;
+    owner.inbox.close(() => heard++);
+    owner.inbox.drop();
+    expect(owner.clock.waiting).toBe(0);
+    await owner.finish();
+    await owner.finish();
+    expect(owner.ran).toEqual(["one", "two"]);
+    expect(heard).toBe(0);
+  });
+
   it("has not settled before what handlers have sent is compressed", () => {
-    const compressor = { isIdle: false };
-    const connection = Object.assign(new FakeConnection(1), { compressor });
-    const inbox = new Inbox(connection.asLive);
-    inbox.settle();
-    expect(connection.told).toEqual([]);
-    compressor.isIdle = true;
-    inbox.settle();
-    expect(connection.told).toEqual(["handlers.settled"]);
+    const owner = new Owner(1);
+    owner.compressor = { isIdle: false };
+    owner.inbox.settle();
+    expect(owner.told).toEqual([]);
+    owner.compressor.isIdle = true;
+    owner.inbox.settle();
+    expect(owner.told).toEqual(["handlers.settled"]);
   });
 });

@@ -24,12 +24,12 @@ function depart(count: number, details: Partial<DrainPlan> = {}) {
   const drain = new ShardDrain({
     clock,
     plan,
-    targets: connections.map((each) => each),
+    targets: connections,
     onTold: (told) => heard.told.push(told),
     onDrained: () => heard.drained++,
   });
   const toldCount = (): number =>
-    connections.filter(({ closeStatuses }) => closeStatuses.length > 0).length;
+    connections.filter(({ told }) => told.length > 0).length;
   const end = (connection: FakeConnection): void => {
     connection.end();
     drain.ended(connection);
@@ -42,14 +42,13 @@ describe("a drain", () => {
     const { clock, connections, drain, plan } = depart(10);
     drain.start();
     clock.advance(1_000);
-    for (const [index, { closeStatuses, deadline }] of connections.entries()) {
-      expect(closeStatuses).toEqual([
-        {
-          event: "shutdown.requested",
-          code: 1012,
-          reason: `retry-after-ms=${6_000 * (index + 0.5)}`,
-        },
-      ]);
+    for (const [index, connection] of connections.entries()) {
+      const { told, closeStatus, deadline } = connection;
+      expect(told).toEqual(["shutdown.requested"]);
+      expect(closeStatus).toEqual({
+        code: 1012,
+        reason: `retry-after-ms=${6_000 * (index + 0.5)}`,
+      });
       expect(deadline).toBe(plan.deadline);
     }
   });
@@ -112,9 +111,7 @@ describe("a drain", () => {
     drain.start();
     clock.advance(100);
     expect(heard.told).toEqual([2]);
-    expect(
-      connections.map(({ closeStatuses }) => closeStatuses.length),
-    ).toEqual([1, 1, 0, 0]);
+    expect(connections.map(({ told }) => told.length)).toEqual([1, 1, 0, 0]);
   });
 
   it("tells nobody else once it is called off, and waits for those it told", () => {
@@ -143,7 +140,7 @@ describe("a drain", () => {
     const late = new FakeConnection(99);
     drain.tell(late, 0);
     drain.start();
-    expect(late.closeStatuses).toHaveLength(1);
+    expect(late.told).toHaveLength(1);
     expect(heard).toEqual({ told: [0], drained: 0 });
     end(late);
     expect(heard.drained).toBe(1);

@@ -1,44 +1,140 @@
 import { describe, expect, it } from "vitest";
+import type { DroppedMessages } from "../../../../src/handlers.ts";
 import { ShardCounters } from "../../../../src/protocol/shard-counters.ts";
-import type { ShardContext } from "../../../../src/workers/shard-context.ts";
 import { FanOut } from "../../../../src/workers/topics/fan-out.ts";
+import type { Subscriber } from "../../../../src/workers/topics/subscriptions.ts";
 import { FakeConnection } from "../../../support/fake-connection.ts";
+import { frame, OPCODE } from "../../../support/frames.ts";
 
-/** Two text frames without a mask, one behind the other (RFC 6455, 5.2). */
-const bytes = Buffer.from([0x81, 2, 0x68, 0x69, 0x81, 2, 0x79, 0x6f]);
-const run = { bytes, frames: [bytes.subarray(0, 4), bytes.subarray(4)] };
+const frames = ["hi", "yo"].map((text) =>
+  frame(OPCODE.text, text, { isMasked: false }),
+);
+const bytes = Buffer.concat(frames);
+const run = { bytes, frames };
 
-class Subscriber extends FakeConnection {
-  readonly compressor = null;
-  readonly bufferedBytes = 0;
-  readonly written: Uint8Array[] = [];
-  readonly writer = {
-    bytes: (piece: Uint8Array): void => void this.written.push(piece),
-  };
+/** A subscriber that reads nothing until it is let. */
+class Listener extends FakeConnection implements Subscriber {
+  readonly subscriptions = new Map<string, "drop" | "close">();
+  compressor: Subscriber["compressor"] = null;
+  bufferedBytes = 0;
   messagesOut = 0;
+  droppedMessages = 0;
+  readonly written: Buffer[] = [];
+  readonly missed: (readonly DroppedMessages[])[] = [];
+  readonly writer = { bytes: (piece: Buffer) => void this.written.push(piece) };
+  readonly #caughtUp = Promise.withResolvers<void>();
 
-  override has(tag: string): boolean {
-    return tag === "open";
+  drained(): Promise<void> {
+    return this.#caughtUp.promise;
+  }
+
+  messagesDropped(missed: readonly DroppedMessages[]): void {
+    this.missed.push(missed);
+  }
+
+  /** Reads all of it; resolves once it has been told what it has missed. */
+  async catchUp(): Promise<void> {
+    this.bufferedBytes = 0;
+    this.#caughtUp.resolve();
+    await this.#caughtUp.promise;
   }
 }
 
+function stage() {
+  const counters = new ShardCounters();
+  const config = { highWaterMarkBytes: 100, maxBufferedBytes: 1_000 };
+  const fanOut = new FanOut({ counters, config });
+  const [one, two, three] = [1, 2, 3].map((number) => new Listener(number)) as [
+    Listener,
+    Listener,
+    Listener,
+  ];
+  const topicNamed = (name: string) => ({
+    name,
+    slot: 0,
+    subscribers: new Set<Subscriber>([one, two, three]),
+  });
+  return { counters, fanOut, one, two, three, topicNamed };
+}
+
 describe("the delivery of a topic's messages", () => {
-  it("counts for each subscriber as for the shard, and not for who published", () => {
-    const counters = new ShardCounters();
-    const config = { highWaterMarkBytes: 100, maxBufferedBytes: 1_000 };
-    const fanOut = new FanOut({ counters, config } as unknown as ShardContext);
-    const [one, two, publisher] = [1, 2, 3].map(
-      (number) => new Subscriber(number),
-    ) as [Subscriber, Subscriber, Subscriber];
-    const subscribers = [one, two, publisher].map(({ asLive }) => asLive);
-    fanOut.deliver(
-      { name: "room", slot: 0, subscribers: new Set(subscribers) },
-      run,
-      publisher.asLive,
-    );
-    expect([one, two, publisher].map((each) => each.messagesOut)).toEqual([
+  it("writes the same bytes to all but who has published, and counts for each as for the shard", () => {
+    const { counters, fanOut, one, two, three, topicNamed } = stage();
+    fanOut.deliver(topicNamed("room"), run, three);
+    expect([one, two, three].map(({ written }) => written)).toEqual([
+      [bytes],
+      [bytes],
+      [],
+    ]);
+    expect([one, two, three].map((each) => each.messagesOut)).toEqual([
       2, 2, 0,
     ]);
     expect(counters.get("messagesOut")).toBe(4);
+    expect(counters.get("bytesOut")).toBe(8);
+  });
+
+  it("leaves out who is not open any more", () => {
+    const { counters, fanOut, one, two, topicNamed } = stage();
+    one.end();
+    two.enter("closing");
+    fanOut.deliver(topicNamed("room"), run, null);
+    expect([...one.written, ...two.written]).toEqual([]);
+    expect(counters.get("messagesOut")).toBe(2);
+  });
+
+  it("drops for a slow subscriber that wanted it so, and tells it once what it has missed of each topic", async () => {
+    const { counters, fanOut, one, two, topicNamed } = stage();
+    for (const topic of ["room", "hall"]) one.subscriptions.set(topic, "drop");
+    one.bufferedBytes = 101;
+    fanOut.deliver(topicNamed("room"), run, null);
+    fanOut.deliver(topicNamed("room"), run, null);
+    fanOut.deliver(topicNamed("hall"), run, null);
+    expect(one.written).toEqual([]);
+    expect(one.droppedMessages).toBe(6);
+    expect(counters.get("messagesDropped")).toBe(6);
+    expect(two.written).toHaveLength(3);
+    await one.catchUp();
+    expect(one.missed).toEqual([
+      [
+        { topic: "room", messages: 4 },
+        { topic: "hall", messages: 2 },
+      ],
+    ]);
+  });
+
+  it("tells nobody who has left meanwhile what was missed", async () => {
+    const { fanOut, one, topicNamed } = stage();
+    one.subscriptions.set("room", "drop");
+    one.enter("open.congested");
+    fanOut.deliver(topicNamed("room"), run, null);
+    one.end();
+    await one.catchUp();
+    expect(one.missed).toEqual([]);
+  });
+
+  it("writes on to a slow one that takes all, up to the hard limit", () => {
+    const { fanOut, one, two, topicNamed } = stage();
+    one.subscriptions.set("room", "close");
+    one.bufferedBytes = 1_000 - bytes.length;
+    two.bufferedBytes = one.bufferedBytes + 1;
+    two.subscriptions.set("room", "close");
+    fanOut.deliver(topicNamed("room"), run, null);
+    expect([one.written, two.written]).toEqual([[bytes], [bytes]]);
+    expect(one.told).toEqual([]);
+    expect(two.told).toEqual(["buffer.exceeded"]);
+  });
+
+  it("compresses each message by itself where a connection is compressed", () => {
+    const { fanOut, one, topicNamed } = stage();
+    const compressed: string[] = [];
+    one.compressor = {
+      send: (payload, isBinary) =>
+        void compressed.push(
+          `${isBinary ? "binary" : "text"} ${payload.toString()}`,
+        ),
+    };
+    fanOut.deliver(topicNamed("room"), run, null);
+    expect(compressed).toEqual(["text hi", "text yo"]);
+    expect(one.written).toEqual([]);
   });
 });
