@@ -79,7 +79,7 @@ export interface HandshakeHost {
 export class Handshake {
   readonly #connection: HandshakeOwner;
   readonly #shard: HandshakeHost;
-  readonly #arrival: Arrival;
+  readonly #arrival: Pick<Arrival, "isProbe" | "refusal">;
   readonly #reader: HeadReader;
   #abort: AbortController | null = null;
   /** The refusal, once there is one. */
@@ -95,7 +95,7 @@ export class Handshake {
   constructor(
     connection: HandshakeOwner,
     shard: HandshakeHost,
-    arrival: Arrival,
+    arrival: Pick<Arrival, "isProbe" | "refusal">,
   ) {
     this.#connection = connection;
     this.#shard = shard;
