@@ -103,7 +103,11 @@ export function lives<Model = undefined>(
   const { maxSteps = 40 } = options;
   return fc.asyncProperty(
     fc.noShrink(fc.integer({ min: 1, max: 2 ** 31 - 1 })),
-    fc.array(stepsOf(options), { minLength: 1, maxLength: maxSteps }),
+    fc.array(stepsOf(options), {
+      minLength: 1,
+      maxLength: maxSteps,
+      size: "max",
+    }),
     (seed, steps) => liveOnce(options, seed, steps),
   );
 }

@@ -98,13 +98,19 @@ export const laws: Readonly<Record<string, Law>> = {
     }
   },
 
-  *"what a client said before it closed is heard"({ monitor, instances }) {
+  *"what a client said before it closed is heard"({
+    monitor,
+    instances,
+    config,
+  }) {
     const isCut = cutBy(instances);
     for (const record of monitor.records.values()) {
       const { id, client, given, end, calls } = record;
       if (client === undefined || client.isRude || isCut(record)) continue;
       // Behind the server's own close frame nothing counts, and nothing has to be heard.
       if (end?.outcome !== "clean" || !client.closedFirst) continue;
+      // Handlers that take long are not waited for longer than an ordinary close.
+      if (end.at - client.closedAt >= config.closeDeadlineMs) continue;
       // Somebody else has ended it: a handler, a rule, a congestion.
       if (record.wasDismissed || end.code !== client.codeSaid) continue;
       if (calls.some(({ error }) => error !== undefined)) continue;

@@ -64,6 +64,8 @@ export class SimClient implements Receiver {
   readonly said: Buffer[] = [];
   /** Of its close frame; 1005 when that had none, 0 before. */
   codeSaid = 0;
+  /** When it sent that. */
+  closedAt = Infinity;
   /** It sent its close frame before it had read the server's. */
   closedFirst = false;
   /** The server's close frame. */
@@ -172,6 +174,7 @@ export class SimClient implements Receiver {
     );
     this.closedFirst = this.closeFrame === undefined;
     this.codeSaid = code ?? NO_CODE;
+    this.closedAt = this.#network.now;
     this.write(clientCloseFrame(code, reason));
   }
 

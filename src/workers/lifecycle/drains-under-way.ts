@@ -71,7 +71,7 @@ export class DrainsUnderWay<Connection extends ManagedConnection> {
 
   /** A connection has come that no shutdown could tell before. */
   arrived(connection: Connection): void {
-    this.#inForce.get("shutdown")?.tell(connection, 0);
+    this.#inForce.get("shutdown")?.tellLate(connection);
   }
 
   /** A connection has ended, whoever told it. */

@@ -13,6 +13,8 @@ export interface Pace {
   windowMs: number;
   /** When the one told as number `index` is asked to come back, milliseconds from then. */
   retryAfterMs(index: number): number;
+  /** The same for somebody who is not among those counted, at a share of the time over which all are spread, from 0 to 1. */
+  retryAfterMsAt(share: number): number;
 }
 
 /**
@@ -38,6 +40,7 @@ export function paceOf(count: number, plan: DrainPlan, nowMs: number): Pace {
             // Someone may come who was not counted.
             Math.max(1, total),
       ),
+    retryAfterMsAt: (share) => Math.round(retryMinMs + spreadMs * share),
   };
 }
 

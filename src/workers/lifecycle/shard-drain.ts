@@ -6,6 +6,8 @@ import type { Clock } from "./timer-wheel.ts";
 const STEP_MS = 20;
 /** So many are told before the event loop turns, so that the rest of the shard goes on serving. */
 const BATCH = 250;
+/** Steps of this length never meet on a circle, and leave no part of it empty: those who come late spread evenly, however many come. */
+const GOLDEN_RATIO = (Math.sqrt(5) - 1) / 2;
 
 /**
  * Tells a number of connections to go, at a pace, each with its own time to
@@ -23,6 +25,7 @@ export class ShardDrain {
   /** How many of the targets have had their turn, and how many of those were still there to be told. */
   #passed = 0;
   #told = 0;
+  #late = 0;
   #isOver = false;
   #timer: unknown;
 
@@ -59,8 +62,22 @@ export class ShardDrain {
     this.#finishTelling();
   }
 
-  /** Tells one connection, whatever the pace. */
+  /** Tells one connection, whatever the pace: the `index`th of the targets, or of as many. */
   tell(connection: ManagedConnection, index: number): void {
+    this.#tell(connection, this.#pace.retryAfterMs(index));
+  }
+
+  /**
+   * Tells one that came after it had begun, such as a connection that was on its
+   * way from another thread: at once, and with a time to come back of its own,
+   * somewhere among those of the others.
+   */
+  tellLate(connection: ManagedConnection): void {
+    const share = (0.5 + this.#late++ * GOLDEN_RATIO) % 1;
+    this.#tell(connection, this.#pace.retryAfterMsAt(share));
+  }
+
+  #tell(connection: ManagedConnection, retryAfterMs: number): void {
     const { deadline, closeCode } = this.#plan;
     if (!connection.lifecycle.isFinal) this.#leaving.add(connection);
     // It is on its way out, by a deadline that is no later: it goes on as it was.
@@ -69,7 +86,7 @@ export class ShardDrain {
     connection.endWith(
       "shutdown.requested",
       closeCode,
-      `retry-after-ms=${this.#pace.retryAfterMs(index)}`,
+      `retry-after-ms=${retryAfterMs}`,
     );
   }
 

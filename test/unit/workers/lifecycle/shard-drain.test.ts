@@ -145,4 +145,22 @@ describe("a drain", () => {
     end(late);
     expect(heard.drained).toBe(1);
   });
+
+  it("gives everyone who comes late a time of their own, within that of the others", () => {
+    const { drain } = depart(0, { retryMinMs: 100, retrySpreadMs: 1_000 });
+    drain.start();
+    const times = Array.from({ length: 50 }, (_, number) => {
+      const late = new FakeConnection(number);
+      drain.tellLate(late);
+      const reason = late.closeStatus?.reason ?? "";
+      return Number(reason.replace("retry-after-ms=", ""));
+    });
+    expect(new Set(times).size).toBe(times.length);
+    expect(Math.min(...times)).toBeGreaterThanOrEqual(100);
+    expect(Math.max(...times)).toBeLessThanOrEqual(1_100);
+    // Spread, and not in a row: each half has about half of them.
+    const early = times.filter((time) => time < 600).length;
+    expect(early).toBeGreaterThan(20);
+    expect(early).toBeLessThan(30);
+  });
 });
