@@ -498,7 +498,7 @@ export class Server implements SluiceServer, LifecycleHost, OperationsHost {
         return this.#desk.take(shard, message);
       case "diagnostic":
         return channel(message.channel).publish(message.message);
-      case "told":
+      case "notified":
       case "drained":
         return this.#operations.drains.take(shard.index, message);
       case "tls-reloaded":

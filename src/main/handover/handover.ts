@@ -171,11 +171,11 @@ export class Handover {
       // A reload has ended the shard, or will.
       if (!this.#host.ready || !fleet.shards.includes(shard))
         wasCalledOff = true;
-      const told = wasCalledOff ? 0 : shard.counters.live;
+      const notified = wasCalledOff ? 0 : shard.counters.live;
       if (wasCalledOff) shard.tell({ type: "shard.resumed" });
       else await this.#restart(shard, deadline);
       const durationMs = monotonicNow() - startedAt;
-      const report = { told, moved, refused, wasCalledOff, durationMs };
+      const report = { notified, moved, refused, wasCalledOff, durationMs };
       this.announce("evacuated", { shard: shard.index, ...report });
       return report;
     };

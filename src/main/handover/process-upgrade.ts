@@ -44,7 +44,7 @@ export interface UpgradeReport {
   /** Connections that live there. */
   moved: number;
   /** Connections that could not move and are told to come back (1012). */
-  told: number;
+  notified: number;
   refused: MoveObstacles;
   /** Until the new process was on its own, milliseconds. */
   durationMs: number;
@@ -256,7 +256,7 @@ export class ProcessUpgrade implements Successor {
       () => admin?.close(),
     );
     const { moved, refused } = addRounds(rounds);
-    const told = this.#host.fleet.all.reduce(
+    const notified = this.#host.fleet.all.reduce(
       (sum, { counters }) => sum + counters.live,
       0,
     );
@@ -266,7 +266,7 @@ export class ProcessUpgrade implements Successor {
     return {
       pid: this.#child.pid as number,
       moved,
-      told,
+      notified,
       refused,
       durationMs: monotonicNow() - this.#startedAt,
     };

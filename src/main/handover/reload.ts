@@ -27,7 +27,7 @@ export interface ReloadReport {
   /** Connections that live on the new shards now. */
   moved: number;
   /** Connections that could not move and were told to come back (1012). */
-  told: number;
+  notified: number;
   /** Why they could not. */
   refused: MoveObstacles;
   /** Until the last of the old shards had ended, milliseconds. */
@@ -129,10 +129,10 @@ class Exchange {
     }
     this.#phase = "passed";
     this.#trial.end(true);
-    const told = sumLive(this.#old);
+    const notified = sumLive(this.#old);
     await this.#retire(this.#old, true);
     const { moved, refused } = addRounds(rounds);
-    return { moved, told, refused, durationMs: this.#elapsedMs };
+    return { moved, notified, refused, durationMs: this.#elapsedMs };
   }
 
   /**
