@@ -47,7 +47,8 @@ async function stop(signal: NodeJS.Signals): Promise<void> {
 
 async function renew(): Promise<void> {
   if (!server.ready) return;
-  const { told } = await server.drain({ olderThanMs: 60 * SECOND }).done;
+  const { notified: told } = await server.drain({ olderThanMs: 60 * SECOND })
+    .done;
   console.log(`${told} connections were asked to come back`);
 }
 

@@ -250,7 +250,7 @@ export class Travel extends Step {
         const staying = model.stuckOn(shard);
         for (const member of staying) model.dismiss(member, RESTART);
         const target = { shard, move: true, deadlineMs: EVACUATION_MS };
-        const { told } = await server.drain(target).done;
+        const { notified: told } = await server.drain(target).done;
         this.#expectTold(told, staying.length);
         return;
       }
@@ -258,7 +258,7 @@ export class Travel extends Step {
         const staying = model.stuckOn();
         for (const member of staying) model.dismiss(member, RESTART);
         model.probed();
-        this.#expectTold((await server.reload()).told, staying.length);
+        this.#expectTold((await server.reload()).notified, staying.length);
       }
     }
   }

@@ -171,7 +171,7 @@ export interface DrainStatus {
   /** Once it is done. */
   readonly report:
     | {
-        readonly told: number;
+        readonly notified: number;
         readonly moved: number;
         /** Why others could not move. */
         readonly refused: Readonly<Record<string, number>>;

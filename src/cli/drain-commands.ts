@@ -94,8 +94,8 @@ async function untilDone(
 
 function renderDrain({ id, isMove, report }: DrainStatus): string {
   if (report === undefined) return `drain ${id} is under way`;
-  const { told, moved, refused, wasCalledOff, durationMs } = report;
+  const { notified, moved, refused, wasCalledOff, durationMs } = report;
   const end = `${wasCalledOff ? "then called off" : "all ended"}, in ${formatAge(durationMs)}`;
-  if (!isMove) return `${told} told to go, ${end}`;
-  return `${moved} moved to other shards, ${told} told to come back${describeRefusals(refused)}, ${wasCalledOff ? "then called off" : "and the shard serves again"}, in ${formatAge(durationMs)}`;
+  if (!isMove) return `${notified} told to go, ${end}`;
+  return `${moved} moved to other shards, ${notified} told to come back${describeRefusals(refused)}, ${wasCalledOff ? "then called off" : "and the shard serves again"}, in ${formatAge(durationMs)}`;
 }

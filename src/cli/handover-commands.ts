@@ -9,7 +9,7 @@ interface Answer {
   readonly refused: Readonly<Record<string, number>>;
   readonly durationMs: number;
   /** Of a reload and an upgrade. */
-  readonly told?: number;
+  readonly notified?: number;
   /** Of an upgrade. */
   readonly pid?: number;
 }
@@ -52,13 +52,13 @@ function renderAnswer({
   moved,
   refused,
   durationMs,
-  told,
+  notified,
   pid,
 }: Answer): string {
   return [
     pid === undefined ? "" : `process ${pid} serves now: `,
     `${moved} connections moved`,
-    told === undefined ? "" : `, ${told} told to come back`,
+    notified === undefined ? "" : `, ${notified} told to come back`,
     describeRefusals(refused),
     `, in ${formatAge(durationMs)}`,
   ].join("");

@@ -133,7 +133,7 @@ export const logRules: Readonly<
     evacuating: ["info", "the connections of shard {shard} move to the others"],
     evacuated: [
       "info",
-      "shard {shard} was emptied and starts again: {moved} moved, {told} told to come back",
+      "shard {shard} was emptied and starts again: {moved} moved, {notified} told to come back",
     ],
     rebalanced: ["info", "{moved} connections moved to even out the load"],
     reloading: [
@@ -143,7 +143,7 @@ export const logRules: Readonly<
     "trial-passed": ["info", "the new version has passed its trial"],
     reloaded: [
       "info",
-      "reloaded: every shard runs the new version; {moved} connections moved, {told} told to come back",
+      "reloaded: every shard runs the new version; {moved} connections moved, {notified} told to come back",
     ],
     "rolled-back": ["error", "the old version stays: the new one failed"],
     "called-off": [
@@ -156,7 +156,7 @@ export const logRules: Readonly<
     ],
     upgraded: [
       "info",
-      "upgraded: process {pid} serves; {moved} connections moved, {told} told to come back",
+      "upgraded: process {pid} serves; {moved} connections moved, {notified} told to come back",
     ],
     "taking-over": ["info", "taking over from the process before"],
     "taken-over": ["info", "took over; the process before may end"],

@@ -49,3 +49,6 @@ function graceAfter(deadline: number, graceMs: number, now: number): number {
     ? timeUntil(deadline + graceMs, now)
     : graceMs;
 }
+
+/** How often main looks at what tells nobody when it changes. */
+export const POLL_MS = 25;

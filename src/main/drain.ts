@@ -55,7 +55,7 @@ export function narrowTarget(target: unknown): NarrowedTarget {
 /** What a drain came to. */
 export interface DrainReport {
   /** Connections that were told to go. */
-  told: number;
+  notified: number;
   /** Connections that live on other shards now. */
   moved: number;
   /** Why others could not move. */
@@ -78,7 +78,7 @@ class DrainProgress {
   readonly #startedAt = performance.now();
   readonly #waiting: Set<number>;
   readonly #done = Promise.withResolvers<DrainReport>();
-  #told = 0;
+  #notified = 0;
   #wasCalledOff = false;
 
   constructor(id: number, shards: readonly number[]) {
@@ -99,8 +99,8 @@ class DrainProgress {
     this.#wasCalledOff = true;
   }
 
-  told(count: number): void {
-    this.#told += count;
+  notified(count: number): void {
+    this.#notified += count;
   }
 
   /** Everyone told by this shard has ended, or the shard itself has. */
@@ -117,7 +117,7 @@ class DrainProgress {
   #finishIfDone(): void {
     if (!this.isDone) return;
     this.#done.resolve({
-      told: this.#told,
+      notified: this.#notified,
       moved: 0,
       refused: {},
       wasCalledOff: this.#wasCalledOff,
@@ -175,8 +175,8 @@ export class Drains {
     if (message.drain === "shutdown") return undefined;
     const progress = this.#underWay.get(message.drain);
     switch (message.type) {
-      case "told":
-        return progress?.told(message.told);
+      case "notified":
+        return progress?.notified(message.notified);
       case "drained":
         return progress?.drained(shard);
     }

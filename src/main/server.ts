@@ -30,6 +30,7 @@ import type { InstanceEntry, LinkStats } from "./cluster/engine.ts";
 import { describeInstance, nameInstance } from "./cluster/instance.ts";
 import type { Drain, DrainTarget } from "./drain.ts";
 import { Descriptors } from "./descriptors.ts";
+import { POLL_MS } from "./deadlines.ts";
 import { DrainPlanner } from "./drain-planner.ts";
 import { Fleet } from "./shards/fleet.ts";
 import { Lifecycle, type LifecycleHost } from "./lifecycle.ts";
@@ -78,7 +79,6 @@ const GIVE_UP_MS = 1_000;
 const ADMIN_PAUSE_MS = 1_000;
 /** Of a process that was killed, its sockets are gone by then. */
 const ADMIN_PATIENCE_MS = 10_000;
-const ADMIN_LOOK_MS = 50;
 
 /** Opens the inspector of a server; with the listening socket of the process before, where there is one. */
 export type OpenInspector = (
@@ -271,7 +271,7 @@ export class Server implements SluiceServer, LifecycleHost, OperationsHost {
         return await this.#openAdmin();
       } catch (error) {
         if (monotonicNow() > until) throw error;
-        await after(ADMIN_LOOK_MS);
+        await after(POLL_MS);
       }
     }
   }
@@ -498,7 +498,7 @@ export class Server implements SluiceServer, LifecycleHost, OperationsHost {
         return this.#desk.take(shard, message);
       case "diagnostic":
         return channel(message.channel).publish(message.message);
-      case "told":
+      case "notified":
       case "drained":
         return this.#operations.drains.take(shard.index, message);
       case "tls-reloaded":

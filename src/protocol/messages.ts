@@ -79,7 +79,7 @@ export type AdmissionShardMessage =
 /** Shard to main, of drains under way. */
 export type DrainShardMessage =
   /** Everyone that the drain is aimed at has been told. */
-  | { type: "told"; drain: number | "shutdown"; told: number }
+  | { type: "notified"; drain: number | "shutdown"; notified: number }
   /** Everyone told by the drain has ended. */
   | { type: "drained"; drain: number };
 

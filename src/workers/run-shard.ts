@@ -28,7 +28,7 @@ const END_GRACE_MS = 50;
 /** What a thread that cannot begin has printed may take so long to be passed on. */
 const LAST_WORDS_MS = 1_000;
 /** While output waits for its reader, the deadline is looked at so often. */
-const LOOK_MS = 100;
+const OUTPUT_WAIT_MS = 100;
 
 /**
  * The life of one shard, as one long task: its promise is the shard's
@@ -138,7 +138,9 @@ class Shard {
   async printed(): Promise<void> {
     for (;;) {
       const leftMs = Math.max(0, this.#endBy - this.#clock.now());
-      const isOut = await this.#surroundings.printed(Math.min(leftMs, LOOK_MS));
+      const isOut = await this.#surroundings.printed(
+        Math.min(leftMs, OUTPUT_WAIT_MS),
+      );
       if (isOut || leftMs === 0) return;
     }
   }

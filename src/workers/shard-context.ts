@@ -191,7 +191,7 @@ export class ShardContext
   }
 
   drainTold(drain: DrainId, told: number): void {
-    this.#post({ type: "told", drain, told });
+    this.#post({ type: "notified", drain, notified: told });
   }
 
   drained(drain: number): void {

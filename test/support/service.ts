@@ -271,11 +271,14 @@ function resources(): {
   handles: Record<string, number>;
   heapBytes: number;
   bufferBytes: number;
+  /** What the thread has printed and main has not taken yet. */
+  unprinted: number;
 } {
   globalThis.gc?.();
   const handles: Record<string, number> = {};
   for (const kind of process.getActiveResourcesInfo())
     handles[kind] = (handles[kind] ?? 0) + 1;
   const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return { handles, heapBytes: heapUsed, bufferBytes: arrayBuffers };
+  const unprinted = process.stdout.writableLength;
+  return { handles, heapBytes: heapUsed, bufferBytes: arrayBuffers, unprinted };
 }

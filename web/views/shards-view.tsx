@@ -313,8 +313,8 @@ function Drains({ status: { drains } }: { status: Status }) {
               ) : (
                 <span class="faint">
                   {isMove
-                    ? `${count(report.moved)} moved, ${count(report.told)} told to come back, `
-                    : `${plural(report.told, "connection")} told, `}
+                    ? `${count(report.moved)} moved, ${count(report.notified)} told to come back, `
+                    : `${plural(report.notified, "connection")} told, `}
                   {report.wasCalledOff
                     ? "then called off"
                     : isMove

@@ -100,7 +100,10 @@ export class DrainSome extends Settling {
     });
     suspend(model, this.aim);
     for (const member of aimed) model.dismiss(member, CLOSE_CODE);
-    const { told, wasCalledOff } = await within("the drain", drain.done);
+    const { notified: told, wasCalledOff } = await within(
+      "the drain",
+      drain.done,
+    );
     if (told !== aimed.length || wasCalledOff)
       throw new Error(`${told} were told, ${aimed.length} were meant`);
   }
@@ -136,7 +139,10 @@ export class CallOffDrain extends Settling {
       await until("one is told", () => world.told(live).length > 0);
     drain.callOff();
     // One that is done by then cannot be called off: its shards stay drained.
-    const { told, wasCalledOff } = await within("the drain", drain.done);
+    const { notified: told, wasCalledOff } = await within(
+      "the drain",
+      drain.done,
+    );
     for (const shard of model.shards) shard.isSuspended = !wasCalledOff;
     await until("the told know it", () => world.told(live).length === told);
     for (const member of world.told(live)) model.dismiss(member, CLOSE_CODE);

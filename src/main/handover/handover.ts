@@ -26,7 +26,8 @@ import { type MoveReport, Relay } from "./relay.ts";
 export const SERVICE_RESTART = 1012;
 /** Of the time that an evacuation has, moves may use this share; the rest is for closing what could not move. */
 const MOVING_SHARE = 0.5;
-const LOOK_MS = 1_000;
+/** How often the load of the shards is compared. */
+const WEIGH_EVERY_MS = 1_000;
 
 /** What handover needs of the server. */
 export interface HandoverHost {
@@ -91,7 +92,7 @@ export class Handover {
     const { rebalancePercent } = host.config;
     if (rebalancePercent === 0) return;
     const watch = new LoadWatch(rebalancePercent / 100);
-    this.#timer = setInterval(() => this.#look(watch), LOOK_MS);
+    this.#timer = setInterval(() => this.#look(watch), WEIGH_EVERY_MS);
     this.#timer.unref();
   }
 
@@ -170,11 +171,11 @@ export class Handover {
       // A reload has ended the shard, or will.
       if (!this.#host.ready || !fleet.shards.includes(shard))
         wasCalledOff = true;
-      const told = wasCalledOff ? 0 : shard.counters.live;
+      const notified = wasCalledOff ? 0 : shard.counters.live;
       if (wasCalledOff) shard.tell({ type: "shard.resumed" });
       else await this.#restart(shard, deadline);
       const durationMs = monotonicNow() - startedAt;
-      const report = { told, moved, refused, wasCalledOff, durationMs };
+      const report = { notified, moved, refused, wasCalledOff, durationMs };
       this.announce("evacuated", { shard: shard.index, ...report });
       return report;
     };

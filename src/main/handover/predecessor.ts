@@ -12,13 +12,12 @@ import { type Handover, type HandoverHost, leastLoaded } from "./handover.ts";
 import { type Tally, takeTally } from "./canary.ts";
 import { Peer, type PeerMessage } from "./peer.ts";
 import { hearPeer } from "./read-peer-message.ts";
-import { selfTest } from "./self-test.ts";
+import { selfTestAll } from "./self-test.ts";
 import { isStill, type OldVersion, watchVersion } from "./trial.ts";
 
 /** Set in the environment of a process that is started to take over, to the number of the one before. */
 export const TAKE_OVER_VARIABLE = "NODE_SLUICE_PREDECESSOR";
 
-const PROBE_DEADLINE_MS = 5_000;
 const GIVE_BACK_MS = 3_000;
 /** What is on its way when this process stops has so long to arrive. */
 const ARRIVAL_MS = 500;
@@ -127,21 +126,13 @@ export class Predecessor {
     isSecure: boolean,
     takeNumber: () => number,
   ): Promise<void> {
-    for (const shard of shards) {
-      const complaint = await selfTest(
-        (handle) => shard.give({ handle, id: takeNumber(), isProbe: true }),
-        {
-          connect: this.#host.surroundings.connectToShard,
-          isSecure,
-          deadlineMs: PROBE_DEADLINE_MS,
-        },
-      );
-      if (complaint !== undefined)
-        throw new SluiceError(
-          "ERR_SLUICE_SHARD_START",
-          `shard ${shard.index}: ${complaint}`,
-        );
-    }
+    const complaint = await selfTestAll(shards, {
+      connect: this.#host.surroundings.connectToShard,
+      takeNumber,
+      isSecure,
+    });
+    if (complaint !== undefined)
+      throw new SluiceError("ERR_SLUICE_SHARD_START", complaint);
   }
 
   /**

@@ -6,6 +6,7 @@ import { sayForeign } from "../../foreign-value.ts";
 import { monotonicNow } from "../../protocol/clock.ts";
 import type { MoveObstacles } from "../../protocol/handover-messages.ts";
 import type { SocketHandle } from "../../protocol/socket-handle.ts";
+import { POLL_MS } from "../deadlines.ts";
 import type { ServerAddress } from "../surroundings.ts";
 import { takeTally } from "./canary.ts";
 import {
@@ -27,7 +28,6 @@ const FIRST_SHARE = 0.02;
 const MOVING_SHARE = 0.5;
 /** Numbers that this process may still give to connections while the new one numbers its own. */
 const NUMBER_GAP = 1_000_000;
-const LOOK_MS = 10;
 /** How often the new process is told how those fare that have stayed. */
 const TALLY_EVERY_MS = 50;
 /** How long a process that has failed may take to give connections back. */
@@ -44,7 +44,7 @@ export interface UpgradeReport {
   /** Connections that live there. */
   moved: number;
   /** Connections that could not move and are told to come back (1012). */
-  told: number;
+  notified: number;
   refused: MoveObstacles;
   /** Until the new process was on its own, milliseconds. */
   durationMs: number;
@@ -256,7 +256,7 @@ export class ProcessUpgrade implements Successor {
       () => admin?.close(),
     );
     const { moved, refused } = addRounds(rounds);
-    const told = this.#host.fleet.all.reduce(
+    const notified = this.#host.fleet.all.reduce(
       (sum, { counters }) => sum + counters.live,
       0,
     );
@@ -266,7 +266,7 @@ export class ProcessUpgrade implements Successor {
     return {
       pid: this.#child.pid as number,
       moved,
-      told,
+      notified,
       refused,
       durationMs: monotonicNow() - this.#startedAt,
     };
@@ -303,7 +303,7 @@ export class ProcessUpgrade implements Successor {
     const areUnderWay = (): boolean =>
       fleet.all.some(({ counters }) => counters.upgrading > 0);
     while (areUnderWay() && monotonicNow() < until)
-      await after(LOOK_MS, undefined, { signal: this.#over.signal });
+      await after(POLL_MS, undefined, { signal: this.#over.signal });
   }
 
   /** This process carries on, and takes back what it can. */

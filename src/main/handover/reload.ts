@@ -10,7 +10,8 @@ import {
   leastLoaded,
   SERVICE_RESTART,
 } from "./handover.ts";
-import { selfTest } from "./self-test.ts";
+import { POLL_MS } from "../deadlines.ts";
+import { selfTestAll } from "./self-test.ts";
 import type { MoveReport, MoveUnderWay } from "./relay.ts";
 import { type Tally, takeTally } from "./canary.ts";
 import { isStill, Trial } from "./trial.ts";
@@ -20,15 +21,13 @@ import { Shard, type ShardOwner } from "../shards/shard.ts";
 const FIRST_SHARE = 0.02;
 /** Of the time that a reload has, moves may use this share; the rest is for closing what could not move. */
 const MOVING_SHARE = 0.5;
-const LOOK_MS = 50;
-const PROBE_DEADLINE_MS = 5_000;
 
 /** What a reload came to. */
 export interface ReloadReport {
   /** Connections that live on the new shards now. */
   moved: number;
   /** Connections that could not move and were told to come back (1012). */
-  told: number;
+  notified: number;
   /** Why they could not. */
   refused: MoveObstacles;
   /** Until the last of the old shards had ended, milliseconds. */
@@ -130,10 +129,10 @@ class Exchange {
     }
     this.#phase = "passed";
     this.#trial.end(true);
-    const told = sumLive(this.#old);
+    const notified = sumLive(this.#old);
     await this.#retire(this.#old, true);
     const { moved, refused } = addRounds(rounds);
-    return { moved, told, refused, durationMs: this.#elapsedMs };
+    return { moved, notified, refused, durationMs: this.#elapsedMs };
   }
 
   /**
@@ -194,22 +193,13 @@ class Exchange {
     for (const shard of this.#entering) shard.start();
     await Promise.all(serving);
     const { signal } = this.#over;
-    for (const shard of this.#entering) {
-      // Given up: nobody waits for what is left of it.
-      signal.throwIfAborted();
-      const complaint = await selfTest(
-        (handle) =>
-          shard.give({ handle, id: this.#host.takeNumber(), isProbe: true }),
-        {
-          connect: this.#host.surroundings.connectToShard,
-          isSecure: tls !== undefined,
-          deadlineMs: PROBE_DEADLINE_MS,
-          signal,
-        },
-      );
-      if (complaint !== undefined)
-        throw new Error(`shard ${shard.index}: ${complaint}`);
-    }
+    const complaint = await selfTestAll(this.#entering, {
+      connect: this.#host.surroundings.connectToShard,
+      takeNumber: () => this.#host.takeNumber(),
+      isSecure: tls !== undefined,
+      signal,
+    });
+    if (complaint !== undefined) throw new Error(complaint);
   }
 
   /** A few connections first; when they have fared well for a while, all. */
@@ -245,7 +235,7 @@ class Exchange {
   /** What has moved moves back, unless the server has ended. */
   async #goBack(): Promise<void> {
     await this.#host.stoppage.decided;
-    const timer = setInterval(() => this.#killTheStill(), LOOK_MS);
+    const timer = setInterval(() => this.#killTheStill(), POLL_MS);
     this.#killTheStill();
     try {
       await Promise.all(this.#moves.map(({ done }) => done));

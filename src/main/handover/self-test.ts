@@ -11,12 +11,17 @@ import {
 } from "../../protocol/socket-handle.ts";
 import { sayForeign } from "../../foreign-value.ts";
 
+import type { Shard } from "../shards/shard.ts";
 import type { ConnectToShard } from "../surroundings.ts";
+
+/** A shard that is not blocked has answered by then. */
+const PROBE_DEADLINE_MS = 5_000;
 
 export interface SelfTestOptions {
   readonly connect: ConnectToShard;
+  /** The next connection's number. */
+  takeNumber(): number;
   readonly isSecure: boolean;
-  readonly deadlineMs: number;
   /** Nobody waits for it any more. */
   readonly signal?: AbortSignal;
 }
@@ -40,6 +45,29 @@ const request = [
 ].join("\r\n");
 
 /**
+ * Tries new shards, one after the other, each with a connection of the server's own.
+ *
+ * @returns what was wrong with the first that failed, in one sentence;
+ *   `undefined` when nothing was with any
+ * @throws the signal's reason: nobody waits for what is left of it.
+ */
+export async function selfTestAll(
+  shards: readonly Shard[],
+  options: SelfTestOptions,
+): Promise<string | undefined> {
+  for (const shard of shards) {
+    options.signal?.throwIfAborted();
+    const complaint = await selfTest(
+      (handle) =>
+        shard.give({ handle, id: options.takeNumber(), isProbe: true }),
+      options,
+    );
+    if (complaint !== undefined) return `shard ${shard.index}: ${complaint}`;
+  }
+  return undefined;
+}
+
+/**
  * Tries a shard with a connection of the server's own: handshake, ping, pong and
  * both close frames. Handlers see it as a request for `/` with the header
  * `Sluice-Probe`, which is refused to everyone else, and may refuse it: that they
@@ -48,12 +76,12 @@ const request = [
  * @param give - Hands the server's side of it to the shard.
  * @returns what was wrong, in one sentence; `undefined` when nothing was
  */
-export async function selfTest(
+async function selfTest(
   give: (handle: SocketHandle) => void,
-  { connect, isSecure, deadlineMs, signal }: SelfTestOptions,
+  { connect, isSecure, signal }: SelfTestOptions,
 ): Promise<string | undefined> {
   const late = new AbortController();
-  const timer = setTimeout(() => late.abort(), deadlineMs);
+  const timer = setTimeout(() => late.abort(), PROBE_DEADLINE_MS);
   const over =
     signal === undefined ? late.signal : AbortSignal.any([late.signal, signal]);
   let client: Duplex | undefined;
@@ -62,7 +90,7 @@ export async function selfTest(
     return await talk(client, over);
   } catch (error) {
     return late.signal.aborted
-      ? `its probe connection had no answer after ${deadlineMs} ms`
+      ? `its probe connection had no answer after ${PROBE_DEADLINE_MS} ms`
       : `its probe connection failed: ${sayForeign(error)}`;
   } finally {
     clearTimeout(timer);

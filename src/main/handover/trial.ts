@@ -1,10 +1,10 @@
 import type { SluiceError } from "../../errors.ts";
 import { monotonicNow } from "../../protocol/clock.ts";
 import type { ShardMessage, TlsMaterial } from "../../protocol/messages.ts";
+import { POLL_MS } from "../deadlines.ts";
 import type { Shard, ShardOwner } from "../shards/shard.ts";
 import { Canary, type Complaint, type Tally, takeTally } from "./canary.ts";
 
-const LOOK_MS = 25;
 /** A thread on trial whose event loop has not turned for so long hangs. */
 const SILENCE_MS = 750;
 
@@ -36,7 +36,7 @@ export function watchVersion(
       onComplaint(standing ?? describe(complaint as Complaint, shards)),
     );
   };
-  const timer = setInterval(look, LOOK_MS);
+  const timer = setInterval(look, POLL_MS);
   return { stop: () => clearInterval(timer) };
 }
 

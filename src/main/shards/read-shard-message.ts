@@ -54,7 +54,7 @@ const shapes: Readonly<Record<ShardMessage["type"], Check>> = {
   }),
   admit: hasShape({ id: isCount, address: isText() }),
   released: hasShape({ address: isText() }),
-  told: hasShape({ drain: isDrain, told: isCount }),
+  notified: hasShape({ drain: isDrain, notified: isCount }),
   drained: hasShape({ drain: isDrain }),
   inspected: hasShape({
     id: isCount,

@@ -374,7 +374,7 @@ export class Shard {
       this.#readyAt = monotonicNow();
       this.#failedStarts = 0;
       this.tell({ type: "shard.ready" });
-    } else if (message.type === "told" && message.drain === "shutdown")
+    } else if (message.type === "notified" && message.drain === "shutdown")
       this.tell({ type: "shard.told" });
     else if (message.type === "emptied") this.#letEnd();
     else if (message.type === "hook-failed")

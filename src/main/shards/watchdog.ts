@@ -3,9 +3,9 @@ import { channels } from "../../protocol/channels.ts";
 import { monotonicNow } from "../../protocol/clock.ts";
 import type { Shard } from "./shard.ts";
 
-const LOOK_MS = 250;
+const WATCH_EVERY_MS = 250;
 /** Looks further apart than this: the whole process stood still. */
-const STANDSTILL_MS = 2 * LOOK_MS;
+const STANDSTILL_MS = 2 * WATCH_EVERY_MS;
 
 /**
  * Watches the beat of every serving shard and says when one blocks its event
@@ -26,7 +26,7 @@ export function watchShards(
     // Where this thread stood still, the others may have: they get a moment to beat.
     if (stoodStill) return;
     for (const shard of fleet.all) look(shard, blockedAfterMs);
-  }, LOOK_MS);
+  }, WATCH_EVERY_MS);
   timer.unref();
   return { stop: () => clearInterval(timer) };
 }

@@ -221,7 +221,7 @@ describe("the admin API", () => {
       const drain = await callAdmin(server, `/api/drains/${started.id}`);
       return drain.json<DrainStatus>().report;
     });
-    expect(done).toMatchObject({ told: 1, wasCalledOff: false });
+    expect(done).toMatchObject({ notified: 1, wasCalledOff: false });
     await until("one client was told", () => codes.length === 1);
     expect(codes).toEqual([1001]);
     const drained = await status(server);

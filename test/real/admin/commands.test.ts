@@ -147,7 +147,7 @@ describe("the commands that speak to a running server", () => {
     const { out } = await sluice(server, ["reload"]);
     expect(out).toMatch(/^1 connections moved, 0 told to come back, in /);
     const json = await sluice(server, ["reload", "--json"]);
-    expect(JSON.parse(json.out)).toMatchObject({ moved: 1, told: 0 });
+    expect(JSON.parse(json.out)).toMatchObject({ moved: 1, notified: 0 });
     await versions.deploy("v2", "throws at load");
     expect(await sluice(server, ["reload"])).toMatchObject({
       status: 1,

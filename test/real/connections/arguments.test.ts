@@ -132,7 +132,7 @@ describe("arguments of the server's calls", () => {
     const server = await startServer();
     const options = { shard: anything("0"), deadlineMs: "5s" };
     const report = await server.drain({ ...options, olderThanMs: "1h" }).done;
-    expect(report).toMatchObject({ told: 0 });
+    expect(report).toMatchObject({ notified: 0 });
     expect(await server.shutdown({ deadlineMs: "5s" })).toMatchObject({
       deadlineMs: 5_000,
     });

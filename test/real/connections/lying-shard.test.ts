@@ -26,7 +26,7 @@ const lies: readonly unknown[] = [
   { type: "published", batches: [{ memory: null, entries: [] }] },
   { type: "admit", id: "1", address: null },
   { type: "released" },
-  { type: "told", drain: "all", told: -1 },
+  { type: "notified", drain: "all", notified: -1 },
   { type: "moved", order: 1, left: 0, refused: null },
   { type: "moved", order: 1, left: 0, refused: { whim: 1 } },
   { type: "moved-out", order: 1, snapshot, handle: {} },

@@ -47,7 +47,7 @@ describe("a reload", () => {
 
       expect(await server.reload()).toMatchObject({
         moved: CLIENTS,
-        told: 0,
+        notified: 0,
         refused: {},
       });
       // What it does, it does on: each hears something on the new shard.

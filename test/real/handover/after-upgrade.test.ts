@@ -148,7 +148,7 @@ describe.runIf(process.platform === "linux")("after an upgrade", () => {
       const drain = await server.ask<DrainStatus>(path);
       return drain.report !== undefined && drain;
     });
-    expect(report?.told).toBe(0);
+    expect(report?.notified).toBe(0);
     expect(await settle(server, talkers)).toMatchObject(inOrder);
   });
 

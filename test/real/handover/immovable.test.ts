@@ -46,7 +46,7 @@ describe("who cannot move", () => {
     const report = await server.drain({ shard: 0, move: true }).done;
     expect(report).toMatchObject({
       moved: 1,
-      told: 1,
+      notified: 1,
       refused: { compression: 1 },
     });
     const [code, reason] = await within("its goodbye", compressed.closeStatus);
@@ -71,7 +71,7 @@ describe("who cannot move", () => {
     });
     expect(await server.reload()).toMatchObject({
       moved: 0,
-      told: 1,
+      notified: 1,
       refused: { tls: 1 },
     });
     const [code, reason] = await within("its goodbye", closeStatus);

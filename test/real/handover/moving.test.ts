@@ -46,7 +46,7 @@ describe("evacuating a shard", () => {
     const { server } = await serveVersion();
     const talkers = await openTalkers(server.port, 40);
     const report = await server.drain({ shard: 0, move: true }).done;
-    expect(report).toMatchObject({ told: 0, moved: 20, refused: {} });
+    expect(report).toMatchObject({ notified: 0, moved: 20, refused: {} });
     expect(connectionsByShard(server)).toEqual([0, 40]);
     expect(await judgeTalkers(talkers)).toEqual(CONTENT);
     expect(server.stats().ledger).toMatchObject({ opened: 40, live: 40 });
@@ -99,7 +99,7 @@ describe("evacuating a shard", () => {
     await until("all have talked", () => talkers.every((t) => t.echoed > 4));
     const report = await server.drain({ shard: 0, move: true }).done;
     expect(report).toMatchObject({
-      told: 3,
+      notified: 3,
       moved: 0,
       refused: { [cause]: 3 },
     });
@@ -154,7 +154,7 @@ describe("evacuating a shard", () => {
     expect(server.stats().handover.off).toBe("the option handover is off");
     const talkers = await openTalkers(server.port, 4);
     const report = await server.drain({ shard: 0, move: true }).done;
-    expect(report).toMatchObject({ told: 2, refused: { runtime: 2 } });
+    expect(report).toMatchObject({ notified: 2, refused: { runtime: 2 } });
     expect(talkers.filter(({ closeCode }) => closeCode === 1012)).toHaveLength(
       2,
     );
@@ -180,7 +180,7 @@ describe("a reload", () => {
     const talkers = await openTalkers(server.port, 60);
     for (const version of ["v2", "v3"]) {
       await versions.deploy(version);
-      expect(await server.reload()).toMatchObject({ moved: 60, told: 0 });
+      expect(await server.reload()).toMatchObject({ moved: 60, notified: 0 });
       const who = JSON.parse((await talkers[0]?.ask("who")) as string);
       expect(who).toMatchObject({ version, id: "c1" });
     }
@@ -238,7 +238,7 @@ describe("a reload", () => {
     const strangers = new Strangers(server.port);
     const reload = server.reload();
     await strangers.during(reload);
-    expect(await reload).toMatchObject({ moved: 41, told: 0 });
+    expect(await reload).toMatchObject({ moved: 41, notified: 0 });
     expect(strangers.refused).toBeGreaterThan(10);
     expect(strangers.closed).toBeGreaterThan(10);
     expect(rude?.closeCode).toBeUndefined();
@@ -260,7 +260,7 @@ describe("a reload", () => {
       JSON.parse((await rude?.ask("who")) as string).version === "v2";
     while (!(await moved()));
     rude?.socket.write(Buffer.concat(Array(16).fill(frameOf("{"))));
-    expect(await reload).toMatchObject({ told: 0 });
+    expect(await reload).toMatchObject({ notified: 0 });
     expect(rude?.closeCode).toBe(1011);
     expect(await judgeTalkers(talkers)).toEqual(CONTENT);
   });

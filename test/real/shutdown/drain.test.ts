@@ -36,7 +36,7 @@ describe("a drain", () => {
         else kept.push(client);
       });
     const report = await within("it", server.drain({ shard: 0 }).done);
-    expect(report).toMatchObject({ told: 10, wasCalledOff: false });
+    expect(report).toMatchObject({ notified: 10, wasCalledOff: false });
     await until("they have gone", () => left === 10);
     expect(server.state).toBe("listening");
     expect(states(server)).toEqual(["serving.suspended", "serving.accepting"]);
@@ -58,7 +58,7 @@ describe("a drain", () => {
   it("of everything stops accepting until it is resumed", async () => {
     const server = await startServer({ workers: 2 });
     const leaves = (await openMany(server.port, 10)).map((each) => live(each));
-    expect(await server.drain().done).toMatchObject({ told: 10 });
+    expect(await server.drain().done).toMatchObject({ notified: 10 });
     expect((await Promise.all(leaves)).every(Boolean)).toBe(true);
     await expect(RawClient.connect(server.port)).rejects.toMatchObject({
       code: "ECONNREFUSED",
@@ -89,7 +89,7 @@ describe("a drain", () => {
     expect(
       new Set(told.map((leave) => retryAfterMs(leave?.reason ?? ""))).size,
     ).toBe(4);
-    expect(await done).toMatchObject({ told: 4 });
+    expect(await done).toMatchObject({ notified: 4 });
     for (const client of others) expect(await echo(client, "?")).toBe("?");
     expect(states(server)).toEqual(["serving.accepting", "serving.accepting"]);
   });
@@ -103,7 +103,7 @@ describe("a drain", () => {
     const leave = live(old);
     const { done } = server.drain({ olderThanMs: 1_000 });
     expect(await leave).toMatchObject({ code: 1001 });
-    expect(await done).toMatchObject({ told: 1 });
+    expect(await done).toMatchObject({ notified: 1 });
     expect(await echo(young, "young")).toBe("young");
   });
 
@@ -112,7 +112,7 @@ describe("a drain", () => {
     const client = await RawClient.open(server.port);
     const { done } = server.drain({ deadlineMs: 300 });
     await client.closeFrame();
-    expect(await within("it", done)).toMatchObject({ told: 1 });
+    expect(await within("it", done)).toMatchObject({ notified: 1 });
     await within("the end of TCP", client.ended);
     expect(server.stats().ledger.outcomes.unacknowledged).toBe(1);
   });
@@ -125,7 +125,7 @@ describe("a drain", () => {
     await within("the first", Promise.race(leaves));
     drain.callOff();
     drain.callOff();
-    const { told, wasCalledOff } = await within("it", drain.done);
+    const { notified: told, wasCalledOff } = await within("it", drain.done);
     expect(wasCalledOff).toBe(true);
     expect(told).toBeLessThan(20);
     expect(server.stats().connections).toBe(20 - told);

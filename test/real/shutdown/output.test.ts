@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { type Command, serveCommand } from "../../support/command.ts";
 import { live, openMany } from "../../support/crowd.ts";
 import { RawClient } from "../../support/raw-client.ts";
-import { within } from "../../support/within.ts";
+import { until, within } from "../../support/within.ts";
 
 const CLIENTS = 150;
 const LINES = 20;
@@ -135,8 +135,14 @@ describe("a reader of stdout that has stopped while the server serves", () => {
     printer.sendClose();
     await printer.ended;
     const client = await RawClient.open(command.port, "/resources");
-    client.send("now");
-    await client.message();
+    // Main takes the lines as it comes to them, and has to have them all.
+    await until("the thread has passed everything on", async () => {
+      client.send("now");
+      const { unprinted } = JSON.parse(await client.message()) as {
+        unprinted: number;
+      };
+      return unprinted === 0;
+    });
     command.child.stdout?.resume();
     const [, lines] = await command.logged(
       /"event":"output-dropped","shard":0,"stream":"stdout","lines":(\d+)/,

@@ -140,13 +140,13 @@ export class FakeServer implements ServedServer {
   async reload(): Promise<ReloadReport> {
     this.told.push("reload");
     if (this.reloadFailure !== undefined) throw this.reloadFailure;
-    return { moved: 0, told: 0, refused: {}, durationMs: 1 };
+    return { moved: 0, notified: 0, refused: {}, durationMs: 1 };
   }
 
   async upgrade(): Promise<UpgradeReport> {
     this.told.push("upgrade");
     if (this.reloadFailure !== undefined) throw this.reloadFailure;
-    return { pid: 1, moved: 0, told: 0, refused: {}, durationMs: 1 };
+    return { pid: 1, moved: 0, notified: 0, refused: {}, durationMs: 1 };
   }
 
   async reloadTls(): Promise<void> {

@@ -55,7 +55,7 @@ const honest: readonly ShardMessage[] = [
   },
   { type: "admit", id: 1, address: "::1" },
   { type: "released", address: "::1" },
-  { type: "told", drain: "shutdown", told: 3 },
+  { type: "notified", drain: "shutdown", notified: 3 },
   { type: "drained", drain: 1 },
   { type: "inspected", id: 1, result: undefined },
   { type: "inspected", id: 1, result: { rows: [row], matching: 1 } },
