@@ -73,6 +73,8 @@ export class Life {
     const { server, time, network } = this.#scene;
     network.release();
     if (this.hasEnded) return;
+    // What was drained when a shutdown came, and was called off, is drained still.
+    server.resume();
     const isWell = (): boolean =>
       this.#pending.size === 0 &&
       server
