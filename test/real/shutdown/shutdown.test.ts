@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { serveCommand } from "../../support/command.ts";
+import { type Command, serveCommand } from "../../support/command.ts";
 import {
   type Leave,
   live,
@@ -7,7 +7,33 @@ import {
   openSilent,
   retryAfterMs,
 } from "../../support/crowd.ts";
-import { within } from "../../support/within.ts";
+import { until, within } from "../../support/within.ts";
+
+/** So often in a row nothing more goes out. */
+const STILL_LOOKS = 10;
+
+/** What is sent next to those who do not read, such as a close frame, stays in the server. */
+async function everyBufferIsFull(
+  command: Command,
+  count: number,
+): Promise<void> {
+  const [, url] = await command.logged(/inspector at (http:[^"]+)/);
+  let before = -1;
+  let looks = 0;
+  await until("nobody is written to any more", async () => {
+    const response = await fetch(new URL("/api/status", url));
+    const { shards } = (await response.json()) as {
+      shards: { states: Record<string, number>; bytesOut: number }[];
+    };
+    const sum = (figures: readonly number[]): number =>
+      figures.reduce((all, figure) => all + figure, 0);
+    const out = sum(shards.map(({ bytesOut }) => bytesOut));
+    const held = sum(shards.map(({ states }) => states["open.congested"] ?? 0));
+    looks = out === before && held === count ? looks + 1 : 0;
+    before = out;
+    return looks >= STILL_LOOKS;
+  });
+}
 
 describe("shutdown of the command", () => {
   it("tells 5,000 clients, some of them busy, each its own time to come back", async () => {
@@ -57,10 +83,12 @@ describe("shutdown of the command", () => {
     const command = await serveCommand([
       ...["--workers", "2"],
       ...["--shutdown-deadline", `${deadlineMs}ms`],
+      ...["--admin-port", "0"],
     ]);
     const { port } = command;
     const deaf = await openMany(port, 200, "/flood");
     for (const { socket } of deaf) socket.pause();
+    await everyBufferIsFull(command, deaf.length);
     await openSilent(port, 200);
     const mute = await openMany(port, 200);
     const polite = await openMany(port, 1_400);
