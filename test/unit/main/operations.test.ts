@@ -100,7 +100,10 @@ describe("the operations of a server", () => {
   it("are done with a drain at once where no shard serves, and look at the listener", async () => {
     const { operations, seen } = begin();
     const drain = operations.drain({});
-    expect(await drain.done).toMatchObject({ told: 0, wasCalledOff: false });
+    expect(await drain.done).toMatchObject({
+      notified: 0,
+      wasCalledOff: false,
+    });
     expect(seen.updates).toBe(1);
     drain.callOff();
     expect(seen.updates).toBe(1);
