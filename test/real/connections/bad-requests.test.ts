@@ -400,11 +400,16 @@ describe("limits of connections", () => {
         "Retry-After: 5\r\n",
       ),
     );
+    // It takes a place until its refusal has been written and TCP has ended.
+    await within("the end of TCP", refused.ended);
     const [first] = clients as [RawClient];
     first.sendClose();
     await first.closeFrame();
     await within("the end of TCP", first.ended);
-    await until("there is room", () => server.stats().connections === 1);
+    await until("there is room", () => {
+      const { live, upgrading } = server.stats().ledger;
+      return live === 1 && upgrading === 0;
+    });
     const next = await RawClient.open(server.port);
     next.send("in");
     expect(await next.message()).toBe("in");
