@@ -40,8 +40,11 @@ describe("the inspector of an instance", () => {
     const page = await open(one.adminAddress, "#/cluster");
     const rows = page.locator("tbody tr");
     await rows.nth(1).waitFor();
-    const texts = await rows.allTextContents();
-    expect(texts.filter((text) => text.includes("this one"))).toHaveLength(1);
+    let texts: string[] = [];
+    await until("exactly one of them is this one", async () => {
+      texts = await rows.allTextContents();
+      return texts.filter((text) => text.includes("this one")).length === 1;
+    });
     expect(texts.join(" ")).toContain(two.instance);
     const link = page.getByRole("article", { name: "Link to NATS" });
     await link.getByText("connected").waitFor();
