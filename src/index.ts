@@ -55,5 +55,5 @@ export type { ChannelName } from "./protocol/channels.ts";
 export type { DurationSummary } from "./protocol/histogram.ts";
 export type {
   MoveObstacle,
-  MoveObstacles as Refusals,
+  MoveObstacles,
 } from "./protocol/handover-messages.ts";

@@ -18,7 +18,7 @@ export type SettledOutcome = Exclude<Outcome, "crashed">;
 export type CloseCause =
   "application" | "shutdown" | "congestion" | "protocol" | "peer";
 
-export type MoveObstacle = "verdict" | "handshake-deadline" | "shutting-down";
+export type RefusalCause = "verdict" | "handshake-deadline" | "shutting-down";
 
 /** Facts that change the lifecycle of a connection. Traffic is not among them. */
 export const connectionEvents = [
@@ -92,7 +92,7 @@ export const connectionMachine = setup({
   delays: connectionDelays,
   actions: {
     writeAcceptance: named,
-    writeRefusal: (_, _params: { cause: MoveObstacle }) => {},
+    writeRefusal: (_, _params: { cause: RefusalCause }) => {},
     countOpened: named,
     announceOpened: named,
     sendPing: named,

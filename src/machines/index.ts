@@ -18,7 +18,7 @@ export type {
   ConnectionEventType,
   ConnectionTag,
   Outcome,
-  MoveObstacle,
+  RefusalCause,
   SettledOutcome,
 } from "./connection-machine.ts";
 export { shardDelays, shardMachine } from "./shard-machine.ts";

@@ -4,7 +4,7 @@ import type {
   CloseCause,
   ConnectionActionType,
   ConnectionDelay,
-  MoveObstacle,
+  RefusalCause,
   SettledOutcome,
 } from "../../machines/connection-machine.ts";
 import type { ShardCounters } from "../../protocol/shard-counters.ts";
@@ -90,7 +90,7 @@ export const lifecycleActions: Record<
     connection.writer.bytes(connection.handshake?.acceptance as Buffer);
   },
 
-  writeRefusal(connection, { cause }: { cause: MoveObstacle }) {
+  writeRefusal(connection, { cause }: { cause: RefusalCause }) {
     const { handshake: upgrade, shard } = connection;
     upgrade?.abort();
     connection.limitDeadline(shard.clock.now() + LINGER_MS);
@@ -270,7 +270,7 @@ export function compressedReady(connection: ActingConnection): void {
   else connection.tell("compressor.idle");
 }
 
-function answerFor(cause: MoveObstacle, verdict: Answer | undefined): Answer {
+function answerFor(cause: RefusalCause, verdict: Answer | undefined): Answer {
   if (cause === "verdict" && verdict !== undefined) return verdict;
   return cause === "handshake-deadline"
     ? refusal("handshake-deadline")
