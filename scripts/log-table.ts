@@ -1,4 +1,5 @@
 import { readFile, writeFile } from "node:fs/promises";
+import { format } from "prettier";
 
 import { renderLogTable } from "../src/cli/log-rules.ts";
 
@@ -9,7 +10,6 @@ const page = await readFile(file, "utf8");
 const from = page.indexOf(BEGIN);
 const to = page.indexOf("<!-- end -->", from);
 if (from < 0 || to < 0) throw new Error(`no place for the table: ${file.href}`);
-await writeFile(
-  file,
-  `${page.slice(0, from + BEGIN.length)}\n\n${renderLogTable()}\n\n${page.slice(to)}`,
-);
+const renewed = `${page.slice(0, from + BEGIN.length)}\n\n${renderLogTable()}\n\n${page.slice(to)}`;
+// As the checks want it, like every page.
+await writeFile(file, await format(renewed, { parser: "markdown" }));
