@@ -116,7 +116,7 @@ export class Server implements SluiceServer, LifecycleHost, OperationsHost {
   readonly #watch: { stop(): void };
   readonly #topics: TopicRouter;
   readonly #handover: Handover;
-  readonly #plans: DrainPlanner;
+  readonly #drainPlanner: DrainPlanner;
 
   constructor(
     config: Config,
@@ -135,7 +135,7 @@ export class Server implements SluiceServer, LifecycleHost, OperationsHost {
     for (let count = 0; count < config.workers; count++)
       this.fleet.shards.push(new Shard(this.fleet.freeIndex(), this));
     this.cluster = new Cluster(config, this.instance);
-    this.#plans = new DrainPlanner(config, this.cluster);
+    this.#drainPlanner = new DrainPlanner(config, this.cluster);
     this.#topics = new TopicRouter(
       config,
       this.fleet,
@@ -562,11 +562,11 @@ export class Server implements SluiceServer, LifecycleHost, OperationsHost {
     const { live } = this.ledger;
     // What was published before the words of parting reaches those whom they send away.
     this.#topics.flush();
-    return this.#plans.plan(deadline, shards, turn, live, closeCode);
+    return this.#drainPlanner.plan(deadline, shards, turn, live, closeCode);
   }
 
   leave(closeCode: number): void {
-    this.#plans.closeCode = closeCode;
+    this.#drainPlanner.closeCode = closeCode;
     this.#lifecycle.leave();
   }
 
@@ -637,7 +637,7 @@ export class Server implements SluiceServer, LifecycleHost, OperationsHost {
     if (this.#inspector !== undefined)
       goodbyes.push(this.#inspector.end(report));
     if (this.cluster.engine.isClustered)
-      goodbyes.push(this.cluster.stop(this.#plans.returningForMs));
+      goodbyes.push(this.cluster.stop(this.#drainPlanner.returningForMs));
     return goodbyes;
   }
 

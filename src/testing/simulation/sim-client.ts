@@ -31,8 +31,6 @@ export interface ClientMessage {
 
 /** What a client does when something happens to it. */
 export interface ClientEvents {
-  /** It has read something, or has ended: whoever waits looks again. */
-  changed(): void;
   /** For the story. */
   tell(sentence: string): void;
 }
@@ -72,11 +70,8 @@ export class SimClient implements Receiver {
   closeFrame: ClientEnd | undefined;
   /** TCP has ended. */
   isOver = false;
-  isReset = false;
   /** Frames that came behind the server's close frame. */
   framesAfterClose = 0;
-  pings = 0;
-  pongs = 0;
   /** The network was held while it was connected: whoever waited for it may have given up. */
   wasHeld = false;
   /** It has ended by itself, or done what no well-behaved client does. */
@@ -231,7 +226,6 @@ export class SimClient implements Receiver {
     const wire = this.#fromServer;
     if (this.isOver) return;
     if (wire.isReset) {
-      this.isReset = true;
       this.#over();
       return;
     }
@@ -255,7 +249,6 @@ export class SimClient implements Receiver {
     this.status = Number(this.#head.split(" ")[1]);
     this.#events.tell(`${this.name} is answered with ${this.status}`);
     const rest = Buffer.from(this.#head.slice(end + 4), "latin1");
-    this.#events.changed();
     return this.status === 101
       ? this.#hear(this.#cutter.push(rest))
       : undefined;
@@ -263,7 +256,6 @@ export class SimClient implements Receiver {
 
   #hear(frames: readonly Frame[]): void {
     for (const frame of frames) this.#hearFrame(frame);
-    this.#events.changed();
   }
 
   #hearFrame(frame: Frame): void {
@@ -280,12 +272,10 @@ export class SimClient implements Receiver {
           );
         return;
       case OPCODE.ping:
-        this.pings++;
         if (!this.#isMute && !this.#hasSentClose)
           this.write(clientFrame(OPCODE.pong, frame.payload));
         return;
       case OPCODE.pong:
-        this.pongs++;
         return;
       case OPCODE.continuation:
       case OPCODE.text:
@@ -312,7 +302,6 @@ export class SimClient implements Receiver {
     this.isOver = true;
     if (this.closeFrame === undefined && this.status === 101)
       this.#events.tell(`${this.name} is cut off`);
-    this.#events.changed();
   }
 
   /** How it ended; `undefined` as long as TCP lives. */

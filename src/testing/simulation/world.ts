@@ -143,8 +143,6 @@ export class World implements Timeline, ClientEvents {
     this.#mix(sentence);
   }
 
-  changed(): void {}
-
   threw(thread: SimThread, error: unknown): void {
     for (const instance of this.instances)
       for (const shard of instance.threads)
