@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { startPeer } from "./peer.ts";
 import type { Subject } from "./subject.ts";
 
-/** Sluice brings bufferutil along; whoever installs ws does not get it, so the peers go without. */
+/** Whoever installs ws or Sluice does not get bufferutil, so all go without. */
 export const node = [
   "env",
   "WS_NO_BUFFER_UTIL=1",

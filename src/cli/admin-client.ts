@@ -58,8 +58,10 @@ export class AdminClient {
 
   /** Events of a stream as they come, until the server ends it. */
   async events(path: string): Promise<AsyncIterable<ServerEvent>> {
-    const response = await this.#call(path, {});
-    return readEvents(response.body ?? new ReadableStream());
+    const { body } = await this.#call(path, {});
+    // Taken now: a body that nobody has begun to read is cancelled as soon as
+    // its answer is garbage, and the caller may have to ask for something first.
+    return readEvents((body ?? new ReadableStream()).values());
   }
 
   async #call(path: string, init: RequestInit): Promise<Response> {

@@ -1,5 +1,4 @@
 import { isUtf8 } from "node:buffer";
-import bufferUtil from "bufferutil";
 import { CLOSE_CODE, isSendableCloseCode } from "../../rfc6455.ts";
 
 /** First bytes of a whole message or control frame: FIN, no extension, opcode (RFC 6455, 5.2). */
@@ -15,8 +14,11 @@ const LENGTH = 0x7f;
 /** This length stands for one of 16 bits behind it, the next one for one of 64. */
 const LENGTH_16 = 126;
 const MASK_BYTES = 4;
-/** From here on the native add-on is faster, its call included. */
-const NATIVE_BYTES = 512;
+/** From here on four bytes at once are faster, with the copy that it takes. */
+const WORDWISE_BYTES = 512;
+/** A mask, as bytes and as the word that this machine makes of them. */
+const maskBytes = new Uint8Array(MASK_BYTES);
+const maskWord = new Int32Array(maskBytes.buffer);
 
 /** What a frame reader tells its connection. */
 export interface FrameListener {
@@ -122,13 +124,12 @@ function readClose(
  */
 function unmask(chunk: Buffer, maskStart: number, data: Buffer): boolean {
   const { length } = data;
-  let from = maskStart + MASK_BYTES;
-  if (length >= NATIVE_BYTES) {
-    const mask = chunk.subarray(maskStart, from);
-    bufferUtil.mask(chunk.subarray(from), mask, data, 0, length);
+  if (length >= WORDWISE_BYTES) {
+    unmaskByWords(chunk, maskStart, data);
     // Whoever looks for it is as fast.
     return true;
   }
+  let from = maskStart + MASK_BYTES;
   const mask0 = chunk[maskStart] as number;
   const mask1 = chunk[maskStart + 1] as number;
   const mask2 = chunk[maskStart + 2] as number;
@@ -151,4 +152,24 @@ function unmask(chunk: Buffer, maskStart: number, data: Buffer): boolean {
   if (at + 2 < length)
     seen |= data[at + 2] = (chunk[from + 2] as number) ^ mask2;
   return (seen & 0x80) !== 0;
+}
+
+/**
+ * The same four bytes at once, where they are aligned: in the copy, since Node
+ * begins each buffer at a multiple of eight. A fifth of the time that bytes
+ * take, and no native add-on: one that is being loaded while its thread is
+ * ended aborts the process.
+ */
+function unmaskByWords(chunk: Buffer, maskStart: number, data: Buffer): void {
+  const { length } = data;
+  const start = maskStart + MASK_BYTES;
+  chunk.copy(data, 0, start, start + length);
+  chunk.copy(maskBytes, 0, maskStart, start);
+  const mask = maskWord[0] as number;
+  const words = new Int32Array(data.buffer, data.byteOffset, length >>> 2);
+  for (let at = 0; at < words.length; at++)
+    words[at] = (words[at] as number) ^ mask;
+  for (let at = words.length * MASK_BYTES; at < length; at++)
+    data[at] =
+      (data[at] as number) ^ (chunk[maskStart + (at % MASK_BYTES)] as number);
 }

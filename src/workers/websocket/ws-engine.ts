@@ -1,3 +1,5 @@
+// oxlint-disable-next-line import/no-unassigned-import -- it has to come before ws
+import "./no-native-addon.ts";
 import { sayForeign } from "../../foreign-value.ts";
 import type { Writable } from "node:stream";
 import * as ws from "ws";

@@ -11,7 +11,7 @@ import {
   type Receiver,
 } from "../../../../src/workers/websocket/ws-engine.ts";
 
-/** Above the length from which the reader unmasks with the native add-on. */
+/** Above the length from which the reader unmasks four bytes at once. */
 const MAX_PAYLOAD = 700;
 
 /** What a stream of bytes means, as a list of facts in order. */
