@@ -7,8 +7,8 @@ export const upgradeDefects: readonly Defect[] = [
   {
     rule: "a new process keeps no connection that it was born with",
     file: "src/main/handover/predecessor.ts",
-    original: "    closeInherited(ports);\n",
-    defective: "    void (() => closeInherited(ports));\n",
+    original: "    host.surroundings.closeInherited(ports);\n",
+    defective: "    void (() => host.surroundings.closeInherited(ports));\n",
     suites: [afterUpgrade],
   },
 ];

@@ -1,12 +1,16 @@
 import { MessageChannel } from "node:worker_threads";
 import { TcpListener } from "./accept/listener.ts";
+import { loadNatsClient } from "./cluster/nats-client.ts";
 import { readLimit } from "./descriptors.ts";
 import { checkSockets } from "./handover/check-sockets.ts";
+import { closeInherited } from "./handover/close-inherited.ts";
+import { findPredecessor, startSuccessor } from "./handover/node-processes.ts";
 import { connectOnLoopback } from "./handover/self-test.ts";
+import { notifySystemd } from "./handover/systemd.ts";
 import { PiscinaThread } from "./shards/shard-thread.ts";
 import type { MainSurroundings } from "./surroundings.ts";
 
-/** Main among real threads and sockets. */
+/** Main among real threads, sockets and processes. */
 export const nodeMainSurroundings: MainSurroundings = {
   startThread: (...given) => new PiscinaThread(...given),
   createListener: (config, onSocket, onAcceptError) =>
@@ -15,4 +19,9 @@ export const nodeMainSurroundings: MainSurroundings = {
   checkSockets: () => checkSockets(),
   descriptorLimit: readLimit,
   connectToShard: connectOnLoopback,
+  loadNatsClient,
+  startSuccessor,
+  predecessor: findPredecessor,
+  closeInherited,
+  notifySupervisor: notifySystemd,
 };

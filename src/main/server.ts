@@ -50,7 +50,6 @@ import {
   type ListeningAdmin,
   type PassedAdmin,
 } from "./inspector.ts";
-import { notifySystemd } from "./handover/systemd.ts";
 import { Operations, type OperationsHost } from "./operations.ts";
 import type { ReloadReport } from "./handover/reload.ts";
 import {
@@ -134,7 +133,9 @@ export class Server implements SluiceServer, LifecycleHost, OperationsHost {
     this.fleet = new Fleet(config.workers);
     for (let count = 0; count < config.workers; count++)
       this.fleet.shards.push(new Shard(this.fleet.freeIndex(), this));
-    this.cluster = new Cluster(config, this.instance);
+    this.cluster = new Cluster(config, this.instance, (name) =>
+      surroundings.loadNatsClient(config, name),
+    );
     this.#drainPlanner = new DrainPlanner(config, this.cluster);
     this.#topics = new TopicRouter(
       config,
@@ -181,9 +182,9 @@ export class Server implements SluiceServer, LifecycleHost, OperationsHost {
         () => this.#updateReadiness(),
       );
       await orAborted(cluster, signal);
-      const predecessor = Predecessor.isThere
-        ? await Predecessor.greet(this, this.#handover)
-        : undefined;
+      const before = this.surroundings.predecessor();
+      const predecessor =
+        before && (await Predecessor.greet(before, this, this.#handover));
       const { shards } = this.fleet;
       const serving = shards.map((shard) => shard.nextServing());
       for (const shard of shards) shard.start();
@@ -203,7 +204,9 @@ export class Server implements SluiceServer, LifecycleHost, OperationsHost {
     if (this.isStopping) return;
     if (this.moveBlocker !== undefined)
       this.#handover.announce("off", { why: this.moveBlocker });
-    notifySystemd((error) => this.#publish("notify-failed", { error }));
+    this.surroundings.notifySupervisor((error) =>
+      this.#publish("notify-failed", { error }),
+    );
   }
 
   async #openAdmin(inherited?: ListeningAdmin): Promise<void> {

@@ -6,6 +6,7 @@ import type {
   ShardTask,
 } from "../protocol/messages.ts";
 import type { SocketHandle } from "../protocol/socket-handle.ts";
+import type { NatsClient, NatsOptions } from "./cluster/nats-client.ts";
 import type { DroppedLines } from "./thread-output.ts";
 
 /** Where the server is reached. */
@@ -77,6 +78,41 @@ export type ConnectToShard = (
   signal: AbortSignal,
 ) => Promise<Duplex>;
 
+/** This end of the channel to another process. */
+export interface ProcessChannel {
+  readonly isConnected: boolean;
+  /** @param handle - A socket, of which the other process gets one of its own. */
+  send(
+    message: object,
+    handle: SocketHandle | undefined,
+    onSent: (error: Error | null) => void,
+  ): void;
+  onMessage(listener: (message: unknown, handle: unknown) => void): void;
+}
+
+/** A process that was started to take the place of this one. */
+export interface StartedProcess extends ProcessChannel {
+  /** `undefined` when it could not be started. */
+  readonly pid: number | undefined;
+  onError(listener: (error: Error) => void): void;
+  /** @param listener - Told of the status, or of the signal that has ended it. */
+  onExit(
+    listener: (status: number | null, signal: string | null) => void,
+  ): void;
+  kill(signal: NodeJS.Signals): void;
+  /** This process does not end before it. */
+  ref(): void;
+  /** Neither it nor the channel to it holds this process back. */
+  unref(): void;
+}
+
+/** The process that has started this one, to take its place. */
+export interface StartingProcess extends ProcessChannel {
+  readonly pid: number;
+  /** Tells once that it has gone, at once if it has. */
+  onGone(listener: () => void): void;
+}
+
 /**
  * What main asks of the world it lives in: Node's (`node-surroundings.ts`), or
  * that of a simulation.
@@ -107,4 +143,21 @@ export interface MainSurroundings {
   descriptorLimit(): number;
   /** For the self-test of a new shard. */
   readonly connectToShard: ConnectToShard;
+  /**
+   * The client of NATS, once a cluster wants it.
+   *
+   * @throws SluiceError `ERR_SLUICE_CLUSTER` when it cannot be had.
+   */
+  readonly loadNatsClient: (
+    options: NatsOptions,
+    name: string,
+  ) => Promise<NatsClient>;
+  /** Starts whatever is on disk by now, to take the place of this process. */
+  readonly startSuccessor: () => StartedProcess;
+  /** The process that has started this one to take its place, if one has; asked once, before shards start. */
+  readonly predecessor: () => StartingProcess | undefined;
+  /** Closes the connections that this process was born with, as far as they were accepted on these ports. */
+  readonly closeInherited: (ports: readonly number[]) => unknown;
+  /** Tells whoever has started this process that it serves. */
+  readonly notifySupervisor: (onFailure: (error: Error) => void) => void;
 }

@@ -7,14 +7,18 @@ const HEARTBEATS_TO_LIVE = 3;
 
 /** The key-value bucket of a cluster, on whatever connection there is. */
 export class Bucket {
-  readonly #Kvm: NatsClient["Kvm"];
+  readonly #bucketsOn: NatsClient["bucketsOn"];
   readonly #name: string;
   readonly #ttlMs: number;
   #connection: NatsConnection | undefined;
   #opening: Promise<KV> | undefined;
 
-  constructor(Kvm: NatsClient["Kvm"], cluster: string, heartbeatMs: number) {
-    this.#Kvm = Kvm;
+  constructor(
+    bucketsOn: NatsClient["bucketsOn"],
+    cluster: string,
+    heartbeatMs: number,
+  ) {
+    this.#bucketsOn = bucketsOn;
     this.#name = `sluice-${cluster}`;
     this.#ttlMs = heartbeatMs * HEARTBEATS_TO_LIVE;
   }
@@ -55,7 +59,7 @@ export class Bucket {
   }
 
   async #open(connection: NatsConnection): Promise<KV> {
-    const buckets = new this.#Kvm(connection);
+    const buckets = this.#bucketsOn(connection);
     try {
       return await buckets.create(this.#name, {
         ttl: this.#ttlMs,

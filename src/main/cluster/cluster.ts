@@ -4,6 +4,7 @@ import { channels } from "../../protocol/channels.ts";
 import { monotonicNow } from "../../protocol/clock.ts";
 import type { ClusterEngine, EngineHost, InstanceEntry } from "./engine.ts";
 import { LocalEngine } from "./local-engine.ts";
+import type { NatsClient } from "./nats-client.ts";
 import { NatsEngine } from "./nats-engine.ts";
 import { LONGEST_RETURN_MS } from "./read-instances.ts";
 
@@ -29,13 +30,18 @@ export class Cluster {
   #listening: readonly InstanceEntry[] = [];
   #linkState = "none";
 
-  constructor(config: Config, instance: string) {
+  /** @param loadClient - Brings the client of NATS, by the name that the servers are to know it by. */
+  constructor(
+    config: Config,
+    instance: string,
+    loadClient: (name: string) => Promise<NatsClient>,
+  ) {
     this.#config = config;
     this.#instance = instance;
     this.engine =
       config.nats.length === 0
         ? new LocalEngine()
-        : new NatsEngine(config, instance);
+        : new NatsEngine(config, instance, loadClient);
   }
 
   /** Whether the state of the link is no reason to be kept out of traffic. */

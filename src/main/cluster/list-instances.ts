@@ -17,7 +17,7 @@ export async function listInstances(
 ): Promise<readonly InstanceEntry[]> {
   const client = await loadNatsClient(config, "sluice-cluster");
   const { clusterName, clusterHeartbeatMs } = config;
-  const bucket = new Bucket(client.Kvm, clusterName, clusterHeartbeatMs);
+  const bucket = new Bucket(client.bucketsOn, clusterName, clusterHeartbeatMs);
   const connection = await client.connect().catch((cause: unknown) => {
     throw new SluiceError(
       "ERR_SLUICE_CLUSTER",

@@ -1,6 +1,10 @@
 import { readFile } from "node:fs/promises";
-import type { Kvm as KvmClass } from "@nats-io/kv";
-import type { NatsConnection } from "@nats-io/transport-node";
+import type { KV as KvBucket } from "@nats-io/kv";
+import type {
+  Msg as NatsMessage,
+  NatsConnection as FullConnection,
+  Subscription,
+} from "@nats-io/transport-node";
 import type { Config } from "../../config.ts";
 import { SluiceError } from "../../errors.ts";
 import { sayForeign } from "../../foreign-value.ts";
@@ -9,14 +13,40 @@ import { sayForeign } from "../../foreign-value.ts";
 const PING_INTERVAL_MS = 5_000;
 const MAX_PINGS_OUT = 2;
 
-export type { Msg, NatsConnection } from "@nats-io/transport-node";
-export type { KV, KvEntry } from "@nats-io/kv";
+export type { KvEntry } from "@nats-io/kv";
+
+/** What of the client's interface is used: a simulation has no more. */
+export type Msg = Pick<NatsMessage, "data" | "respond">;
+
+export interface NatsConnection extends Pick<
+  FullConnection,
+  "publish" | "flush" | "close" | "closed"
+> {
+  subscribe(
+    subject: string,
+    options: { callback: (error: Error | null, message: Msg) => void },
+  ): Pick<Subscription, "unsubscribe">;
+}
+
+export type KV = Pick<
+  KvBucket,
+  "get" | "put" | "create" | "update" | "purge" | "keys"
+>;
+
+/** The key-value buckets on a connection. */
+export interface Buckets {
+  create(
+    name: string,
+    options: { ttl: number; history: number; storage: never },
+  ): Promise<KV>;
+  open(name: string): Promise<KV>;
+}
 
 /** The client library, once it is wanted. */
 export interface NatsClient {
   /** Makes one attempt at every server; never tries again by itself. */
   connect(): Promise<NatsConnection>;
-  readonly Kvm: typeof KvmClass;
+  readonly bucketsOn: (connection: NatsConnection) => Buckets;
 }
 
 interface TlsFiles {
@@ -25,7 +55,8 @@ interface TlsFiles {
   key?: string;
 }
 
-type NatsOptions = Pick<
+/** Where the servers are, and how they are spoken to. */
+export type NatsOptions = Pick<
   Config,
   | "nats"
   | "natsCredsFile"
@@ -58,7 +89,7 @@ export async function loadNatsClient(
   const isSecure =
     files.tls !== undefined || urls.some(({ protocol }) => protocol === "tls:");
   return {
-    Kvm,
+    bucketsOn: (connection) => new Kvm(connection as FullConnection),
     connect: () =>
       tryInTurn(urls, (url) =>
         connect({

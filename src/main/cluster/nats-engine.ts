@@ -13,12 +13,7 @@ import type {
 } from "./engine.ts";
 import { HeldMessages } from "./held-messages.ts";
 import { Link } from "./link.ts";
-import {
-  loadNatsClient,
-  type Msg,
-  type NatsClient,
-  type NatsConnection,
-} from "./nats-client.ts";
+import type { Msg, NatsClient, NatsConnection } from "./nats-client.ts";
 import { readTally, readTopic } from "./read-instances.ts";
 import { InstanceRegistry } from "./registry.ts";
 import { IncomingSequences, OutgoingSequences } from "./sequences.ts";
@@ -47,6 +42,7 @@ export class NatsEngine implements ClusterEngine {
   readonly isClustered = true;
   readonly #config: Config;
   readonly #id: string;
+  readonly #loadClient: (name: string) => Promise<NatsClient>;
   /** Of this process, on the wire. */
   readonly #tag = randomBytes(8).toString("hex");
   readonly #startedAt = Date.now();
@@ -66,8 +62,13 @@ export class NatsEngine implements ClusterEngine {
   #tooLarge = 0;
 
   /** @param id - Of this instance, unique in its cluster. */
-  constructor(config: Config, id: string) {
+  constructor(
+    config: Config,
+    id: string,
+    loadClient: (name: string) => Promise<NatsClient>,
+  ) {
     this.#config = config;
+    this.#loadClient = loadClient;
     this.#id = id;
     this.#subjects = new Subjects(config.clusterName);
     this.#held = new HeldMessages(config.maxClusterBufferBytes);
@@ -75,8 +76,12 @@ export class NatsEngine implements ClusterEngine {
 
   async start(host: EngineHost): Promise<void> {
     const { clusterName, clusterHeartbeatMs, maxDraining } = this.#config;
-    const client = await loadNatsClient(this.#config, this.#id);
-    const bucket = new Bucket(client.Kvm, clusterName, clusterHeartbeatMs);
+    const client = await this.#loadClient(this.#id);
+    const bucket = new Bucket(
+      client.bucketsOn,
+      clusterName,
+      clusterHeartbeatMs,
+    );
     const link = new Link({
       connect: () => client.connect(),
       subscribeAll: (connection) => {

@@ -6,17 +6,14 @@ import { monotonicNow } from "../../protocol/clock.ts";
 import type { SocketHandle } from "../../protocol/socket-handle.ts";
 import type { ShutdownOptions } from "../shutdown-options.ts";
 import type { Malformed } from "../malformed.ts";
+import type { StartingProcess } from "../surroundings.ts";
 import type { Shard } from "../shards/shard.ts";
-import { closeInherited } from "./close-inherited.ts";
 import { type Handover, type HandoverHost, leastLoaded } from "./handover.ts";
 import { type Tally, takeTally } from "./canary.ts";
 import { Peer, type PeerMessage } from "./peer.ts";
 import { hearPeer } from "./read-peer-message.ts";
 import { selfTestAll } from "./self-test.ts";
 import { isStill, type OldVersion, watchVersion } from "./trial.ts";
-
-/** Set in the environment of a process that is started to take over, to the number of the one before. */
-export const TAKE_OVER_VARIABLE = "NODE_SLUICE_PREDECESSOR";
 
 const GIVE_BACK_MS = 3_000;
 /** What is on its way when this process stops has so long to arrive. */
@@ -46,6 +43,7 @@ export interface SuccessorHost extends HandoverHost {
 /** The process before this one, which hands its connections over. */
 export class Predecessor {
   readonly inheritance: Inheritance;
+  readonly #process: StartingProcess;
   readonly #messages: Channel;
   readonly #handover: Handover;
   readonly #host: SuccessorHost;
@@ -60,55 +58,39 @@ export class Predecessor {
   readonly #gone = Promise.withResolvers<void>();
 
   private constructor(
+    process: StartingProcess,
     inheritance: Inheritance,
     messages: Channel,
     host: SuccessorHost,
     handover: Handover,
   ) {
+    this.#process = process;
     this.inheritance = inheritance;
     this.#messages = messages;
     this.#host = host;
     this.#handover = handover;
-    this.#peer = new Peer(
-      {
-        send: (message, handle, onSent) => {
-          process.send?.(message, handle as never, {}, onSent);
-        },
-      },
-      handover.relay,
-      () => leastLoaded(host.fleet.shards),
-    );
-  }
-
-  /**
-   * Whether this process was started to take over; asked once, before the shards
-   * start.
-   */
-  static get isThere(): boolean {
-    return (
-      process.env[TAKE_OVER_VARIABLE] === String(process.ppid) &&
-      process.send !== undefined
+    this.#peer = new Peer(process, handover.relay, () =>
+      leastLoaded(host.fleet.shards),
     );
   }
 
   /** Greets it, and is given the listening socket. */
   static async greet(
+    process: StartingProcess,
     host: SuccessorHost,
     handover: Handover,
   ): Promise<Predecessor> {
-    // Processes that this one starts for purposes of its own take nothing over.
-    Reflect.deleteProperty(process.env, TAKE_OVER_VARIABLE);
-    handover.announce("taking-over", { from: process.ppid });
-    const messages = new Channel(host.malformed);
+    handover.announce("taking-over", { from: process.pid });
+    const messages = new Channel(process, host.malformed);
     const hello = { sluice: { type: "hello" } satisfies PeerMessage };
     // Where it is gone by now, that is what the next line hears of.
-    process.send?.(hello, undefined, {}, () => {});
+    process.send(hello, undefined, () => {});
     const { message, handle } = await messages.next("take-over");
     const { firstNumber, host: name, port, ports } = message;
     // Before this process accepts there, or is given the first one.
-    closeInherited(ports);
+    host.surroundings.closeInherited(ports);
     const inheritance = { firstNumber, host: name, port, ports, handle };
-    return new Predecessor(inheritance, messages, host, handover);
+    return new Predecessor(process, inheritance, messages, host, handover);
   }
 
   /** Resolves when the process before has ended. */
@@ -180,8 +162,7 @@ export class Predecessor {
       // Nobody is left to go back to.
       if (!this.#isOver) over();
     };
-    if (process.connected) process.once("disconnect", onGone);
-    else onGone();
+    this.#process.onGone(onGone);
     if (!this.#isOver)
       this.#watch = watchVersion(
         this.#host.fleet.shards,
@@ -275,15 +256,17 @@ class Channel {
   #listener:
     | ((message: PeerMessage, handle: SocketHandle | undefined) => void)
     | undefined;
+  readonly #process: StartingProcess;
   #wake = (): void => {};
 
-  constructor(malformed: Malformed) {
-    process.on("message", (raw, given) => {
+  constructor(process: StartingProcess, malformed: Malformed) {
+    this.#process = process;
+    process.onMessage((raw, given) => {
       hearPeer(raw, given, {
         take: (message, handle) => this.#take(message, handle),
         refuse: (number) => {
           const sluice = { type: "refused", number } satisfies PeerMessage;
-          process.send?.({ sluice }, undefined, {}, () => {});
+          process.send({ sluice }, undefined, () => {});
         },
         drop: (what) => malformed.dropped("process", what),
       });
@@ -315,8 +298,7 @@ class Channel {
                 "the process before has gone before it handed anything over",
               ),
             );
-          if (process.connected) process.once("disconnect", onGone);
-          else onGone();
+          this.#process.onGone(onGone);
         });
     }
   }

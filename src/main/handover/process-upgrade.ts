@@ -1,4 +1,3 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout as after } from "node:timers/promises";
 import type { PassedAdmin } from "../inspector.ts";
 import { SluiceError } from "../../errors.ts";
@@ -7,7 +6,7 @@ import { monotonicNow } from "../../protocol/clock.ts";
 import type { MoveObstacles } from "../../protocol/handover-messages.ts";
 import type { SocketHandle } from "../../protocol/socket-handle.ts";
 import { POLL_MS } from "../deadlines.ts";
-import type { ServerAddress } from "../surroundings.ts";
+import type { ServerAddress, StartedProcess } from "../surroundings.ts";
 import { takeTally } from "./canary.ts";
 import {
   addRounds,
@@ -15,11 +14,9 @@ import {
   type HandoverHost,
   leastLoaded,
 } from "./handover.ts";
-import { Peer, type PeerChannel, type PeerMessage } from "./peer.ts";
+import { Peer, type PeerMessage } from "./peer.ts";
 import { hearPeer } from "./read-peer-message.ts";
-import { TAKE_OVER_VARIABLE } from "./predecessor.ts";
 import type { MoveReport, MoveUnderWay } from "./relay.ts";
-import { asCalled, existingFolder } from "../../working-folder.ts";
 import type { ShutdownOrder } from "../shutdown-options.ts";
 
 /** Of each shard's connections, so many go first, and are watched. */
@@ -89,7 +86,7 @@ export interface Successor {
 export class ProcessUpgrade implements Successor {
   readonly #host: UpgradeHost;
   readonly #handover: Handover;
-  readonly #child: ChildProcess;
+  readonly #child: StartedProcess;
   readonly #peer: Peer;
   readonly #startedAt = monotonicNow();
   readonly #moves: MoveUnderWay[] = [];
@@ -110,34 +107,23 @@ export class ProcessUpgrade implements Successor {
     this.#host = host;
     this.#handover = handover;
     this.#failed.promise.catch(() => {});
-    const cwd = existingFolder();
-    this.#child = spawn(process.execPath, commandLine(), {
-      cwd,
-      stdio: ["inherit", "inherit", "inherit", "ipc"],
-      // User data travels as structuredClone would take it.
-      serialization: "advanced",
-      env: {
-        ...process.env,
-        PWD: cwd,
-        [TAKE_OVER_VARIABLE]: String(process.pid),
-      },
-    });
-    this.#peer = new Peer(channelTo(this.#child), handover.relay, () =>
+    this.#child = host.surroundings.startSuccessor();
+    this.#peer = new Peer(this.#child, handover.relay, () =>
       leastLoaded(host.fleet.shards),
     );
-    this.#child.on("message", (message, handle) =>
+    this.#child.onMessage((message, handle) =>
       hearPeer(message, handle, {
         take: (...said) => this.#take(...said),
         refuse: (number) => this.#peer.say({ type: "refused", number }),
         drop: (what) => host.malformed.dropped("process", what),
       }),
     );
-    this.#child.on("error", (error) => {
+    this.#child.onError((error) => {
       this.#failed.reject(error);
       // One that could not be started has no exit.
       if (this.#child.pid === undefined) this.#ended.resolve(1);
     });
-    this.#child.on("exit", (code, signal) => {
+    this.#child.onExit((code, signal) => {
       this.#peer.broken();
       this.#ended.resolve(code ?? 1);
       this.#failed.reject(
@@ -262,7 +248,6 @@ export class ProcessUpgrade implements Successor {
     );
     // It holds neither this process nor its own end back.
     this.#child.unref();
-    this.#child.channel?.unref();
     return {
       pid: this.#child.pid as number,
       moved,
@@ -308,7 +293,7 @@ export class ProcessUpgrade implements Successor {
 
   /** This process carries on, and takes back what it can. */
   async #goBack(): Promise<void> {
-    await this.#childEnds(this.#child.connected ? this.#leavingForMs : 0);
+    await this.#childEnds(this.#child.isConnected ? this.#leavingForMs : 0);
     // Not before: the port was the other one's, too.
     if (this.#hasStoppedAccepting) this.#host.updateListener();
     this.#peer.broken();
@@ -377,18 +362,4 @@ export class ProcessUpgrade implements Successor {
     this.#leavingForMs = message.withinMs + LAST_WORDS_MS;
     return this.#failed.reject(new Error(message.why));
   }
-}
-
-/** This process's own, with the script by the name that leads to whatever was deployed. */
-function commandLine(): string[] {
-  const [, script = "", ...rest] = process.argv;
-  return [...process.execArgv, asCalled(script), ...rest];
-}
-
-function channelTo(child: ChildProcess): PeerChannel {
-  return {
-    send: (message, handle, onSent) => {
-      child.send(message, handle as never, {}, onSent);
-    },
-  };
 }

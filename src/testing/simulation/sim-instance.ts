@@ -149,6 +149,13 @@ export class SimInstance implements ThreadHost {
         give(asSocketHandle(wire.handle));
         return Promise.resolve(client.adopt(undefined) as Duplex);
       },
+      loadNatsClient: () => Promise.reject(new Error("NATS is not simulated")),
+      startSuccessor: () => {
+        throw new Error("processes are not simulated");
+      },
+      predecessor: () => undefined,
+      closeInherited: () => {},
+      notifySupervisor: () => {},
     };
   }
 

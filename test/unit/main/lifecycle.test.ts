@@ -21,7 +21,9 @@ function begin(given: ServerOptions = {}) {
   const lifecycle = new Lifecycle({
     config,
     fleet: new Fleet(config.workers),
-    cluster: new Cluster(config, "here"),
+    cluster: new Cluster(config, "here", () =>
+      Promise.reject(new Error("it is by itself")),
+    ),
     ledger: readLedger([], 0),
     stoppage,
     plan: (deadline, shards, turn): DrainPlan => ({
