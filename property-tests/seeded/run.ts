@@ -18,6 +18,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { format } from "prettier";
 import type { Defect } from "./defect.ts";
 import { defects } from "./defects.ts";
 
@@ -129,7 +130,7 @@ function rowOf({ defect: { rule, file }, caughtBy }: Result): string {
 }
 
 /** Writes the rows of some defects into the table, and leaves those of the others as they were. */
-function publish(news: readonly Result[]): void {
+async function publish(news: readonly Result[]): Promise<void> {
   const text = readFileSync(DOCUMENT, "utf8");
   const from = text.indexOf(BEGIN) + BEGIN.length;
   const to = text.indexOf(END);
@@ -148,10 +149,9 @@ function publish(news: readonly Result[]): void {
     "| --- | --- | --- |",
   ];
   const table = [...head, ...rows].join("\n");
-  writeFileSync(
-    DOCUMENT,
-    `${text.slice(0, from)}\n\n${table}\n\n${text.slice(to)}`,
-  );
+  const renewed = `${text.slice(0, from)}\n\n${table}\n\n${text.slice(to)}`;
+  // As the checks want it, like every page.
+  writeFileSync(DOCUMENT, await format(renewed, { parser: "markdown" }));
 }
 
 const wanted = process.argv.slice(2).join(" ");
@@ -167,7 +167,7 @@ const results = chosen.map((defect) => {
   console.log(`${defect.rule}\n  ${test} (${seconds} s)`);
   if (first !== undefined) console.log(`  ${reasonOf(first)}`);
   // One that fails later does not take the others' rows along.
-  publish([result]);
+  await publish([result]);
   return result;
 });
 if (results.some(({ caughtBy }) => caughtBy.length === 0)) process.exitCode = 1;
