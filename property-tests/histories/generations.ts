@@ -22,6 +22,8 @@ export interface LogLine {
   readonly pid: number;
   readonly event?: string;
   readonly msg: string;
+  /** When it was written, in milliseconds of the system's clock. */
+  readonly time: number;
   readonly [field: string]: unknown;
 }
 
@@ -280,6 +282,6 @@ function readLine(line: string): LogLine {
   try {
     return JSON.parse(line) as LogLine;
   } catch {
-    return { pid: 0, msg: line };
+    return { pid: 0, msg: line, time: Date.now() };
   }
 }

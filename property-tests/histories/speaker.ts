@@ -33,6 +33,8 @@ export interface End {
   readonly code: number;
   /** Where its last answer came from. */
   readonly place: Place | undefined;
+  /** When that was seen, in milliseconds of the system's clock. */
+  readonly at: number;
 }
 
 /** How all who speak in a history do. */
@@ -266,7 +268,7 @@ export class Speaker {
     clearTimeout(this.#timer);
     this.#isOpen = false;
     const code = this.#closeCode ?? ABNORMAL;
-    this.ends.push({ code, place: this.place });
+    this.ends.push({ code, place: this.place, at: Date.now() });
     if (!this.#isOver)
       this.#timer = setTimeout(() => void this.#connect(), this.#retryMs);
   }

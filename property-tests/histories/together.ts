@@ -6,9 +6,7 @@ import {
   GOING_AWAY,
   immovable,
   Operation,
-  SERVICE_RESTART,
 } from "./operation.ts";
-import { DrainShard, MoveShard, RestartShard } from "./operations.ts";
 import type { Scene } from "./scene.ts";
 
 const PATIENCE_MS = 60_000;
@@ -41,22 +39,12 @@ export class Together extends Operation {
     await this.#second.run(scene).catch(() => undefined);
     await first;
     await reconcile(scene);
-    const codes = [GOING_AWAY];
-    // With the other shard away as well there is nowhere to move to.
-    if (this.#first instanceof MoveShard && takesAway(this.#second))
-      codes.push(SERVICE_RESTART);
-    return {
-      permit: either(immovable, (_, { code }) => codes.includes(code)),
-    };
+    return { permit: either(immovable, (_, { code }) => code === GOING_AWAY) };
   }
 
   override toString(): string {
     return `${String(this.#first)}, and ${this.#delayMs} ms later ${String(this.#second)}`;
   }
-}
-
-function takesAway(operation: Operation): boolean {
-  return operation instanceof RestartShard || operation instanceof DrainShard;
 }
 
 /** Finds out which process serves now, and starts one if none is left. */

@@ -2,6 +2,7 @@ import type { Defect } from "./defect.ts";
 import { machineDefects } from "./machine-defects.ts";
 import { serverDefects } from "./server-defects.ts";
 import { bordersDefects } from "./sound-borders.ts";
+import { chaosDefects } from "./sound-chaos.ts";
 import { endingDefects } from "./sound-endings.ts";
 import { historyDefects } from "./sound-histories.ts";
 import { lifecycleDefects } from "./sound-lifecycle.ts";
@@ -20,5 +21,6 @@ export const defects: readonly Defect[] = [
   ...operatorDefects,
   ...endingDefects,
   ...historyDefects,
+  ...chaosDefects,
   ...workersDefects,
 ];

@@ -56,6 +56,9 @@ const names = [
 export type CounterName = (typeof names)[number];
 
 const stateCount = connectionTable.states.length;
+const openStates = connectionTable.states.filter(({ tags }) =>
+  tags.has("open"),
+);
 const edgeCount = connectionTable.edges.length;
 const CLOSE_CODES = 5000;
 
@@ -188,6 +191,14 @@ export class ShardCounters {
       this.get("movedOut") -
       this.#ended -
       this.get("crashed")
+    );
+  }
+
+  /** Of those, whoever is not about to end. */
+  get open(): number {
+    return openStates.reduce(
+      (sum, { index }) => sum + (this.states[index] as number),
+      0,
     );
   }
 

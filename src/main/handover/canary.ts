@@ -8,7 +8,7 @@ import {
 import type { Shard } from "../shards/shard.ts";
 
 /** Below so many failing connections nothing is judged. */
-const FLOOR = 2;
+export const LEAST_FAILING = 2;
 /** Of the connections that a new version was given, so many may fail whatever the old one does. */
 const FAILING_SHARE = 0.01;
 /** More than that many times as often as in the old version, and beyond what is chance. */
@@ -118,7 +118,8 @@ export class Canary {
     const failed =
       entering.failures.moved[hook] - this.#then.failures.moved[hook];
     const came = this.#cameBy(entering);
-    if (failed < FLOOR || failed <= came * FAILING_SHARE) return undefined;
+    if (failed < LEAST_FAILING || failed <= came * FAILING_SHARE)
+      return undefined;
     const failedThere = bothOf(old, hook) - bothOf(this.#oldThen, hook);
     const expected =
       this.#stayed === 0 ? 0 : (failedThere * this.#moved) / this.#stayed;

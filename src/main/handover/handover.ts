@@ -7,10 +7,7 @@ import { monotonicNow } from "../../protocol/clock.ts";
 import { HISTOGRAM_SLOTS, summarize } from "../../protocol/histogram.ts";
 import type { DurationSummary } from "../../protocol/histogram.ts";
 import type { DrainPlan } from "../../protocol/messages.ts";
-import type {
-  MoveObstacle,
-  MoveObstacles,
-} from "../../protocol/handover-messages.ts";
+import type { MoveObstacle } from "../../protocol/handover-messages.ts";
 import type { Drain, DrainReport } from "../drain.ts";
 import type { Fleet } from "../shards/fleet.ts";
 import type { Shard } from "../shards/shard.ts";
@@ -18,9 +15,10 @@ import type { MainSurroundings } from "../surroundings.ts";
 import { busyShare } from "../shards/busy-share.ts";
 import type { Malformed } from "../malformed.ts";
 import type { Stoppage } from "../stoppage.ts";
+import { Emptying } from "./emptying.ts";
 import { type Movability, countMovability } from "./movability.ts";
 import { evenOut, LoadWatch, type Shift } from "./rebalance.ts";
-import { type MoveReport, Relay } from "./relay.ts";
+import { addReports, type MoveReport, Relay } from "./relay.ts";
 
 /** RFC 6455's registry: the service restarts; come back. */
 export const SERVICE_RESTART = 1012;
@@ -154,19 +152,20 @@ export class Handover {
     const deadline = startedAt + deadlineMs;
     shard.tell({ type: "shard.suspended" });
     this.announce("evacuating", { shard: shard.index });
-    const underWay = this.relay.move(
+    const emptying = new Emptying(
       shard,
-      { kind: "shards", choose: () => leastLoaded(fleet.shards, shard) },
+      fleet,
+      this.relay,
       startedAt + deadlineMs * MOVING_SHARE,
     );
     let wasCalledOff = false;
     const callOff = (): void => {
       wasCalledOff = true;
-      underWay.callOff();
+      emptying.callOff();
     };
     this.#evacuations.set(shard, callOff);
     const finish = async (): Promise<DrainReport> => {
-      const { moved, refused } = await underWay.done;
+      const { moved, refused } = await emptying.done;
       this.#evacuations.delete(shard);
       // A reload has ended the shard, or will.
       if (!this.#host.ready || !fleet.shards.includes(shard))
@@ -248,41 +247,4 @@ export class Handover {
         "evening out the load",
       );
   }
-}
-
-/** The shard with the fewest connections among those that take some. */
-export function leastLoaded(
-  shards: readonly Shard[],
-  except?: Shard,
-): Shard | undefined {
-  let chosen: Shard | undefined;
-  for (const shard of shards) {
-    if (shard === except || !shard.isAccepting || shard.isBlocked) continue;
-    if (chosen === undefined || shard.load < chosen.load) chosen = shard;
-  }
-  return chosen;
-}
-
-/** What several moves came to together. */
-export function addReports(
-  reports: readonly MoveReport[],
-): Omit<MoveReport, "durationMs"> {
-  const refused: MoveObstacles = {};
-  for (const report of reports)
-    for (const [cause, count] of Object.entries(report.refused))
-      refused[cause as MoveObstacle] =
-        (refused[cause as MoveObstacle] ?? 0) + count;
-  return {
-    moved: reports.reduce((sum, { moved }) => sum + moved, 0),
-    crashed: reports.reduce((sum, { crashed }) => sum + crashed, 0),
-    refused,
-  };
-}
-
-/** What rounds of moves came to, in which whoever stays behind is asked again: refused is who the last one refused. */
-export function addRounds(
-  rounds: readonly (readonly MoveReport[])[],
-): Omit<MoveReport, "durationMs"> {
-  const { refused } = addReports(rounds.at(-1) ?? []);
-  return { ...addReports(rounds.flat()), refused };
 }

@@ -8,19 +8,15 @@ import type { SocketHandle } from "../../protocol/socket-handle.ts";
 import { POLL_MS } from "../deadlines.ts";
 import type { ServerAddress, StartedProcess } from "../surroundings.ts";
 import { takeTally } from "./canary.ts";
-import {
-  addRounds,
-  type Handover,
-  type HandoverHost,
-  leastLoaded,
-} from "./handover.ts";
+import { firstToGo } from "./first-to-go.ts";
+import type { Handover, HandoverHost } from "./handover.ts";
+import { leastLoaded } from "./least-loaded.ts";
+import { countMovability } from "./movability.ts";
 import { Peer, type PeerMessage } from "./peer.ts";
 import { hearPeer } from "./read-peer-message.ts";
-import type { MoveReport, MoveUnderWay } from "./relay.ts";
+import { addRounds, type MoveReport, type MoveUnderWay } from "./relay.ts";
 import type { ShutdownOrder } from "../shutdown-options.ts";
 
-/** Of each shard's connections, so many go first, and are watched. */
-const FIRST_SHARE = 0.02;
 /** Of the time that an upgrade has, moves may use this share. */
 const MOVING_SHARE = 0.5;
 /** Numbers that this process may still give to connections while the new one numbers its own. */
@@ -222,17 +218,20 @@ export class ProcessUpgrade implements Successor {
     this.#tallies = setInterval(() => this.#tellTally(), TALLY_EVERY_MS);
     await this.#hears("ready", config.startDeadlineMs * 2);
     this.#phase = "moving";
-    const rounds = [await this.#moveAll(FIRST_SHARE)];
+    const movable = this.#host.fleet.shards.map(
+      (shard) => countMovability([shard], this.#host).movable,
+    );
+    const rounds = [await this.#moveAll(firstToGo(movable))];
     await after(config.trialMs, undefined, { signal: this.#over.signal });
     this.#handover.announce("trial-passed", {});
-    rounds.push(await this.#moveAll(1));
+    rounds.push(await this.#moveAll());
     // It may have gone back meanwhile, and accepts then.
     this.#over.signal.throwIfAborted();
     // From here on nobody new comes; those who just came follow.
     this.#hasStoppedAccepting = true;
     this.#host.suspendListener();
     await this.#handshakesDone();
-    rounds.push(await this.#moveAll(1));
+    rounds.push(await this.#moveAll());
     this.#over.signal.throwIfAborted();
     this.#phase = "committed";
     const admin = this.#host.passAdminOn();
@@ -261,7 +260,8 @@ export class ProcessUpgrade implements Successor {
     this.#peer.say({ type: "tally", tally: takeTally(this.#host.fleet.all) });
   }
 
-  async #moveAll(share: number): Promise<MoveReport[]> {
+  /** @param limits - Of each shard at most so many; all of them otherwise. */
+  async #moveAll(limits?: readonly number[]): Promise<MoveReport[]> {
     this.#over.signal.throwIfAborted();
     const { fleet, config } = this.#host;
     const deadline = monotonicNow() + config.shutdownDeadlineMs * MOVING_SHARE;
@@ -269,13 +269,8 @@ export class ProcessUpgrade implements Successor {
       kind: "process",
       forward: this.#peer.forward,
     } as const;
-    const underWay = fleet.shards.map((shard) =>
-      this.#handover.relay.move(
-        shard,
-        destination,
-        deadline,
-        share === 1 ? Infinity : Math.ceil(shard.load * share),
-      ),
+    const underWay = fleet.shards.map((shard, at) =>
+      this.#handover.relay.move(shard, destination, deadline, limits?.[at]),
     );
     this.#moves.push(...underWay);
     return Promise.all(underWay.map(({ done }) => done));

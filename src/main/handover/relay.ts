@@ -2,6 +2,7 @@ import { aside } from "../aside.ts";
 import type {
   MovingShardMessage,
   MovingConnection,
+  MoveObstacle,
   MoveObstacles,
 } from "../../protocol/handover-messages.ts";
 import { monotonicNow } from "../../protocol/clock.ts";
@@ -320,4 +321,37 @@ export class Relay {
 /** What comes to it now is told to go with the others. */
 function isClosing({ state }: Shard): boolean {
   return state === "closing";
+}
+
+/** What several moves came to together. */
+export function addReports(
+  reports: readonly MoveReport[],
+): Omit<MoveReport, "durationMs"> {
+  const refused: MoveObstacles = {};
+  for (const report of reports)
+    for (const [cause, count] of Object.entries(report.refused))
+      refused[cause as MoveObstacle] =
+        (refused[cause as MoveObstacle] ?? 0) + count;
+  return {
+    moved: reports.reduce((sum, { moved }) => sum + moved, 0),
+    crashed: reports.reduce((sum, { crashed }) => sum + crashed, 0),
+    refused,
+  };
+}
+
+/** What rounds of moves came to, in which whoever stays behind is asked again: refused is who the last one refused. */
+export function addRounds(
+  rounds: readonly (readonly MoveReport[])[],
+): Omit<MoveReport, "durationMs"> {
+  const { refused } = addReports(rounds.at(-1) ?? []);
+  return { ...addReports(rounds.flat()), refused };
+}
+
+/** Whether connections that could move have come to the shard since those that are refused were asked. */
+export function hasMore(
+  { counters }: Pick<Shard, "counters">,
+  { refused }: MoveReport,
+): boolean {
+  const asked = Object.values(refused).reduce((sum, count) => sum + count, 0);
+  return counters.open > asked;
 }

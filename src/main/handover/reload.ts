@@ -4,21 +4,25 @@ import { sayForeign } from "../../foreign-value.ts";
 import { monotonicNow } from "../../protocol/clock.ts";
 import type { MoveObstacles } from "../../protocol/handover-messages.ts";
 import {
-  addRounds,
   type Handover,
   type HandoverHost,
-  leastLoaded,
   SERVICE_RESTART,
 } from "./handover.ts";
+import { leastLoaded } from "./least-loaded.ts";
 import { POLL_MS } from "../deadlines.ts";
+import { firstToGo } from "./first-to-go.ts";
+import { countMovability } from "./movability.ts";
 import { selfTestAll } from "./self-test.ts";
-import type { MoveReport, MoveUnderWay } from "./relay.ts";
+import {
+  addRounds,
+  hasMore,
+  type MoveReport,
+  type MoveUnderWay,
+} from "./relay.ts";
 import { type Tally, takeTally } from "./canary.ts";
 import { isStill, Trial } from "./trial.ts";
 import { Shard, type ShardOwner } from "../shards/shard.ts";
 
-/** Of each old shard's connections, so many go first, and are watched. */
-const FIRST_SHARE = 0.02;
 /** Of the time that a reload has, moves may use this share; the rest is for closing what could not move. */
 const MOVING_SHARE = 0.5;
 
@@ -204,28 +208,36 @@ class Exchange {
 
   /** A few connections first; when they have fared well for a while, all. */
   async #moveOver(): Promise<readonly MoveReport[][]> {
-    const first = await this.#moveAll(this.#old, ({ load }) =>
-      Math.ceil(load * FIRST_SHARE),
+    const movable = this.#old.map(
+      (shard) => countMovability([shard], this.#host).movable,
     );
+    const first = await this.#moveAll(this.#old, firstToGo(movable));
     const { signal } = this.#over;
     await after(this.#host.config.trialMs, undefined, { signal });
-    signal.throwIfAborted();
+    this.#trial.look();
     this.#handover.announce("trial-passed", {});
-    return [first, await this.#moveAll(this.#old, () => Infinity)];
+    const others = await this.#moveAll(this.#old);
+    const rounds = [first, others];
+    // Whose handshake was under way at the change has opened on the old version.
+    if (others.some((report, at) => hasMore(this.#old[at] as Shard, report)))
+      rounds.push(await this.#moveAll(this.#old));
+    this.#trial.look();
+    return rounds;
   }
 
+  /** @param limits - Of each shard at most so many; all of them otherwise. */
   #moveAll(
     shards: readonly Shard[],
-    limitOf: (shard: Shard) => number,
+    limits?: readonly number[],
   ): Promise<MoveReport[]> {
     const { fleet, config } = this.#host;
     const deadline = monotonicNow() + config.shutdownDeadlineMs * MOVING_SHARE;
-    const underWay = shards.map((shard) =>
+    const underWay = shards.map((shard, at) =>
       this.#handover.relay.move(
         shard,
         { kind: "shards", choose: () => leastLoaded(fleet.shards) },
         deadline,
-        limitOf(shard),
+        limits?.[at],
       ),
     );
     this.#moves.push(...underWay);
@@ -239,7 +251,7 @@ class Exchange {
     this.#killTheStill();
     try {
       await Promise.all(this.#moves.map(({ done }) => done));
-      await this.#moveAll(this.#entering, () => Infinity);
+      await this.#moveAll(this.#entering);
       await this.#retire(this.#entering, false);
     } finally {
       clearInterval(timer);

@@ -14,6 +14,13 @@ export interface OldVersion {
   now(): Tally;
 }
 
+/** A new version that is being watched. */
+export interface Watch {
+  /** What is wrong with it at this moment, in one sentence; nothing, when nothing is. */
+  look(): string | undefined;
+  stop(): void;
+}
+
 /**
  * Watches shards of a new version, in this process, while it has the first of
  * the old one's connections: whether they serve, turn, and fail no more often.
@@ -24,20 +31,25 @@ export function watchVersion(
   shards: readonly Shard[],
   old: OldVersion,
   onComplaint: (said: string) => void,
-): { stop(): void } {
+): Watch {
   const canary = new Canary(old.began, old.now(), takeTally(shards));
-  const look = (): void => {
+  const judgeAll = (): (() => string) | undefined => {
     const standing = shards.map(judge).find((said) => said !== undefined);
     const complaint = canary.judge(old.now(), takeTally(shards));
-    if (standing === undefined && complaint === undefined) return;
+    if (standing !== undefined) return () => standing;
+    return complaint && (() => describe(complaint, shards));
+  };
+  const timer = setInterval(() => {
+    const complaint = judgeAll();
+    if (complaint === undefined) return;
     clearInterval(timer);
     // What was thrown may still be on its way from the thread.
-    setImmediate(() =>
-      onComplaint(standing ?? describe(complaint as Complaint, shards)),
-    );
+    setImmediate(() => onComplaint(complaint()));
+  }, POLL_MS);
+  return {
+    look: () => judgeAll()?.(),
+    stop: () => clearInterval(timer),
   };
-  const timer = setInterval(look, POLL_MS);
-  return { stop: () => clearInterval(timer) };
 }
 
 function describe(
@@ -59,7 +71,7 @@ export class Trial implements ShardOwner {
   readonly #server: ShardOwner;
   readonly #failed = Promise.withResolvers<never>();
   #phase: "starting" | "watched" | "passed" | "failed" = "starting";
-  #watch: { stop(): void } | undefined;
+  #watch: Watch | undefined;
 
   constructor(server: ShardOwner) {
     this.#server = server;
@@ -75,6 +87,12 @@ export class Trial implements ShardOwner {
   watch(shards: readonly Shard[], old: OldVersion): void {
     this.#phase = "watched";
     this.#watch = watchVersion(shards, old, (said) => this.#fail(said));
+  }
+
+  /** Looks at this moment, whatever is seen from time to time. @throws Error with what is wrong, if anything is. */
+  look(): void {
+    const complaint = this.#watch?.look();
+    if (complaint !== undefined) throw new Error(complaint);
   }
 
   /** From now on its shards are like any other, or on their way out. */

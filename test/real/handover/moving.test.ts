@@ -122,6 +122,28 @@ describe("evacuating a shard", () => {
     expect(slow.closeCode).toBe(1012);
   });
 
+  it("waits until there is somewhere to go, where the only other shard is drained meanwhile", async () => {
+    const { server } = await serveVersion({}, "has a gate");
+    const talkers = await openTalkers(server.port, 2, { inFlight: 0 });
+    const [waiting, other] = talkers as [Talker, Talker];
+    await waiting.ask("wait");
+    const { done } = server.drain({ shard: 0, move: true });
+    await server.drain({ shard: 1 }).done;
+    expect(other.closeCode).toBe(1001);
+    // Only now may it leave, and nobody takes it.
+    const opener = new BroadcastChannel("gate");
+    opener.postMessage("open");
+    opener.close();
+    await until(
+      "it has been to main and back",
+      () => server.stats().handover.moved > 0,
+    );
+    server.resume(1);
+    expect(await done).toMatchObject({ notified: 0, moved: 1 });
+    expect(await waiting.ask("who")).toContain("open.healthy");
+    await expectBalance(server);
+  });
+
   it("ends with the server that is shut down meanwhile", async () => {
     const { server } = await serveVersion();
     const talkers = await openTalkers(server.port, 40);
@@ -218,6 +240,17 @@ describe("a reload", () => {
     // Whoever was lost is in the ledger too: with its thread, or closed for its handler's failure.
     expect(closeCodes["1001"]).toBe(40 - verdict.closed);
     expect(outcomes.crashed + (closeCodes["1011"] ?? 0)).toBe(verdict.closed);
+  });
+
+  it("goes back also where all are on one shard, and few", async () => {
+    const { server, versions } = await serveVersion({ trialMs: 1_000 });
+    const talkers = await openTalkers(server.port, 10);
+    await server.drain({ shard: 0, move: true }).done;
+    await versions.deploy("bad", "throws on a message");
+    await expect(server.reload()).rejects.toThrow(
+      /: message failed for 2 of 2 connections that had moved/,
+    );
+    expect((await judgeTalkers(talkers)).closed).toBeLessThanOrEqual(2);
   });
 
   it("says which hook has failed, with what, and how the old version fared", async () => {

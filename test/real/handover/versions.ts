@@ -16,7 +16,8 @@ export type Behaviour =
   | "is killed while it takes over"
   | "has opened without resume"
   | "cannot be cloned"
-  | "suspends and resumes";
+  | "suspends and resumes"
+  | "has a gate";
 
 const bodies: Record<Behaviour, { top?: string; hooks: string }> = {
   echoes: { hooks: "" },
@@ -51,6 +52,14 @@ const bodies: Record<Behaviour, { top?: string; hooks: string }> = {
       suspend(connection) { return { was: connection.data.note() }; },
       resume(connection, state) {
         connection.data = { note: () => state.was + " resumed" };
+      },`,
+  },
+  // What answers `wait` once somebody says `open` on the channel of that name.
+  "has a gate": {
+    top: `const gate = new BroadcastChannel("gate"); gate.unref();`,
+    hooks: `before(connection, text) {
+        if (text !== "wait") return;
+        return new Promise((resolve) => { gate.onmessage = resolve; gate.unref(); });
       },`,
   },
 };

@@ -1,0 +1,82 @@
+import { setTimeout as after } from "node:timers/promises";
+import { monotonicNow } from "../../protocol/clock.ts";
+import { POLL_MS } from "../deadlines.ts";
+import type { Fleet } from "../shards/fleet.ts";
+import type { Shard } from "../shards/shard.ts";
+import { leastLoaded } from "./least-loaded.ts";
+import {
+  addRounds,
+  hasMore,
+  type MoveReport,
+  type MoveUnderWay,
+  type Relay,
+} from "./relay.ts";
+
+/**
+ * Moves the connections of a shard to the others. One that found nowhere to go
+ * has come back, and others may have come meanwhile: they are asked again until
+ * none is left that could move, or the deadline has come. While no other shard
+ * takes connections, that is waited for.
+ */
+export class Emptying {
+  /** What the rounds came to. */
+  readonly done: Promise<Omit<MoveReport, "durationMs">>;
+  readonly #shard: Shard;
+  readonly #fleet: Fleet;
+  readonly #relay: Relay;
+  readonly #deadline: number;
+  #underWay: MoveUnderWay | undefined;
+  #isCalledOff = false;
+
+  /** @param deadline - Absolute, monotonic: what cannot move by then stays. */
+  constructor(shard: Shard, fleet: Fleet, relay: Relay, deadline: number) {
+    this.#shard = shard;
+    this.#fleet = fleet;
+    this.#relay = relay;
+    this.#deadline = deadline;
+    this.done = this.#run();
+  }
+
+  /** Those who have not left stay. */
+  callOff(): void {
+    this.#isCalledOff = true;
+    this.#underWay?.callOff();
+  }
+
+  async #run(): Promise<Omit<MoveReport, "durationMs">> {
+    const rounds: MoveReport[][] = [];
+    do {
+      this.#underWay = this.#relay.move(
+        this.#shard,
+        { kind: "shards", choose: this.#choose },
+        this.#deadline,
+      );
+      rounds.push([await this.#underWay.done]);
+    } while (await this.#hasMore(rounds.at(-1)?.[0] as MoveReport));
+    return addRounds(rounds);
+  }
+
+  readonly #choose = (): Shard | undefined =>
+    leastLoaded(this.#fleet.shards, this.#shard);
+
+  /** Resolves when some who have not been asked can go somewhere, or none will. */
+  async #hasMore(report: MoveReport): Promise<boolean> {
+    const isLeft = (): boolean => !this.#isOver && hasMore(this.#shard, report);
+    while (isLeft()) {
+      // Not at once: who comes back now has met a shard that was about to go.
+      await after(POLL_MS);
+      if (isLeft() && this.#choose() !== undefined) return true;
+    }
+    return false;
+  }
+
+  /** Nobody is to move any more: a reload may have replaced the shard, or it has died. */
+  get #isOver(): boolean {
+    return (
+      this.#isCalledOff ||
+      !this.#fleet.shards.includes(this.#shard) ||
+      !this.#shard.state.startsWith("serving") ||
+      monotonicNow() >= this.#deadline
+    );
+  }
+}
