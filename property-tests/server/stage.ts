@@ -3,6 +3,7 @@ import { createServer, type Server } from "node:net";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { resolveConfig } from "../../src/config.ts";
 import { Handoff } from "../../src/main/shards/handoff.ts";
+import { connectionTable } from "../../src/machines/connection-table.ts";
 import { monotonicNow } from "../../src/protocol/clock.ts";
 import type {
   MainMessage,
@@ -21,6 +22,10 @@ import { SERVICE } from "../../test/support/server.ts";
 import { within } from "../../test/support/within.ts";
 
 const CLOSE_DEADLINE_MS = 150;
+/** Where the states are in which the peer's close frame is awaited. */
+const awaiting = connectionTable.states.flatMap(({ name }, at) =>
+  /^draining\.(?:flushing|awaiting)/.test(name) ? [at] : [],
+);
 
 /** A client whose socket main has accepted, and has done nothing with. */
 interface Waiting {
@@ -116,6 +121,12 @@ export class Stage {
   get inFlight(): number {
     const { counters } = this;
     return counters.get("handed") - counters.get("received");
+  }
+
+  /** Connections that have their close frame from us, and are still there. */
+  get told(): number {
+    const { states } = this.counters;
+    return awaiting.reduce((sum, at) => sum + (states[at] ?? 0), 0);
   }
 
   /** @param isPassing - The broadcast passes the sockets that wait for the end of this turn, which main's never does. */

@@ -21,7 +21,16 @@ export interface LawOptions {
   readonly timeLimitMs?: number;
   /** For a run that has begun by then, and for what a failure takes to be told. */
   readonly timeBeyondLimitMs?: number;
+  /**
+   * Whether the runs have met all that they are about. Until then more are
+   * drawn, whatever the bounds, up to {@link PATIENCE} times as many.
+   */
+  readonly hasMetAll?: () => boolean;
 }
+
+/** So many times the runs that are meant, a law draws more to meet what it is about. */
+const PATIENCE = 10;
+const TIME_TO_MEET_ALL_MS = 120_000;
 
 /** For a run that has begun, and for what a failure takes to be told. */
 const TIME_BEYOND_LIMIT_MS = 25_000;
@@ -42,21 +51,26 @@ export function law<Ts>(
     runs,
     timeLimitMs = 5_000,
     timeBeyondLimitMs = TIME_BEYOND_LIMIT_MS,
+    hasMetAll,
   }: LawOptions,
 ): void {
   it(
     name,
     async () => {
-      const limited = new Limited(property, timeLimitMs);
-      const details = await fc.check(
-        runsWanted === undefined ? limited : property,
-        {
-          numRuns: runsWanted ?? runs,
-          seed,
-          endOnFailure: path !== undefined || isFirstEnough,
-          ...(path !== undefined && { path }),
-        },
-      );
+      const bounds = {
+        runs: runsWanted ?? runs,
+        // Asked for more runs, a law takes the time that they take.
+        limitMs: runsWanted === undefined ? timeLimitMs : Infinity,
+        // What is replayed is one run, whatever it meets.
+        hasMetAll: path === undefined ? hasMetAll : undefined,
+      };
+      const most = hasMetAll === undefined ? 1 : PATIENCE;
+      const details = await fc.check(new Limited(property, bounds), {
+        numRuns: bounds.runs * most,
+        seed,
+        endOnFailure: path !== undefined || isFirstEnough,
+        ...(path !== undefined && { path }),
+      });
       const found = (await fc.asyncDefaultReportMessage(details)) ?? "";
       const message = [found, String(details.errorInstance)].join("\n\n");
       expect(
@@ -66,23 +80,41 @@ export function law<Ts>(
       // On a machine that is too slow for one run nothing has been shown.
       expect(details.numRuns, "runs of the law").toBeGreaterThan(0);
     },
-    // Asked for more runs, a law takes the time that they take.
-    runsWanted === undefined ? timeLimitMs + timeBeyondLimitMs : 0,
+    runsWanted === undefined
+      ? timeLimitMs +
+          timeBeyondLimitMs +
+          (hasMetAll === undefined ? 0 : TIME_TO_MEET_ALL_MS)
+      : 0,
   );
 }
 
+interface Bounds {
+  readonly runs: number;
+  readonly limitMs: number;
+  readonly hasMetAll: LawOptions["hasMetAll"];
+}
+
 /**
- * A property of which no run begins after a time. fast-check's own limit drops
- * the run that is under way, and with it a fault that takes as long to show,
- * such as a server that hangs.
+ * A property of which no run begins after a time, or a number of others.
+ * fast-check's own limit drops the run that is under way, and with it a fault
+ * that takes as long to show, such as a server that hangs.
  */
 class Limited<Ts> implements fc.IRawProperty<Ts> {
   readonly #property: fc.IRawProperty<Ts>;
+  readonly #bounds: Bounds;
   readonly #until: number;
+  #begun = 0;
 
-  constructor(property: fc.IRawProperty<Ts>, limitMs: number) {
+  constructor(property: fc.IRawProperty<Ts>, bounds: Bounds) {
     this.#property = property;
-    this.#until = performance.now() + limitMs;
+    this.#bounds = bounds;
+    this.#until = performance.now() + bounds.limitMs;
+  }
+
+  get #isOver(): boolean {
+    const { runs, hasMetAll } = this.#bounds;
+    const isEnough = this.#begun >= runs || performance.now() >= this.#until;
+    return isEnough && (hasMetAll?.() ?? true);
   }
 
   isAsync(): boolean {
@@ -98,7 +130,10 @@ class Limited<Ts> implements fc.IRawProperty<Ts> {
   }
 
   run(value: Ts): ReturnType<fc.IRawProperty<Ts>["run"]> {
-    if (performance.now() < this.#until) return this.#property.run(value);
+    if (!this.#isOver) {
+      this.#begun++;
+      return this.#property.run(value);
+    }
     const late = new fc.PreconditionFailure(true);
     return this.isAsync() ? Promise.resolve(late) : late;
   }

@@ -1,6 +1,7 @@
 import { MessagePort } from "node:worker_threads";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { channels } from "../../../src/index.ts";
+import { live } from "../../support/crowd.ts";
 import { overhear } from "../../support/diagnostics.ts";
 import {
   ACCEPT,
@@ -371,7 +372,7 @@ describe("bad requests", () => {
       client.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
       await client.response();
     }
-    await RawClient.open(server.port);
+    void live(await RawClient.open(server.port));
     const { ledger } = server.stats();
     expect(ledger).toMatchObject({ accepted: 4, opened: 1, upgrading: 0 });
     expect(await server.shutdown()).toMatchObject({
@@ -407,8 +408,8 @@ describe("limits of connections", () => {
     await first.closeFrame();
     await within("the end of TCP", first.ended);
     await until("there is room", () => {
-      const { live, upgrading } = server.stats().ledger;
-      return live === 1 && upgrading === 0;
+      const { ledger } = server.stats();
+      return ledger.live === 1 && ledger.upgrading === 0;
     });
     const next = await RawClient.open(server.port);
     next.send("in");

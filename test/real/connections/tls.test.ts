@@ -19,6 +19,7 @@ import {
   onTestFinished,
 } from "vitest";
 import { serveCommand } from "../../support/command.ts";
+import { live } from "../../support/crowd.ts";
 import { RawClient } from "../../support/raw-client.ts";
 import { startServer } from "../../support/server.ts";
 import { until, within } from "../../support/within.ts";
@@ -153,6 +154,7 @@ describe("TLS", () => {
     await until("the new certificate is served", async () => {
       const next = await openTls(command.port);
       expect(await echo(next.client, "next")).toBe("next");
+      void live(next.client);
       return next.socket.getPeerCertificate().subject.CN === "second";
     });
     expect(await echo(old.client, "still here")).toBe("still here");

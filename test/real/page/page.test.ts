@@ -68,8 +68,10 @@ describe("the inspector in a browser", () => {
     };
     const connects: number[] = [];
     const closes: number[] = [];
+    const areShownInTime = (): boolean =>
+      [connects, closes].every((times) => Math.min(...times) < 1_000);
     // A busy machine may hold the browser back once, or twice.
-    for (let round = 0; round < 5; round++) {
+    for (let round = 0; round < 5 && !areShownInTime(); round++) {
       const clients = await connectMany(server, 7);
       connects.push(await untilShown(7));
       for (const client of clients) client.close();
@@ -79,7 +81,8 @@ describe("the inspector in a browser", () => {
     expect(Math.min(...closes)).toBeLessThan(1_000);
     await page
       .locator('[data-outcome="clean"]')
-      .getByText("35", { exact: true })
+      .getByText(String(7 * closes.length), { exact: true })
+      .first()
       .waitFor();
   });
 

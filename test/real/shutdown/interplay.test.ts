@@ -1,4 +1,5 @@
-import { describe, expect, it } from "vitest";
+import { BroadcastChannel } from "node:worker_threads";
+import { afterAll, describe, expect, it } from "vitest";
 import { channels, type ServerOptions } from "../../../src/index.ts";
 import {
   lookAround,
@@ -10,13 +11,24 @@ import { RawClient } from "../../support/raw-client.ts";
 import { startServer, type TestServer } from "../../support/server.ts";
 import { until, within } from "../../support/within.ts";
 
-/** Connections of these can move, unless a handler is in flight; a message can end the thread. */
-const HANDLERS = `data:text/javascript,${encodeURIComponent(`export default {
+/** Where handlers that hang are let go, in every thread. */
+const LET_GO = "let those go who hang";
+/**
+ * Connections of these can move, unless a handler is in flight; a message can end the thread.
+ * A handler that hangs holds its shard's end even when its client has left.
+ */
+const HANDLERS = `data:text/javascript,${encodeURIComponent(`
+import { BroadcastChannel } from "node:worker_threads";
+const letGo = Promise.withResolvers();
+const channel = new BroadcastChannel("${LET_GO}");
+channel.onmessage = letGo.resolve;
+channel.unref();
+export default {
   resume() {},
   message(connection, data) {
     const text = String(data);
     if (text === "die") process.exit(3);
-    if (text === "hang") return new Promise(() => {});
+    if (text === "hang") return letGo.promise;
     connection.send(text);
   },
 };`)}`;
@@ -33,6 +45,9 @@ const OPTIONS: ServerOptions = {
   trialMs: 200,
   closeRate: 4,
 };
+
+const letGo = new BroadcastChannel(LET_GO);
+afterAll(() => letGo.close());
 
 interface Scene {
   readonly server: TestServer;
@@ -180,6 +195,7 @@ async function isSound({ server, clients }: Scene): Promise<boolean> {
   void live(client);
   // Those who hang have shown what they can: nobody waits for them again.
   for (const each of clients) each.destroy();
+  letGo.postMessage("now");
   await within("a rebalance", server.rebalance());
   const { shards } = server.stats();
   for (const { shard } of shards)
