@@ -5,6 +5,7 @@ import { SluiceError } from "./errors.ts";
 import { nodeMainSurroundings } from "./main/node-surroundings.ts";
 import { Server } from "./main/server.ts";
 import type { ServeControl, SluiceServer } from "./main/server-types.ts";
+import { start } from "./main/startup.ts";
 import type { MainSurroundings } from "./main/surroundings.ts";
 import { readTlsMaterial } from "./main/tls-material.ts";
 import { describeOldRuntime } from "./runtime.ts";
@@ -47,15 +48,15 @@ export async function serveIn(
       : "the option handover is off",
   ]);
   signal?.throwIfAborted();
-  const server = new Server(
+  const server = new Server({
     config,
     tls,
     moveBlocker,
-    config.admin
+    surroundings,
+    openInspector: config.admin
       ? (inspected, inherited) => Admin.open(inspected, inherited)
       : undefined,
-    surroundings,
-  );
-  await server.start(signal);
-  return server;
+  });
+  await start(server, signal);
+  return server.face;
 }

@@ -320,7 +320,7 @@ export class Simulation {
       clock: this.clock,
       plan,
       targets: [],
-      onTold: () => {},
+      onNotified: () => {},
       onDrained: () => {},
     });
     for (const connection of this.live)
@@ -331,7 +331,7 @@ export class Simulation {
     this.drains.force();
   }
 
-  drainTold(drain: DrainId): void {
+  drainNotified(drain: DrainId): void {
     if (drain !== "shutdown") this.#reportOf(drain).told++;
   }
 

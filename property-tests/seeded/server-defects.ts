@@ -234,7 +234,7 @@ export const serverDefects: readonly Defect[] = [
   },
   {
     rule: "an emptied shard's connections go to others",
-    file: "src/main/handover/handover.ts",
+    file: "src/main/handover/least-loaded.ts",
     original: "if (shard === except || !shard.isAccepting || shard.isBlocked)",
     defective: "if (shard !== except && shard.isBlocked)",
     suites: [moves],

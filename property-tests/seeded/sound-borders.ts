@@ -25,8 +25,8 @@ export const bordersDefects: readonly Defect[] = [
   },
   {
     rule: "what main publishes before it sends connections away reaches them",
-    file: "src/main/server.ts",
-    original: "    this.#topics.flush();\n",
+    file: "src/main/drain-planner.ts",
+    original: "    topics.flush();\n",
     defective: "",
     suites: [lastWords],
     law: "whom main sends away",

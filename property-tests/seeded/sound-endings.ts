@@ -45,8 +45,8 @@ export const endingDefects: readonly Defect[] = [
   },
   {
     rule: "a shard that cannot start again does not end the server while another serves",
-    file: "src/main/server.ts",
-    original: "    if (this.isServing && !isLast) return true;\n",
+    file: "src/main/supervisor.ts",
+    original: "    if (lifecycle.isServing && !isLast) return true;\n",
     defective: "",
     suites: ["test/real/shards/crash.test.ts"],
     law: "does not end the server while another serves",

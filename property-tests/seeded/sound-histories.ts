@@ -20,7 +20,7 @@ const preloaded = `data:text/javascript,${encodeURIComponent(closesConnections)}
 export const historyDefects: readonly Defect[] = [
   {
     rule: "a thread of a new process closes no descriptor that others own",
-    file: "src/main/handover/process-upgrade.ts",
+    file: "src/main/handover/node-processes.ts",
     original: "return [...process.execArgv, asCalled(script), ...rest];",
     defective: `return ["--import", ${JSON.stringify(preloaded)}, ...process.execArgv, asCalled(script), ...rest];`,
     suites: histories,

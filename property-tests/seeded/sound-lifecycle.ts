@@ -15,7 +15,7 @@ export const lifecycleDefects: readonly Defect[] = [
   {
     rule: "a shutdown gives up a reload that has not passed its trial",
     file: "src/main/handover/reload.ts",
-    original: "host.stoppage.onBegin(() => exchange.interrupt());",
+    original: "host.stoppage.onBegin(() => replacement.interrupt());",
     defective: "host.stoppage.onBegin(() => {});",
     suites: [interplay],
     law: "finds the old version",

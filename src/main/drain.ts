@@ -133,13 +133,13 @@ export class Drains {
 
   /**
    * @param shards - Those that have the connections aimed at.
-   * @param farewellFor - How a shard's connections are told, by its turn.
+   * @param planFor - How a shard's connections are told, by its turn.
    * @param resume - Called when the drain is called off.
    */
   start(
     shards: readonly Shard[],
     filter: DrainFilter,
-    farewellFor: (turn: number) => DrainPlan,
+    planFor: (turn: number) => DrainPlan,
     resume: () => void,
   ): Drain {
     const progress = new DrainProgress(
@@ -157,7 +157,7 @@ export class Drains {
         type: "drain",
         drain: id,
         filter,
-        plan: farewellFor(turn),
+        plan: planFor(turn),
       });
     return {
       done,
@@ -170,9 +170,8 @@ export class Drains {
     };
   }
 
-  /** Takes what a shard says of a drain; of a shutdown, its shard has heard. */
+  /** Takes what a shard says of a drain. */
   take(shard: number, message: DrainShardMessage): void {
-    if (message.drain === "shutdown") return undefined;
     const progress = this.#underWay.get(message.drain);
     switch (message.type) {
       case "notified":

@@ -1,4 +1,5 @@
 import { aside } from "./aside.ts";
+import { channel } from "node:diagnostics_channel";
 import { type ActorRefFrom, createActor } from "xstate";
 import { patientClock } from "./patient-clock.ts";
 import type { Config } from "../config.ts";
@@ -9,11 +10,13 @@ import {
   serverMachine,
 } from "../machines/server-machine.ts";
 import { stateName } from "../machines/transition-table.ts";
+import { channels } from "../protocol/channels.ts";
 import { monotonicNow } from "../protocol/clock.ts";
 import type { DrainPlan } from "../protocol/messages.ts";
 import { type Cluster, QUEUEING } from "./cluster/cluster.ts";
 import { reportDelay, timeUntil, withdrawalDelay } from "./deadlines.ts";
 import type { Fleet } from "./shards/fleet.ts";
+import { Milestone } from "./shards/milestone.ts";
 import {
   describeEnd,
   type Ledger,
@@ -35,15 +38,17 @@ export interface LifecycleHost {
   readonly cluster: Cluster;
   readonly ledger: Ledger;
   readonly stoppage: Stoppage;
-  plan(deadline: number, shards: number, turn: number): DrainPlan;
-  /** Another state was entered. */
-  announceState(state: ServerState): void;
-  announceListening(): void;
+  readonly planner: {
+    plan(deadline: number, shards: number, turn: number): DrainPlan;
+  };
   /** What every shard answers to those who ask whether to send it traffic. */
-  setReadiness(isReady: boolean): void;
-  suspendListener(): void;
-  /** Accepts, if a shard takes connections. */
-  updateListener(): void;
+  readonly readiness: { announce(isReady: boolean): void };
+  readonly ingress: {
+    announce(): void;
+    suspend(): void;
+    /** Accepts, if a shard takes connections. */
+    update(): void;
+  };
   /**
    * Nothing runs any more.
    *
@@ -75,6 +80,10 @@ export class Lifecycle {
   #deadline = Infinity;
   #reason = "";
   #failure: Error | undefined;
+  /** The shards were told to end. */
+  readonly #broadcast = new Milestone();
+  /** Gives up what waits for the shards of a stop under way. */
+  #following: AbortController | undefined;
 
   constructor(host: LifecycleHost) {
     this.#host = host;
@@ -86,9 +95,10 @@ export class Lifecycle {
     this.#actor = createActor(this.#machine(), { clock: patientClock });
     let announced: ServerState | undefined;
     this.#actor.subscribe(() => {
+      this.#followStop();
       if (this.state === announced) return;
       announced = this.state;
-      host.announceState(announced);
+      channel(channels.server).publish({ event: "state", state: announced });
     });
     // Whoever does not wait for the end is not asked to catch its failure.
     this.#report.promise.catch(() => {});
@@ -106,6 +116,11 @@ export class Lifecycle {
   /** Also while it waits for its turn to drain. */
   get isServing(): boolean {
     return this.state === "listening" || this.machineState === QUEUEING;
+  }
+
+  /** Sockets are accepted, if a shard takes them: also while load balancers take notice. */
+  get mayListen(): boolean {
+    return this.isServing || this.state === "closing";
   }
 
   get isStopping(): boolean {
@@ -139,7 +154,6 @@ export class Lifecycle {
   fail(error: Error): void {
     this.#failure ??= error;
     this.#send("server.failed");
-    this.lookForEnd();
   }
 
   /** The same for one that listens: what is connected gets its time to close. */
@@ -233,24 +247,40 @@ export class Lifecycle {
     return true;
   }
 
-  /** Asks the shards how far they are. */
-  lookForEnd(): void {
-    const states = this.#host.fleet.all.map(({ state }) => state);
-    const hasTold = (state: string): boolean =>
-      state === "draining" || state === "ending" || state === "terminated";
-    if (this.state === "terminated") return;
-    if (states.every((state) => state === "terminated"))
-      this.#send("shards.terminated");
-    else if (states.every(hasTold)) this.#send("shards.told");
+  #send(type: ServerEvent["type"]): void {
+    // XState prints a warning about what a stopped actor is sent.
+    if (this.state !== "terminated") this.#actor.send({ type });
   }
 
-  #send(type: ServerEvent["type"]): void {
-    this.#actor.send({ type });
+  /** Whatever has brought a stop about, the shards are waited for once; whatever calls it off, no more. */
+  #followStop(): void {
+    const isStopping = !this.isServing && this.state !== "starting";
+    if (isStopping === (this.#following !== undefined)) return;
+    this.#following?.abort();
+    this.#following = isStopping ? new AbortController() : undefined;
+    if (!isStopping) this.#broadcast.set(false);
+    if (this.#following !== undefined)
+      aside(this.#awaitShards(this.#following.signal), "waiting for shards");
+  }
+
+  /**
+   * How a stop ends. The machine keeps the time beside it: it says when the
+   * shards are told, and what is late it forces.
+   */
+  async #awaitShards(calledOff: AbortSignal): Promise<void> {
+    const { fleet } = this.#host;
+    // Until then threads may end, too: all of them, and there is nobody to tell.
+    await Promise.race([this.#broadcast.reached, fleet.terminated()]);
+    await fleet.notified();
+    if (calledOff.aborted) return;
+    this.#send("shards.told");
+    await fleet.terminated();
+    if (!calledOff.aborted) this.#send("shards.terminated");
   }
 
   /** What the machine names. */
   #machine(): typeof serverMachine {
-    const { config, cluster, fleet } = this.#host;
+    const { config, cluster, fleet, planner } = this.#host;
     const delays: Record<ServerDelay, () => number> = {
       startDeadline: () => config.startDeadlineMs * 2,
       turnDeadline: () =>
@@ -271,13 +301,13 @@ export class Lifecycle {
       delays,
       actions: {
         announceReady: () => {
-          this.#host.setReadiness(cluster.allowsReady);
-          this.#host.announceListening();
+          this.#host.readiness.announce(cluster.allowsReady);
+          this.#host.ingress.announce();
           this.#host.stoppage.decide();
         },
         withdrawReadiness: () => {
           this.#withdrawnAt = monotonicNow();
-          this.#host.setReadiness(false);
+          this.#host.readiness.announce(false);
           this.#host.stoppage.begin();
         },
         awaitTurn: () =>
@@ -288,14 +318,13 @@ export class Lifecycle {
             "waiting for a turn to drain",
           ),
         leaveQueue: () => cluster.leaveQueue(),
-        suspendListener: () => this.#host.suspendListener(),
-        resumeListener: () => this.#host.updateListener(),
+        suspendListener: () => this.#host.ingress.suspend(),
+        resumeListener: () => this.#host.ingress.update(),
         broadcastShutdown: () => {
           const { all } = fleet;
           for (const [turn, shard] of all.entries())
-            shard.shutDown(this.#host.plan(this.#deadline, all.length, turn));
-          // Where no thread runs, no shard has anything to say.
-          this.lookForEnd();
+            shard.shutDown(planner.plan(this.#deadline, all.length, turn));
+          this.#broadcast.set(true);
         },
         broadcastCallOff: () => {
           for (const shard of fleet.all)
@@ -305,7 +334,7 @@ export class Lifecycle {
           const now = Math.min(this.#deadline, monotonicNow());
           const { all } = fleet;
           for (const [turn, shard] of all.entries())
-            shard.force(this.#host.plan(now, all.length, turn));
+            shard.force(planner.plan(now, all.length, turn));
         },
         killShards: () => {
           for (const shard of fleet.all)
@@ -332,8 +361,8 @@ export class Lifecycle {
       if (report === undefined) this.#report.reject(failure);
       else this.#report.resolve(report);
     };
-    const goodbyes = this.#host.conclude(report);
-    if (goodbyes.length === 0) settle();
-    else aside(Promise.allSettled(goodbyes).then(settle), "saying goodbye");
+    const lastWork = this.#host.conclude(report);
+    if (lastWork.length === 0) settle();
+    else aside(Promise.allSettled(lastWork).then(settle), "ending the server");
   }
 }

@@ -4,11 +4,7 @@ import { requireArgument, SHARD } from "../config/arguments.ts";
 import { SluiceError } from "../errors.ts";
 import { channels } from "../protocol/channels.ts";
 import { monotonicNow } from "../protocol/clock.ts";
-import type {
-  DrainPlan,
-  ShardMessage,
-  TlsMaterial,
-} from "../protocol/messages.ts";
+import type { ShardMessage, TlsMaterial } from "../protocol/messages.ts";
 import { type Drain, Drains, type DrainTarget, narrowTarget } from "./drain.ts";
 import type { Fleet } from "./shards/fleet.ts";
 import { type Handover, SERVICE_RESTART } from "./handover/handover.ts";
@@ -32,39 +28,36 @@ export interface OperationsHost extends ReloadHost, UpgradeHost {
   readonly config: Config;
   readonly fleet: Fleet;
   readonly moveBlocker: string | undefined;
-  readonly state: ServerState;
-  /** It listens, whether or not it wants new connections at the moment. */
-  readonly isServing: boolean;
-  tls: TlsMaterial | undefined;
-  plan(
-    deadline: number,
-    shards: number,
-    turn: number,
-    closeCode?: number,
-  ): DrainPlan;
-  /** Shards take connections that did not, or the other way round. */
-  updateListener(): void;
-  /** Another process serves now: this one ends, and tells its clients to come back. */
-  leave(closeCode: number): void;
+  readonly planner: UpgradeHost["planner"] & {
+    /** Of those who are told to go, from now on. */
+    closeCode: number;
+  };
+  readonly lifecycle: {
+    readonly state: ServerState;
+    /** It listens, whether or not it wants new connections at the moment. */
+    readonly isServing: boolean;
+    /** Another process serves now: this one ends. */
+    leave(): void;
+  };
+  readonly environment: { tls: TlsMaterial | undefined };
+  readonly handover: Handover;
 }
 
 /** What can be asked of a server that goes on: drains, restarts, reloads, upgrades. */
 export class Operations {
   readonly drains = new Drains();
   readonly #host: OperationsHost;
-  readonly #handover: Handover;
-  /** What exchanges all shards, or the process, at the moment. */
-  #exchange: string | undefined;
-  #succession: ProcessUpgrade | undefined;
+  /** What replaces all shards, or the process, at the moment. */
+  #replacing: string | undefined;
+  #upgrade: ProcessUpgrade | undefined;
 
-  constructor(host: OperationsHost, handover: Handover) {
+  constructor(host: OperationsHost) {
     this.#host = host;
-    this.#handover = handover;
   }
 
   /** The process that takes over, or has taken over. */
-  get succession(): ProcessUpgrade | undefined {
-    return this.#succession;
+  get upgradeUnderWay(): ProcessUpgrade | undefined {
+    return this.#upgrade;
   }
 
   drain(target: DrainTarget | undefined): Drain {
@@ -86,18 +79,18 @@ export class Operations {
           "ERR_SLUICE_STATE",
           "drain(): move takes all connections of a shard; got pathPrefix or olderThanMs",
         );
-      return this.#handover.evacuate(this.#shardAt(shard), withinMs);
+      return this.#host.handover.evacuate(this.#shardAt(shard), withinMs);
     }
     const aimed = shard === undefined ? fleet.all : [this.#shardAt(shard)];
     const serving = aimed.filter(({ state }) => state.startsWith("serving"));
     if (isWhole)
       for (const each of aimed) each.tell({ type: "shard.suspended" });
-    this.#host.updateListener();
+    this.#host.ingress.update();
     const deadline = monotonicNow() + withinMs;
     return this.drains.start(
       serving,
       filter,
-      (turn) => this.#host.plan(deadline, serving.length, turn),
+      (turn) => this.#host.planner.plan(deadline, serving.length, turn),
       () => {
         if (isWhole) this.#resume(aimed);
       },
@@ -118,48 +111,53 @@ export class Operations {
 
   #resume(shards: readonly Shard[]): void {
     for (const shard of shards) shard.tell({ type: "shard.resumed" });
-    this.#host.updateListener();
+    this.#host.ingress.update();
   }
 
   async restartShard(given: number): Promise<void> {
     const index = toIndex(given, "restartShard()");
     this.#requireStability("restartShard()");
     const deadline = monotonicNow() + this.#host.config.shutdownDeadlineMs;
-    await this.#shardAt(index).restart(this.#host.plan(deadline, 1, 0));
+    await this.#shardAt(index).restart(this.#host.planner.plan(deadline, 1, 0));
   }
 
   async rebalance(): Promise<MoveReport> {
     this.#requireStability("rebalance()");
-    return await this.#handover.rebalance(this.#host.config.shutdownDeadlineMs);
+    return await this.#host.handover.rebalance(
+      this.#host.config.shutdownDeadlineMs,
+    );
   }
 
   reload(): Promise<ReloadReport> {
-    return this.#exchanging("reload()", "a reload", () =>
-      reload(this.#host, this.#handover),
+    return this.#replacingAll("reload()", "a reload", () =>
+      reload(this.#host, this.#host.handover),
     );
   }
 
   upgrade(): Promise<UpgradeReport> {
-    return this.#exchanging("upgrade()", "an upgrade", async () => {
-      const succession = new ProcessUpgrade(this.#host, this.#handover);
-      this.#succession = succession;
+    return this.#replacingAll("upgrade()", "an upgrade", async () => {
+      const { handover, planner, lifecycle } = this.#host;
+      const upgrade = new ProcessUpgrade(this.#host, handover);
+      this.#upgrade = upgrade;
       try {
-        const report = await succession.run();
-        this.#host.leave(SERVICE_RESTART);
+        const report = await upgrade.run();
+        // Its clients come back to the process that serves now.
+        planner.closeCode = SERVICE_RESTART;
+        lifecycle.leave();
         return report;
       } finally {
-        if (!succession.isCommitted) this.#succession = undefined;
+        if (!upgrade.isCommitted) this.#upgrade = undefined;
       }
     });
   }
 
   async reloadTls(): Promise<void> {
-    const host = this.#host;
+    const { config, environment, fleet } = this.#host;
     try {
-      host.tls = await readTlsMaterial(host.config);
-      if (host.tls === undefined) return;
-      for (const shard of host.fleet.all)
-        shard.post({ type: "tls", tls: host.tls });
+      const tls = await readTlsMaterial(config);
+      environment.tls = tls;
+      if (tls === undefined) return;
+      for (const shard of fleet.all) shard.post({ type: "tls", tls });
       channel(channels.tls).publish({ event: "reloaded" });
     } catch (error) {
       channel(channels.tls).publish({ event: "reload-failed", error });
@@ -175,17 +173,17 @@ export class Operations {
       channel(channels.tls).publish({ event: "reload-failed", error });
   }
 
-  async #exchanging<Report>(
+  async #replacingAll<Report>(
     method: string,
     name: string,
-    exchange: () => Promise<Report>,
+    replace: () => Promise<Report>,
   ): Promise<Report> {
     this.#requireStability(method);
-    this.#exchange = name;
+    this.#replacing = name;
     try {
-      return await exchange();
+      return await replace();
     } finally {
-      this.#exchange = undefined;
+      this.#replacing = undefined;
     }
   }
 
@@ -202,18 +200,18 @@ export class Operations {
 
   #requireStability(method: string): void {
     this.#requireListening(method);
-    if (this.#exchange === undefined) return;
+    if (this.#replacing === undefined) return;
     throw new SluiceError(
       "ERR_SLUICE_STATE",
-      `${method}: ${this.#exchange} is under way`,
+      `${method}: ${this.#replacing} is under way`,
     );
   }
 
   #requireListening(method: string): void {
-    if (this.#host.isServing) return;
+    if (this.#host.lifecycle.isServing) return;
     throw new SluiceError(
       "ERR_SLUICE_STATE",
-      `${method}: the server is ${this.#host.state}, it has to be listening`,
+      `${method}: the server is ${this.#host.lifecycle.state}, it has to be listening`,
     );
   }
 }

@@ -79,7 +79,7 @@ export type AdmissionShardMessage =
 /** Shard to main, of drains under way. */
 export type DrainShardMessage =
   /** Everyone that the drain is aimed at has been told. */
-  | { type: "notified"; drain: number | "shutdown"; notified: number }
+  | { type: "notified"; drain: number; notified: number }
   /** Everyone told by the drain has ended. */
   | { type: "drained"; drain: number };
 
@@ -102,16 +102,22 @@ export type TopicShardMessage =
   | { type: "subscribers"; request: number; count: number }
   | TopicMessage;
 
-/** Shard to main. */
-export type ShardMessage =
+/** Shard to main, of its own lifecycle. */
+export type LifecycleShardMessage =
   /** With why connections cannot move, where they cannot. */
   | { type: "ready"; moveBlocker: string | undefined }
+  /** Everyone has been told to go. */
+  | { type: "shutdown-notified" }
   /** The shutdown has nothing left to wait for: the thread asks to end. */
   | { type: "emptied" }
-  | { type: "tls-reloaded"; error: string | undefined }
   /** The first failure of a hook for such a connection, and what was thrown. */
-  | { type: "hook-failed"; cohort: Cohort; hook: HookName; said: string }
+  | { type: "hook-failed"; cohort: Cohort; hook: HookName; said: string };
+
+/** Shard to main. */
+export type ShardMessage =
+  | { type: "tls-reloaded"; error: string | undefined }
   | { type: "diagnostic"; channel: string; message: Record<string, unknown> }
+  | LifecycleShardMessage
   | AdmissionShardMessage
   | DrainShardMessage
   | InspectionShardMessage

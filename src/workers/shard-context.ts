@@ -190,8 +190,12 @@ export class ShardContext
     this.#checkQuiet();
   }
 
-  drainTold(drain: DrainId, told: number): void {
-    this.#post({ type: "notified", drain, notified: told });
+  drainNotified(drain: DrainId, count: number): void {
+    this.#post(
+      drain === "shutdown"
+        ? { type: "shutdown-notified" }
+        : { type: "notified", drain, notified: count },
+    );
   }
 
   drained(drain: number): void {

@@ -13,7 +13,7 @@ const REFUSED_PROPERLY = 0.1;
 export class Acceptor {
   readonly #config: Config;
   readonly #fleet: Fleet;
-  readonly #desk: AddressLimits;
+  readonly #limits: AddressLimits;
   readonly #descriptors: Descriptors;
   #previous = -1;
   #accepted = 0;
@@ -23,12 +23,12 @@ export class Acceptor {
   constructor(
     config: Config,
     fleet: Fleet,
-    desk: AddressLimits,
+    limits: AddressLimits,
     descriptors: Descriptors,
   ) {
     this.#config = config;
     this.#fleet = fleet;
-    this.#desk = desk;
+    this.#limits = limits;
     this.#descriptors = descriptors;
   }
 
@@ -61,11 +61,11 @@ export class Acceptor {
     const isFlood = total >= maxConnections * (1 + REFUSED_PROPERLY) + 1;
     if (chosen === undefined || shard === undefined || isFlood)
       return this.#destroy(socket);
-    const address = this.#desk.clientOf(() => peerOf(socket)?.address);
+    const address = this.#limits.clientOf(() => peerOf(socket)?.address);
     const standing =
       address === undefined
         ? "admitted"
-        : this.#desk.arrive(shard.index, address);
+        : this.#limits.arrive(shard.index, address);
     if (standing === "flood") return this.#destroy(socket);
     this.#previous = chosen;
     shard.give({

@@ -9,9 +9,9 @@ const REFUSED_PROPERLY = 0.1;
 const FEWEST_REFUSED_PROPERLY = 8;
 
 /** What becomes of a socket: `flood` is not counted, and not worth an answer. */
-export type Standing = "admitted" | "over" | "flood";
+export type Admission = "admitted" | "over" | "flood";
 
-type DeskOptions = Pick<
+type AddressLimitOptions = Pick<
   Config,
   "maxConnectionsPerAddress" | "ipv6PrefixBits" | "trustedProxies"
 >;
@@ -34,7 +34,7 @@ export class AddressLimits {
     maxConnectionsPerAddress: limit,
     ipv6PrefixBits,
     trustedProxies,
-  }: DeskOptions) {
+  }: AddressLimitOptions) {
     this.#limit = limit;
     const refused = Math.ceil(limit * REFUSED_PROPERLY);
     this.#flood = limit + Math.max(FEWEST_REFUSED_PROPERLY, refused);
@@ -56,7 +56,7 @@ export class AddressLimits {
   }
 
   /** A socket has come: it is counted, unless there are far too many. */
-  arrive(shard: number, address: string): Standing {
+  arrive(shard: number, address: string): Admission {
     const has = this.#total.get(this.#clientAt(address)) ?? 0;
     if (has >= this.#flood) return "flood";
     this.#count(shard, address);

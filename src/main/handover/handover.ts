@@ -9,6 +9,7 @@ import type { DurationSummary } from "../../protocol/histogram.ts";
 import type { DrainPlan } from "../../protocol/messages.ts";
 import type { MoveObstacle } from "../../protocol/handover-messages.ts";
 import type { Drain, DrainReport } from "../drain.ts";
+import type { Ingress } from "../accept/ingress.ts";
 import type { Fleet } from "../shards/fleet.ts";
 import type { Shard } from "../shards/shard.ts";
 import type { MainSurroundings } from "../surroundings.ts";
@@ -33,22 +34,20 @@ export interface HandoverHost {
   readonly config: Config;
   readonly fleet: Fleet;
   /** It listens, and is not stopping. */
-  readonly ready: boolean;
+  readonly readiness: { readonly isReady: boolean };
   readonly moveBlocker: string | undefined;
   readonly stoppage: Stoppage;
   /** What comes from other processes and is not read. */
   readonly malformed: Malformed;
-  plan(
-    deadline: number,
-    shards: number,
-    turn: number,
-    closeCode: number,
-  ): DrainPlan;
-  transferAdmission(
-    address: string,
-    from: Shard | undefined,
-    to: Shard | undefined,
-  ): void;
+  readonly planner: {
+    plan(
+      deadline: number,
+      shards: number,
+      turn: number,
+      closeCode?: number,
+    ): DrainPlan;
+  };
+  readonly ingress: Ingress;
 }
 
 /** Handover, as it stands at this moment. */
@@ -80,8 +79,7 @@ export class Handover {
       get shards() {
         return host.fleet.shards;
       },
-      transferAdmission: (address, from, to) =>
-        host.transferAdmission(address, from, to),
+      limits: host.ingress.limits,
     });
     // A shutdown tells everyone itself; called off, it finds no half of an evacuation.
     host.stoppage.onBegin(() => {
@@ -168,7 +166,7 @@ export class Handover {
       const { moved, refused } = await emptying.done;
       this.#evacuations.delete(shard);
       // A reload has ended the shard, or will.
-      if (!this.#host.ready || !fleet.shards.includes(shard))
+      if (!this.#host.readiness.isReady || !fleet.shards.includes(shard))
         wasCalledOff = true;
       const notified = wasCalledOff ? 0 : shard.counters.live;
       if (wasCalledOff) shard.tell({ type: "shard.resumed" });
@@ -186,7 +184,7 @@ export class Handover {
 
   /** Resolves when the shard serves again, or never will, because it or the server has ended. */
   async #restart(shard: Shard, deadline: number): Promise<void> {
-    const plan = this.#host.plan(deadline, 1, 0, SERVICE_RESTART);
+    const plan = this.#host.planner.plan(deadline, 1, 0, SERVICE_RESTART);
     // Whoever only begins an evacuation need not wait for it, nor catch anything.
     await shard.restart(plan).catch(() => {});
   }
@@ -227,8 +225,9 @@ export class Handover {
   }
 
   #look(watch: LoadWatch): void {
-    const { fleet, ready, config } = this.#host;
-    if (!ready || fleet.standby.length > 0 || this.relay.orders > 0) return;
+    const { fleet, readiness, config } = this.#host;
+    if (!readiness.isReady || fleet.standby.length > 0 || this.relay.orders > 0)
+      return;
     const { shards } = fleet;
     const serving = shards.filter(({ isAccepting }) => isAccepting);
     const weights = serving.map(({ load, counters, isBlocked }) => ({

@@ -7,6 +7,7 @@ import type { SocketHandle } from "../../protocol/socket-handle.ts";
 import type { ShutdownOptions } from "../shutdown-options.ts";
 import type { Malformed } from "../malformed.ts";
 import type { StartingProcess } from "../surroundings.ts";
+import type { InheritedIngress } from "../accept/ingress.ts";
 import type { Shard } from "../shards/shard.ts";
 import type { Handover, HandoverHost } from "./handover.ts";
 import { leastLoaded } from "./least-loaded.ts";
@@ -20,30 +21,22 @@ const GIVE_BACK_MS = 3_000;
 /** What is on its way when this process stops has so long to arrive. */
 const ARRIVAL_MS = 500;
 
-/** What comes from the process before. */
-export interface Inheritance {
-  /** The first number for a connection that no other process has used. */
-  firstNumber: number;
-  host: string;
-  port: number;
-  /** Where connections that may still come were accepted. */
-  ports: readonly number[];
-  /** The listening socket. */
-  handle: SocketHandle | undefined;
-}
-
 /** What taking over needs of the server. */
 export interface SuccessorHost extends HandoverHost {
-  readonly isStopping: boolean;
-  /** What is left of the time in which it has to end, once it is stopping. */
-  readonly deadlineInMs: number | undefined;
-  shutdown(options: ShutdownOptions): Promise<unknown>;
-  force(): void;
+  readonly lifecycle: {
+    readonly isStopping: boolean;
+    /** What is left of the time in which it has to end, once it is stopping. */
+    readonly deadlineInMs: number | undefined;
+  };
+  readonly requests: {
+    shutdown(options: ShutdownOptions): Promise<unknown>;
+    force(): void;
+  };
 }
 
 /** The process before this one, which hands its connections over. */
 export class Predecessor {
-  readonly inheritance: Inheritance;
+  readonly inheritance: InheritedIngress;
   readonly #process: StartingProcess;
   readonly #messages: Channel;
   readonly #handover: Handover;
@@ -60,7 +53,7 @@ export class Predecessor {
 
   private constructor(
     process: StartingProcess,
-    inheritance: Inheritance,
+    inheritance: InheritedIngress,
     messages: Channel,
     host: SuccessorHost,
     handover: Handover,
@@ -145,7 +138,7 @@ export class Predecessor {
         case "stop":
           return this.#stop(message);
         case "force":
-          return this.#host.force();
+          return this.#host.requests.force();
         case "hello":
         case "take-over":
         case "ready":
@@ -171,8 +164,11 @@ export class Predecessor {
         (complaint) => {
           if (this.#isOver) return;
           // It fails as a whole, and its shards close already.
-          if (this.#host.isStopping)
-            aside(this.leave(this.#host.deadlineInMs ?? 0), "leaving");
+          if (this.#host.lifecycle.isStopping)
+            aside(
+              this.leave(this.#host.lifecycle.deadlineInMs ?? 0),
+              "leaving",
+            );
           else
             aside(
               this.#giveBack(complaint).then(() =>
@@ -212,7 +208,7 @@ export class Predecessor {
 
   #stop({ reason, deadlineMs }: Extract<PeerMessage, { type: "stop" }>): void {
     // Whoever wants to know how it went awaits `terminated`.
-    this.#host
+    this.#host.requests
       .shutdown({ reason, ...(deadlineMs !== undefined && { deadlineMs }) })
       .catch(() => {});
   }

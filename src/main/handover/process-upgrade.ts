@@ -6,7 +6,7 @@ import { monotonicNow } from "../../protocol/clock.ts";
 import type { MoveObstacles } from "../../protocol/handover-messages.ts";
 import type { SocketHandle } from "../../protocol/socket-handle.ts";
 import { POLL_MS } from "../deadlines.ts";
-import type { ServerAddress, StartedProcess } from "../surroundings.ts";
+import type { StartedProcess } from "../surroundings.ts";
 import { takeTally } from "./canary.ts";
 import { firstToGo } from "./first-to-go.ts";
 import type { Handover, HandoverHost } from "./handover.ts";
@@ -45,18 +45,8 @@ export interface UpgradeReport {
 
 /** What an upgrade needs of the server. */
 export interface UpgradeHost extends HandoverHost {
-  readonly address: ServerAddress;
-  /** Where its connections were accepted, those that came from other processes too. */
-  readonly ports: readonly number[];
-  /** The listening socket, to be shared; `undefined` while it does not listen. */
-  readonly listeningHandle: SocketHandle | undefined;
-  takeNumber(): number;
-  /** The new process accepts from now on. */
-  suspendListener(): void;
-  /** It does so no more. */
-  updateListener(): void;
   /** The inspector's listening socket, which this process accepts on no more; `undefined` where there is none. */
-  passAdminOn(): PassedAdmin | undefined;
+  readonly inspection: { passOn(): PassedAdmin | undefined };
 }
 
 /** The process that has taken the place of this one, or is about to. */
@@ -207,12 +197,13 @@ export class ProcessUpgrade implements Successor {
   }
 
   async #handOver(): Promise<UpgradeReport> {
-    const { config, address, ports, listeningHandle } = this.#host;
+    const { config, ingress } = this.#host;
+    const { address, ports, handle } = ingress;
     await this.#hears("hello", config.startDeadlineMs);
-    const firstNumber = this.#host.takeNumber() + NUMBER_GAP;
+    const firstNumber = ingress.takeNumber() + NUMBER_GAP;
     this.#peer.say(
       { type: "take-over", firstNumber, ...address, ports },
-      listeningHandle,
+      handle,
     );
     this.#tellTally();
     this.#tallies = setInterval(() => this.#tellTally(), TALLY_EVERY_MS);
@@ -229,12 +220,12 @@ export class ProcessUpgrade implements Successor {
     this.#over.signal.throwIfAborted();
     // From here on nobody new comes; those who just came follow.
     this.#hasStoppedAccepting = true;
-    this.#host.suspendListener();
+    this.#host.ingress.suspend();
     await this.#handshakesDone();
     rounds.push(await this.#moveAll());
     this.#over.signal.throwIfAborted();
     this.#phase = "committed";
-    const admin = this.#host.passAdminOn();
+    const admin = this.#host.inspection.passOn();
     this.#peer.say(
       { type: "committed", admin: admin?.address },
       admin?.handle,
@@ -290,7 +281,7 @@ export class ProcessUpgrade implements Successor {
   async #goBack(): Promise<void> {
     await this.#childEnds(this.#child.isConnected ? this.#leavingForMs : 0);
     // Not before: the port was the other one's, too.
-    if (this.#hasStoppedAccepting) this.#host.updateListener();
+    if (this.#hasStoppedAccepting) this.#host.ingress.update();
     this.#peer.broken();
     await Promise.all(this.#moves.map(({ done }) => done));
   }

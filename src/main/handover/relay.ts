@@ -1,5 +1,6 @@
 import { aside } from "../aside.ts";
 import type {
+  ConnectionSnapshot,
   MovingShardMessage,
   MovingConnection,
   MoveObstacle,
@@ -7,6 +8,7 @@ import type {
 } from "../../protocol/handover-messages.ts";
 import { monotonicNow } from "../../protocol/clock.ts";
 import { timeUntil } from "../deadlines.ts";
+import type { AddressLimits } from "../accept/address-limits.ts";
 import type { Shard } from "../shards/shard.ts";
 
 /** What moving a number of connections came to. */
@@ -75,12 +77,8 @@ const SILENCE_MS = 500;
 export interface RelayHost {
   /** Those that may be given a connection when the one chosen cannot take it. */
   readonly shards: readonly Shard[];
-  /** Counted against the limit by address on the other shard from now on; `undefined` is outside. */
-  transferAdmission(
-    address: string,
-    from: Shard | undefined,
-    to: Shard | undefined,
-  ): void;
+  /** Of connections by address: one that moves is counted on the other shard from then on. */
+  readonly limits: Pick<AddressLimits, "transfer">;
 }
 
 /**
@@ -162,9 +160,9 @@ export class Relay {
   take(shard: Shard, message: MovingShardMessage): void {
     switch (message.type) {
       case "moved-out":
-        return this.#departed(shard, message);
+        return this.#movedOut(shard, message);
       case "moved-in":
-        return this.#arrived(message.number);
+        return this.#movedIn(message.number);
       case "moved": {
         const order = this.#orders.get(message.order);
         if (order !== undefined) this.#said(order, message.refused);
@@ -186,7 +184,7 @@ export class Relay {
       if (transit.to !== shard) continue;
       this.#transit.delete(number);
       if (transit.order !== undefined) transit.order.report.crashed++;
-      this.#land(number, transit.from, transit.order);
+      this.#landed(number, transit.from, transit.order);
     }
     this.#takeBack(({ to }) => to === shard, shard);
     for (const order of this.#orders.values())
@@ -210,7 +208,7 @@ export class Relay {
       this.#deliver(moving, from, from, order, gone);
   }
 
-  #departed(
+  #movedOut(
     from: Shard,
     message: Extract<MovingShardMessage, { type: "moved-out" }>,
   ): void {
@@ -232,8 +230,8 @@ export class Relay {
       this.movedOut++;
       if (order !== undefined) order.report.moved++;
       if (snapshot.isAdmitted)
-        this.#host.transferAdmission(snapshot.remoteAddress, from, undefined);
-      return this.#land(snapshot.number, from, order);
+        this.#transferAdmission(snapshot, from, undefined);
+      return this.#landed(snapshot.number, from, order);
     });
   }
 
@@ -257,7 +255,7 @@ export class Relay {
     if (to === undefined) {
       this.dropped++;
       aside(moving.handle?.close(), "closing a socket");
-      return this.#land(snapshot.number, from, order);
+      return this.#landed(snapshot.number, from, order);
     }
     const untaken = this.#untaken.get(to) ?? 0;
     if (untaken >= UNTAKEN && to !== from) {
@@ -266,9 +264,17 @@ export class Relay {
     }
     this.#untaken.set(to, untaken + 1);
     if (snapshot.isAdmitted && to !== from)
-      this.#host.transferAdmission(snapshot.remoteAddress, from, to);
+      this.#transferAdmission(snapshot, from, to);
     this.#transit.set(snapshot.number, { from, to, order });
     return to.deliver(moving);
+  }
+
+  #transferAdmission(
+    { remoteAddress }: ConnectionSnapshot,
+    from: Shard | undefined,
+    to: Shard | undefined,
+  ): void {
+    this.#host.limits.transfer(remoteAddress, from?.index, to?.index);
   }
 
   /** A shard has taken one: the next may be sent. */
@@ -280,17 +286,17 @@ export class Relay {
       this.#deliver(next.moving, next.from, shard, next.order);
   }
 
-  #arrived(number: number): void {
+  #movedIn(number: number): void {
     const transit = this.#transit.get(number);
     if (transit === undefined) return;
     this.#transit.delete(number);
     const { from, to, order } = transit;
     if (order !== undefined && to !== from) order.report.moved++;
-    this.#land(number, from, order);
+    this.#landed(number, from, order);
     this.#taken(to);
   }
 
-  #land(
+  #landed(
     number: number,
     from: Shard | undefined,
     order: Order | undefined,

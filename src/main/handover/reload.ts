@@ -39,12 +39,9 @@ export interface ReloadReport {
 }
 
 /** What a reload needs of the server. */
-export interface ReloadHost extends HandoverHost, ShardOwner {
-  readonly surroundings: HandoverHost["surroundings"];
-  readonly config: HandoverHost["config"];
-  readonly moveBlocker: string | undefined;
-  /** The next connection's number. */
-  takeNumber(): number;
+export interface ReloadHost extends HandoverHost {
+  /** Owns the shards that serve. */
+  readonly supervisor: ShardOwner;
 }
 
 /**
@@ -63,16 +60,16 @@ export async function reload(
   handover: Handover,
 ): Promise<ReloadReport> {
   handover.announce("reloading", { ...handover.stats().movability });
-  const exchange = new Exchange(host, handover);
-  const forget = host.stoppage.onBegin(() => exchange.interrupt());
+  const replacement = new ShardReplacement(host, handover);
+  const forget = host.stoppage.onBegin(() => replacement.interrupt());
   try {
-    const report = await exchange.run();
+    const report = await replacement.run();
     handover.announce("reloaded", { ...report });
     return report;
   } catch (cause) {
     const why = sayForeign(cause);
     handover.announce("rolled-back", { why });
-    const because = exchange.isInterrupted
+    const because = replacement.isInterrupted
       ? why
       : `because the new one failed: ${why}`;
     throw new SluiceError(
@@ -85,8 +82,8 @@ export async function reload(
   }
 }
 
-/** The exchange of all shards of a server for new ones. */
-class Exchange {
+/** The replacement of all shards of a server for new ones. */
+class ShardReplacement {
   readonly #host: ReloadHost;
   readonly #handover: Handover;
   readonly #trial: Trial;
@@ -107,7 +104,7 @@ class Exchange {
   constructor(host: ReloadHost, handover: Handover) {
     this.#host = host;
     this.#handover = handover;
-    this.#trial = new Trial(host);
+    this.#trial = new Trial(host.supervisor);
     this.#old = [...host.fleet.shards];
     this.#began = takeTally(this.#old);
     this.#interruption.promise.catch(() => {});
@@ -187,7 +184,7 @@ class Exchange {
 
   /** Starts the new shards beside the old, and tries each with a connection of our own. */
   async #start(): Promise<void> {
-    const { fleet, tls } = this.#host;
+    const { fleet, supervisor, ingress, surroundings } = this.#host;
     while (this.#entering.length < this.#old.length) {
       const shard = new Shard(fleet.freeIndex(), this.#trial);
       fleet.standby.push(shard);
@@ -198,9 +195,9 @@ class Exchange {
     await Promise.all(serving);
     const { signal } = this.#over;
     const complaint = await selfTestAll(this.#entering, {
-      connect: this.#host.surroundings.connectToShard,
-      takeNumber: () => this.#host.takeNumber(),
-      isSecure: tls !== undefined,
+      connect: surroundings.connectToShard,
+      takeNumber: () => ingress.takeNumber(),
+      isSecure: supervisor.environment.tls !== undefined,
       signal,
     });
     if (complaint !== undefined) throw new Error(complaint);
@@ -274,7 +271,12 @@ class Exchange {
     await Promise.all(
       shards.map((shard, turn) =>
         shard.retire(
-          this.#host.plan(deadline, shards.length, turn, SERVICE_RESTART),
+          this.#host.planner.plan(
+            deadline,
+            shards.length,
+            turn,
+            SERVICE_RESTART,
+          ),
         ),
       ),
     );

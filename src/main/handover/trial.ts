@@ -1,8 +1,11 @@
 import type { SluiceError } from "../../errors.ts";
 import { monotonicNow } from "../../protocol/clock.ts";
-import type { ShardMessage, TlsMaterial } from "../../protocol/messages.ts";
 import { POLL_MS } from "../deadlines.ts";
 import type { Shard, ShardOwner } from "../shards/shard.ts";
+import type {
+  PassedShardMessage,
+  ShardEnvironment,
+} from "../shards/shard-environment.ts";
 import { Canary, type Complaint, type Tally, takeTally } from "./canary.ts";
 
 /** A thread on trial whose event loop has not turned for so long hangs. */
@@ -101,40 +104,8 @@ export class Trial implements ShardOwner {
     this.#watch?.stop();
   }
 
-  get surroundings(): ShardOwner["surroundings"] {
-    return this.#server.surroundings;
-  }
-
-  get config(): ShardOwner["config"] {
-    return this.#server.config;
-  }
-
-  get tls(): TlsMaterial | undefined {
-    return this.#server.tls;
-  }
-
-  get isReady(): boolean {
-    return this.#server.isReady;
-  }
-
-  get forwarded(): readonly string[] {
-    return this.#server.forwarded;
-  }
-
-  get topicTable(): SharedArrayBuffer {
-    return this.#server.topicTable;
-  }
-
-  get malformed(): ShardOwner["malformed"] {
-    return this.#server.malformed;
-  }
-
-  get instance(): string {
-    return this.#server.instance;
-  }
-
-  get moveBlocker(): string | undefined {
-    return this.#server.moveBlocker;
+  get environment(): ShardEnvironment {
+    return this.#server.environment;
   }
 
   /** On trial, a thread that dies is not replaced. */
@@ -150,12 +121,16 @@ export class Trial implements ShardOwner {
     this.#server.shardChanged(shard);
   }
 
-  shardMessage(shard: Shard, message: ShardMessage): void {
+  shardReady(shard: Shard): void {
+    this.#server.shardReady(shard);
+  }
+
+  shardMessage(shard: Shard, message: PassedShardMessage): void {
     this.#server.shardMessage(shard, message);
   }
 
-  shardLost(shard: Shard, crashed: number): void {
-    this.#server.shardLost(shard, crashed);
+  shardLost(shard: Shard): void {
+    this.#server.shardLost(shard);
     if (this.#phase === "watched")
       this.#fail(`shard ${shard.index} died in its trial`);
   }

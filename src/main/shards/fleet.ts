@@ -1,4 +1,5 @@
 import { ShardCounters } from "../../protocol/shard-counters.ts";
+import type { Milestone } from "./milestone.ts";
 import type { Shard } from "./shard.ts";
 
 /**
@@ -70,6 +71,26 @@ export class Fleet {
       (sum, { stuck }) => sum + stuck,
       0,
     );
+  }
+
+  /** Resolves once every shard has told its connections to go, or has none. */
+  notified(): Promise<void> {
+    return this.#haveReached(({ notified }) => notified);
+  }
+
+  /** Resolves once no shard has a thread. */
+  terminated(): Promise<void> {
+    return this.#haveReached(({ terminated }) => terminated);
+  }
+
+  async #haveReached(milestoneOf: (shard: Shard) => Milestone): Promise<void> {
+    for (;;) {
+      const milestones = this.all.map(milestoneOf);
+      const ahead = milestones.filter(({ isReached }) => !isReached);
+      if (ahead.length === 0) return;
+      // Meanwhile others may come, or begin again.
+      await Promise.all(ahead.map(({ reached }) => reached));
+    }
   }
 
   /** The new ones take the place of those that serve, who go besides. */

@@ -35,12 +35,12 @@ const LEAST_FRAME_BYTES = 2;
 const DEEPEST_CAUSE = 16;
 
 const isNothing = isOneOf(undefined);
-const isDrain = isEither(isCount, isOneOf("shutdown"));
 
 const shapes: Readonly<Record<ShardMessage["type"], Check>> = {
   published: hasShape({ batches: areBatches }),
   taken: hasShape({ bytes: isCount }),
   ready: hasShape({ moveBlocker: isEither(isNothing, isText()) }),
+  "shutdown-notified": isRecord,
   emptied: isRecord,
   "tls-reloaded": hasShape({ error: isEither(isNothing, isText()) }),
   "hook-failed": hasShape({
@@ -54,8 +54,8 @@ const shapes: Readonly<Record<ShardMessage["type"], Check>> = {
   }),
   admit: hasShape({ id: isCount, address: isText() }),
   released: hasShape({ address: isText() }),
-  notified: hasShape({ drain: isDrain, notified: isCount }),
-  drained: hasShape({ drain: isDrain }),
+  notified: hasShape({ drain: isCount, notified: isCount }),
+  drained: hasShape({ drain: isCount }),
   inspected: hasShape({
     id: isCount,
     result: isEither(...Object.values(resultShapes)),

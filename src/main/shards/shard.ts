@@ -2,7 +2,6 @@ import { aside } from "../aside.ts";
 import { channel } from "node:diagnostics_channel";
 import type { MessagePort } from "node:worker_threads";
 import { createActor, type ActorRefFrom } from "xstate";
-import type { Config } from "../../config.ts";
 import { SluiceError } from "../../errors.ts";
 import { sayForeign } from "../../foreign-value.ts";
 import {
@@ -21,45 +20,33 @@ import type {
   MainMessage,
   ShardMessage,
   ShardTask,
-  TlsMaterial,
 } from "../../protocol/messages.ts";
 import { ShardCounters } from "../../protocol/shard-counters.ts";
 import { killDelay, timeUntil } from "../deadlines.ts";
 import { patientClock } from "../patient-clock.ts";
+import type { ShardThread, ThreadEnd } from "../surroundings.ts";
+import { BackOff } from "./back-off.ts";
 import { Handoff } from "./handoff.ts";
-import type { Malformed } from "../malformed.ts";
+import { Milestone } from "./milestone.ts";
 import type {
-  MainSurroundings,
-  ShardThread,
-  ThreadEnd,
-} from "../surroundings.ts";
+  PassedShardMessage,
+  ShardEnvironment,
+} from "./shard-environment.ts";
 
-const BACK_OFF_MS = { first: 100, longest: 10_000 } as const;
-/** A thread that served for so long has not died at its start. */
-const PROVEN_AFTER_MS = 10_000;
-const MAX_FAILED_STARTS = 5;
 /** A shard gets no further thread while so many of its threads are inside native calls. */
 const MAX_STUCK = 3;
 
-/** What all shards of a server share. */
+/** Who has shards, and says what follows on what becomes of them. */
 export interface ShardOwner {
-  readonly surroundings: MainSurroundings;
-  readonly config: Config;
-  readonly tls: TlsMaterial | undefined;
-  readonly isReady: boolean;
-  readonly forwarded: readonly string[];
-  /** What the shards share to know of each other's subscribers. */
-  readonly topicTable: SharedArrayBuffer;
-  readonly instance: string;
-  /** Handover is off, and why. */
-  readonly moveBlocker: string | undefined;
-  /** The server takes no part in this shard's life any more: it is not to be replaced. */
+  readonly environment: ShardEnvironment;
+  /** No thread follows on one that ends. */
   readonly isStopping: boolean;
-  /** What they say and no shard would say. */
-  readonly malformed: Malformed;
   shardChanged(shard: Shard): void;
-  shardMessage(shard: Shard, message: ShardMessage): void;
-  shardLost(shard: Shard, crashed: number): void;
+  /** Its thread has loaded the handlers. */
+  shardReady(shard: Shard): void;
+  shardMessage(shard: Shard, message: PassedShardMessage): void;
+  /** Its thread is gone, for certain, or was given up. */
+  shardLost(shard: Shard): void;
   /**
    * It died at its start too often, or at the start of the server.
    *
@@ -99,9 +86,11 @@ export class Shard {
   #handoff: Handoff | undefined;
   #actor: ActorRefFrom<typeof shardMachine> | undefined;
   #state = "terminated";
-  #readyAt = 0;
-  #failedStarts = 0;
-  #quickDeaths = 0;
+  /** It has told every connection to go, or has none: none that its thread has, and none without a thread. */
+  readonly notified = new Milestone(true);
+  /** It has no thread, and none that is being ended. */
+  readonly terminated = new Milestone(true);
+  readonly #backOff = new BackOff();
   #restart: NodeJS.Timeout | undefined;
   #plan: DrainPlan | undefined;
   /** Of those who wait until it serves again. */
@@ -129,6 +118,11 @@ export class Shard {
     );
   }
 
+  get #hasNotified(): boolean {
+    const { state } = this;
+    return state === "draining" || state === "ending" || state === "terminated";
+  }
+
   get isAccepting(): boolean {
     return this.state === "serving.accepting";
   }
@@ -145,7 +139,7 @@ export class Shard {
 
   /** It was started in vain too often, and has not served since. */
   get isFailing(): boolean {
-    return this.#failedStarts >= MAX_FAILED_STARTS;
+    return this.#backOff.isFailing;
   }
 
   /** Starts its thread. */
@@ -153,25 +147,20 @@ export class Shard {
     clearTimeout(this.#restart);
     this.#fate = "goes-on";
     this.#plan = undefined;
-    this.#readyAt = 0;
-    const { config, tls, isReady, forwarded, topicTable, moveBlocker } =
-      this.#owner;
+    this.#backOff.started();
+    const { environment } = this.#owner;
+    const { surroundings, malformed, topicTable, ...shared } = environment;
     const task: Omit<ShardTask, "port"> = {
+      ...shared,
       shard: this.index,
-      instance: this.#owner.instance,
       counters: this.counters.buffer,
-      config,
       topics: topicTable,
-      tls,
-      isReady,
-      forwarded,
-      moveBlocker,
     };
-    const thread = this.#owner.surroundings.startThread(
+    const thread = surroundings.startThread(
       task,
       (message) => this.#take(message),
       (dropped) => this.#publish("output-dropped", { ...dropped }),
-      (what) => this.#owner.malformed.dropped("shard", `a message ${what}`),
+      (what) => malformed.dropped("shard", `a message ${what}`),
     );
     const actor = createActor(this.#machineFor(thread), {
       clock: patientClock,
@@ -184,6 +173,8 @@ export class Shard {
     actor.subscribe(({ value }) => {
       // Kept as text: the acceptor asks for every socket.
       this.#state = stateName(value);
+      this.notified.set(this.#hasNotified);
+      this.terminated.set(this.#state === "terminated");
       if (this.#state.startsWith("serving")) this.#endWaiting();
       this.#owner.shardChanged(this);
     });
@@ -271,7 +262,7 @@ export class Shard {
   get #mayGoOn(): boolean {
     return (
       this.#fate === "goes-on" &&
-      this.#readyAt > 0 &&
+      this.#backOff.hasServed &&
       this.#thread?.isEnding === false
     );
   }
@@ -342,7 +333,7 @@ export class Shard {
     const post = (message: MainMessage) => () => thread.post(message);
     const deadline = (): number => this.#plan?.deadline ?? Infinity;
     const delays: Record<ShardDelay, () => number> = {
-      startDeadline: () => this.#owner.config.startDeadlineMs,
+      startDeadline: () => this.#owner.environment.config.startDeadlineMs,
       shutdownDeadline: () => timeUntil(deadline(), monotonicNow()),
       killDeadline: () => killDelay(deadline(), monotonicNow()),
       endDeadline: () => shardDelays.endDeadline,
@@ -367,19 +358,23 @@ export class Shard {
     });
   }
 
+  /** Takes what its thread says of its own lifecycle, and passes the rest on. */
   #take(message: ShardMessage): void {
-    if (message.type === "ready") {
-      this.moveBlocker = message.moveBlocker;
-      // Also where a shutdown has come before: it has not failed to start.
-      this.#readyAt = monotonicNow();
-      this.#failedStarts = 0;
-      this.tell({ type: "shard.ready" });
-    } else if (message.type === "notified" && message.drain === "shutdown")
+    if (message.type === "ready") this.#ready(message.moveBlocker);
+    else if (message.type === "shutdown-notified")
       this.tell({ type: "shard.told" });
     else if (message.type === "emptied") this.#letEnd();
     else if (message.type === "hook-failed")
       this.hookErrors.set(`${message.cohort} ${message.hook}`, message.said);
-    this.#owner.shardMessage(this, message);
+    else this.#owner.shardMessage(this, message);
+  }
+
+  #ready(moveBlocker: string | undefined): void {
+    this.moveBlocker = moveBlocker;
+    // Also where a shutdown has come before: it has not failed to start.
+    this.#backOff.ready();
+    this.tell({ type: "shard.ready" });
+    this.#owner.shardReady(this);
   }
 
   /** From here on it cannot be called off: whoever does so gets a new thread. */
@@ -404,16 +399,16 @@ export class Shard {
       this.crashes++;
       this.#publish("died", { error, crashed });
     }
-    this.#owner.shardLost(this, crashed);
+    this.#owner.shardLost(this);
   }
 
   #afterEnd({ error, wasKilled, isStuck }: ThreadEnd): void {
     if (this.#fate === "retires") return this.#retired.resolve();
     // Whoever calls that off starts it again.
     if (this.#owner.isStopping) return undefined;
-    if (this.#readyAt === 0) this.#failedStarts++;
+    this.#backOff.ended();
     const hasNeverServed =
-      this.counters.get("restarts") === 0 && this.#readyAt === 0;
+      this.counters.get("restarts") === 0 && !this.#backOff.hasServed;
     if (hasNeverServed || this.isFailing) {
       const cause = startFailure(this.index, wasKilled ? undefined : error);
       this.#publish("start-failed", { error: cause });
@@ -424,16 +419,7 @@ export class Shard {
   }
 
   #replace(hasDied: boolean): void {
-    const served = this.#readyAt === 0 ? 0 : monotonicNow() - this.#readyAt;
-    const isQuick = hasDied && served <= PROVEN_AFTER_MS;
-    this.#quickDeaths = isQuick ? this.#quickDeaths + 1 : 0;
-    const delayMs =
-      this.#quickDeaths === 0
-        ? 0
-        : Math.min(
-            BACK_OFF_MS.first * 2 ** (this.#quickDeaths - 1),
-            BACK_OFF_MS.longest,
-          );
+    const delayMs = this.#backOff.delayMs(hasDied);
     this.#publish("restarting", { delayMs });
     this.#restart = setTimeout(() => this.#startInTurn(), delayMs);
   }
@@ -441,7 +427,7 @@ export class Shard {
   /** Starts again, once native calls hold no more threads than there may be. */
   #startInTurn(): void {
     if (this.#stuck.size < MAX_STUCK) return this.startAgain();
-    this.#restart = setTimeout(() => this.#startInTurn(), BACK_OFF_MS.longest);
+    this.#restart = setTimeout(() => this.#startInTurn(), BackOff.longestMs);
   }
 
   #endWaiting(): void {

@@ -8,10 +8,7 @@ import type {
   PublishStatus,
   SubscriberCount,
 } from "../../handlers.ts";
-import type {
-  ShardMessage,
-  TopicShardMessage,
-} from "../../protocol/messages.ts";
+import type { TopicShardMessage } from "../../protocol/messages.ts";
 import type { FrameBatch } from "../../protocol/topic-messages.ts";
 import { Outbox } from "../../topics/outbox.ts";
 import { toPayload } from "../../topics/payload.ts";
@@ -49,7 +46,7 @@ export class TopicRouter {
   readonly #receipts: Receipts[];
   readonly #publisher: Publisher;
   readonly #watchers: Watchers;
-  readonly #movability: SubscriberCounts;
+  readonly #counts: SubscriberCounts;
   readonly #engine: ClusterEngine;
   readonly #interests: Interests;
   /** Messages of other instances that the shards had no room for. */
@@ -90,7 +87,7 @@ export class TopicRouter {
       (error) =>
         channel(channels.handlerError).publish({ hook: "watch", error }),
     );
-    this.#movability = new SubscriberCounts(fleet, this.table);
+    this.#counts = new SubscriberCounts(fleet, this.table);
   }
 
   /** A shard's thread is gone, for certain. */
@@ -98,22 +95,17 @@ export class TopicRouter {
     this.#introduced.delete(index);
     this.#receipts[index] = this.#receiptsFor(index);
     this.table.clear(index);
-    this.#movability.forget(index);
+    this.#counts.forget(index);
     this.#interests.forget(index);
     const outbox = this.#outboxes[index] as Outbox;
     outbox.taken(outbox.backlogBytes);
     this.#publisher.relieve();
   }
 
-  /** Takes what a shard says of topics, and that it is ready for them. */
-  take(
-    shard: Shard,
-    message: TopicShardMessage | Extract<ShardMessage, { type: "ready" }>,
-  ): void {
+  /** Takes what a shard says of topics. */
+  take(shard: Shard, message: TopicShardMessage): void {
     const { index } = shard;
     switch (message.type) {
-      case "ready":
-        return this.#introduce(shard);
       case "taken":
         this.#outboxes[index]?.taken(message.bytes);
         return this.#publisher.relieve();
@@ -121,7 +113,7 @@ export class TopicRouter {
         this.#arrived(message.batches);
         return this.#receipts[index]?.passedOn(message.batches);
       case "subscribers":
-        return this.#movability.answered(index, message.request, message.count);
+        return this.#counts.answered(index, message.request, message.count);
       case "count-subscribers": {
         const { request, topic } = message;
         aside(
@@ -173,7 +165,7 @@ export class TopicRouter {
   async subscribers(topic: string): Promise<SubscriberCount> {
     checkTopic(topic, "subscribers()", this.#config);
     const [here, elsewhere] = await Promise.all([
-      this.#movability.count(topic),
+      this.#counts.count(topic),
       this.#engine.countElsewhere(topic),
     ]);
     return {
@@ -195,7 +187,7 @@ export class TopicRouter {
 
   /** Counts those on this instance, for another one. */
   count(topic: string): Promise<Tally> {
-    return this.#movability.count(topic);
+    return this.#counts.count(topic);
   }
 
   /**
@@ -230,7 +222,7 @@ export class TopicRouter {
   }
 
   /** A shard's thread is ready: gives it a port to every other, before its first socket. Once in its life. */
-  #introduce(shard: Shard): void {
+  introduce(shard: Shard): void {
     for (const other of this.#introduced.values()) {
       const { port1, port2 } = this.#createChannel();
       shard.post({ type: "peer", peer: { shard: other.index, port: port1 } }, [

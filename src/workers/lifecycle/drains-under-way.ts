@@ -11,7 +11,7 @@ export interface DrainsHost<Connection> {
   readonly clock: Clock;
   readonly registry: Iterable<Connection>;
   /** Everyone whom the drain is aimed at has been told. */
-  drainTold(drain: DrainId, told: number): void;
+  drainNotified(drain: DrainId, count: number): void;
   /** Everyone told by the drain has ended. */
   drained(drain: number): void;
 }
@@ -99,11 +99,11 @@ export class DrainsUnderWay<Connection extends ManagedConnection> {
       clock: this.#host.clock,
       plan,
       targets,
-      onTold: (told) => {
+      onNotified: (count) => {
         // A shutdown that was called off, or has made way for another, has told nobody's last.
         const isSuperseded =
           id === "shutdown" && this.#inForce.get(id) !== drain;
-        if (!isSuperseded) this.#host.drainTold(id, told);
+        if (!isSuperseded) this.#host.drainNotified(id, count);
       },
       onDrained: () => {
         this.#waiting.delete(drain);

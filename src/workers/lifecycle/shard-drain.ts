@@ -19,7 +19,7 @@ export class ShardDrain {
   readonly #targets: readonly ManagedConnection[];
   readonly #startedAt: number;
   readonly #pace: Pace;
-  readonly #onTold: (told: number) => void;
+  readonly #onNotified: (told: number) => void;
   readonly #onDrained: () => void;
   readonly #leaving = new Set<ManagedConnection>();
   /** How many of the targets have had their turn, and how many of those were still there to be told. */
@@ -33,13 +33,13 @@ export class ShardDrain {
     clock: Clock;
     plan: DrainPlan;
     targets: readonly ManagedConnection[];
-    onTold: (told: number) => void;
+    onNotified: (told: number) => void;
     onDrained: () => void;
   }) {
     this.#clock = options.clock;
     this.#plan = options.plan;
     this.#targets = options.targets;
-    this.#onTold = options.onTold;
+    this.#onNotified = options.onNotified;
     this.#onDrained = options.onDrained;
     this.#startedAt = options.clock.now();
     this.#pace = paceOf(this.#targets.length, this.#plan, this.#startedAt);
@@ -124,7 +124,7 @@ export class ShardDrain {
   #finishTelling(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#onTold(this.#told);
+    this.#onNotified(this.#told);
     this.#checkDrained();
   }
 

@@ -1,6 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { resolveConfig } from "../../../src/config.ts";
 import { Handover } from "../../../src/main/handover/handover.ts";
+import { AddressLimits } from "../../../src/main/accept/address-limits.ts";
+import type { Ingress } from "../../../src/main/accept/ingress.ts";
+import type { DrainPlan } from "../../../src/protocol/messages.ts";
+import { Shard, type ShardOwner } from "../../../src/main/shards/shard.ts";
 import { Malformed } from "../../../src/main/malformed.ts";
 import {
   Operations,
@@ -8,7 +12,6 @@ import {
 } from "../../../src/main/operations.ts";
 import type { ServerState } from "../../../src/main/server-types.ts";
 import { Fleet } from "../../../src/main/shards/fleet.ts";
-import { Shard } from "../../../src/main/shards/shard.ts";
 import { Stoppage } from "../../../src/main/stoppage.ts";
 import { nodeMainSurroundings } from "../../../src/main/node-surroundings.ts";
 
@@ -17,47 +20,66 @@ function begin(state: ServerState = "listening") {
   const config = resolveConfig({ workers: 2 });
   const fleet = new Fleet(2);
   const seen = { updates: 0, left: 0 };
-  const host: OperationsHost = {
-    surroundings: nodeMainSurroundings,
-    config,
-    fleet,
-    state,
-    ready: true,
-    isReady: true,
-    isServing: state === "listening",
+  const supervisor: ShardOwner = {
+    environment: {
+      surroundings: nodeMainSurroundings,
+      config,
+      tls: undefined,
+      isReady: true,
+      forwarded: [],
+      topicTable: new SharedArrayBuffer(0),
+      instance: "here",
+      moveBlocker: undefined,
+      malformed: new Malformed(),
+    },
     isStopping: false,
-    moveBlocker: undefined,
-    stoppage: new Stoppage(),
-    malformed: new Malformed(),
-    tls: undefined,
-    forwarded: [],
-    topicTable: new SharedArrayBuffer(0),
-    instance: "here",
-    address: { host: "127.0.0.1", port: 0 },
-    ports: [],
-    listeningHandle: undefined,
-    plan: (deadline, shards, turn, closeCode = 1001) => ({
-      deadline,
-      shards,
-      turn,
-      closeCode,
-      rate: "unlimited",
-      retryMinMs: 0,
-      retrySpreadMs: "auto",
-    }),
-    transferAdmission() {},
     shardChanged() {},
+    shardReady() {},
     shardMessage() {},
     shardLost() {},
     shardFailed: () => false,
-    takeNumber: () => 1,
-    suspendListener() {},
-    updateListener: () => void seen.updates++,
-    passAdminOn: () => undefined,
-    leave: () => void seen.left++,
   };
-  fleet.shards.push(new Shard(0, host), new Shard(1, host));
-  return { operations: new Operations(host, new Handover(host)), seen };
+  const parts = {
+    surroundings: nodeMainSurroundings,
+    config,
+    fleet,
+    readiness: { isReady: true },
+    lifecycle: {
+      state,
+      isServing: state === "listening",
+      leave: () => void seen.left++,
+    },
+    moveBlocker: undefined,
+    stoppage: new Stoppage(),
+    malformed: new Malformed(),
+    environment: { tls: undefined },
+    supervisor,
+    inspection: { passOn: () => undefined },
+    planner: {
+      closeCode: 1001,
+      plan: (
+        deadline: number,
+        shards: number,
+        turn: number,
+        closeCode = 1001,
+      ): DrainPlan => ({
+        deadline,
+        shards,
+        turn,
+        closeCode,
+        rate: "unlimited",
+        retryMinMs: 0,
+        retrySpreadMs: "auto",
+      }),
+    },
+    ingress: {
+      limits: new AddressLimits(config),
+      update: () => void seen.updates++,
+    } as unknown as Ingress,
+  };
+  fleet.shards.push(new Shard(0, supervisor), new Shard(1, supervisor));
+  const host: OperationsHost = { ...parts, handover: new Handover(parts) };
+  return { operations: new Operations(host), seen };
 }
 
 describe("the operations of a server", () => {

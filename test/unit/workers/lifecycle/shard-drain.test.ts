@@ -25,7 +25,7 @@ function depart(count: number, details: Partial<DrainPlan> = {}) {
     clock,
     plan,
     targets: connections,
-    onTold: (told) => heard.told.push(told),
+    onNotified: (told) => heard.told.push(told),
     onDrained: () => heard.drained++,
   });
   const toldCount = (): number =>

@@ -1,0 +1,29 @@
+import type { Config } from "../../config.ts";
+import type {
+  LifecycleShardMessage,
+  ShardMessage,
+  TlsMaterial,
+} from "../../protocol/messages.ts";
+import type { Malformed } from "../malformed.ts";
+import type { MainSurroundings } from "../surroundings.ts";
+
+/** What every thread of a server is started with. */
+export interface ShardEnvironment {
+  readonly surroundings: MainSurroundings;
+  readonly config: Config;
+  /** As it was read last. */
+  readonly tls: TlsMaterial | undefined;
+  /** What it answers to those who ask whether to send it traffic. */
+  readonly isReady: boolean;
+  readonly forwarded: readonly string[];
+  /** What the shards share to know of each other's subscribers. */
+  readonly topicTable: SharedArrayBuffer;
+  readonly instance: string;
+  /** Handover is off, and why. */
+  readonly moveBlocker: string | undefined;
+  /** What they say and no shard would say. */
+  readonly malformed: Malformed;
+}
+
+/** What a shard says that is not about its own lifecycle. */
+export type PassedShardMessage = Exclude<ShardMessage, LifecycleShardMessage>;
