@@ -7,6 +7,7 @@ import { endingDefects } from "./sound-endings.ts";
 import { historyDefects } from "./sound-histories.ts";
 import { lifecycleDefects } from "./sound-lifecycle.ts";
 import { doorDefects } from "./sound-doors.ts";
+import { limitsDefects } from "./sound-limits.ts";
 import { upgradeDefects } from "./sound-upgrade.ts";
 import { operatorDefects } from "./sound-operators.ts";
 import { workersDefects } from "./sound-workers.ts";
@@ -23,4 +24,5 @@ export const defects: readonly Defect[] = [
   ...historyDefects,
   ...chaosDefects,
   ...workersDefects,
+  ...limitsDefects,
 ];

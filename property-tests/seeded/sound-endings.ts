@@ -22,7 +22,8 @@ export const endingDefects: readonly Defect[] = [
   {
     rule: "what is left of the deadline goes into writing, and no more",
     file: "src/cli/run-server.ts",
-    original: "return Math.max(0, deadlineMs + GRACE_MS - durationMs);",
+    original:
+      "return asDelay(Math.max(0, deadlineMs + GRACE_MS - durationMs));",
     defective: "return 600_000 + deadlineMs - durationMs;",
     suites: [output],
     law: "no longer than the deadline",

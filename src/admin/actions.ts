@@ -1,4 +1,5 @@
 import { isSendableCloseCode } from "../rfc6455.ts";
+import { MAX_DELAY_MS } from "../config/units.ts";
 import { SluiceError, type SluiceErrorCode } from "../errors.ts";
 import { type Call, CallError } from "./call.ts";
 import type { DrainLog } from "./drains.ts";
@@ -17,7 +18,6 @@ import {
   shardAt,
 } from "./inspected-server.ts";
 
-const MAX_DELAY_MS = 2_147_483_647;
 const MAX_REASON_BYTES = 123;
 
 /** What a caller can do something about; anything else is a fault of ours. */

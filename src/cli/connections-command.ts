@@ -6,6 +6,7 @@ import type {
   ListedConnection,
 } from "../admin/api.ts";
 import { resolveOption } from "../config.ts";
+import { MAX_DELAY_MS } from "../config/units.ts";
 import { sortKeys } from "../protocol/inspection-messages.ts";
 import { addTargetFlags, connectAdmin } from "./admin-client.ts";
 import type { AddCommand } from "./context.ts";
@@ -33,7 +34,7 @@ const durationSpec = {
   description: "",
   default: undefined,
   min: 0,
-  max: 2_147_483_647,
+  max: MAX_DELAY_MS,
 } as const;
 
 /** Milliseconds of a duration that a flag gave. */

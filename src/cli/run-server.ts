@@ -3,6 +3,7 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { Logger } from "pino";
 
 import type { Config } from "../config.ts";
+import { asDelay } from "../config/units.ts";
 import { SluiceError } from "../errors.ts";
 import { BoundedOutput } from "../protocol/bounded-output.ts";
 import { channels } from "../protocol/channels.ts";
@@ -267,7 +268,7 @@ function deliver(
 
 /** Of the deadline and its second of grace, what is left goes into writing, and no more: the reader may have stopped. */
 function writingTime({ deadlineMs, durationMs }: ShutdownReport): number {
-  return Math.max(0, deadlineMs + GRACE_MS - durationMs);
+  return asDelay(Math.max(0, deadlineMs + GRACE_MS - durationMs));
 }
 
 function logFailure(error: unknown, config: Config, logger: Logger): void {

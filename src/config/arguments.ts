@@ -2,9 +2,7 @@ import { SluiceError } from "../errors.ts";
 import { describeUnknown, show } from "./describe.ts";
 import { describeAccepted, narrow, REFUSED } from "./narrow.ts";
 import type { OptionSpec } from "./table.ts";
-
-/** The longest that a timer of Node takes. */
-export const MAX_DELAY_MS = 2_147_483_647;
+import { MAX_DELAY_MS } from "./units.ts";
 
 /** One argument of a public call: narrowed as an option is, or by its type. */
 type ArgumentSpec =

@@ -1,12 +1,8 @@
 import { SluiceError } from "../errors.ts";
 import { isLoopback } from "./addresses.ts";
 import type { Config, OptionKey, ServerOptions } from "./options.ts";
+import { FRAME_HEADER_BYTES, PUBLICATION_BYTES } from "./table.ts";
 import { formatDuration, formatSize } from "./units.ts";
-
-/** The header of the largest frame that a server sends (RFC 6455, 5.2). */
-const FRAME_HEADER_BYTES = 10;
-/** What a publication counts for in a backlog beside its payload and its topic, at most. */
-const PUBLICATION_BYTES = 128;
 
 /**
  * Refuses options that are each fine but contradict one another.
@@ -18,6 +14,7 @@ const PUBLICATION_BYTES = 128;
  * | `shutdownDelayMs`        | less than `shutdownDeadlineMs`                                                   |
  * | `maxBufferedBytes`       | `maxPayloadBytes` and a frame's header: an echo fits                             |
  * | `maxPublishBacklogBytes` | `maxPayloadBytes`, `maxTopicLengthBytes` and a little: a publication fits        |
+ * | `minReadyShards`         | no more than `workers`: the server could never be ready                          |
  * | `maxBytesPerSecond`      | 0, or `maxPayloadBytes`: a message fits into a second                            |
  * | `tlsKeyFile`             | `tlsCertFile` beside it, and the other way round; `natsTlsKeyFile` likewise      |
  * | `adminPort`              | another than `port`, where both listen on the same host                          |
@@ -65,6 +62,12 @@ export function checkTogether(
   mustHold("maxBufferedBytes", FRAME_HEADER_BYTES);
   mustHold("maxPublishBacklogBytes", maxTopicLengthBytes + PUBLICATION_BYTES);
   if (maxBytesPerSecond > 0) mustHold("maxBytesPerSecond", 0);
+
+  const { minReadyShards, workers } = config;
+  if (minReadyShards > workers)
+    refuse(
+      `${show("minReadyShards")}: got ${minReadyShards}, takes no more than ${show("workers")}, which is ${workers}: it would never be ready`,
+    );
 
   const mustComeWith = (file: FileKey, missing: FileKey): void => {
     if (config[file] === undefined || config[missing] !== undefined) return;

@@ -49,6 +49,7 @@ export function narrow(spec: OptionSpec, given: unknown): Narrowed {
       : REFUSED;
   }
   const { min = 0, max = Infinity } = spec;
+  if (spec.orZero === true && narrowed === 0) return narrowed;
   return Number.isInteger(narrowed) && narrowed >= min && narrowed <= max
     ? narrowed
     : REFUSED;
@@ -58,8 +59,9 @@ export function narrow(spec: OptionSpec, given: unknown): Narrowed {
 export function describeAccepted(spec: OptionSpec): string {
   const words = spec.words?.map((word) => `"${word}"`) ?? [];
   const description = descriptions[spec.kind];
-  const value =
+  const described =
     typeof description === "string" ? description : description(spec);
+  const value = spec.orZero === true ? `0 or ${described}` : described;
   if (words.length === 0) return value;
   return `${words.join(", ")} or ${value}`;
 }

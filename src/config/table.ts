@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { MAX_DELAY_MS } from "./units.ts";
 
 /** What a value of each kind is once it has been narrowed. */
 export interface KindTypes {
@@ -49,6 +50,8 @@ export interface OptionSpec {
   readonly defaultText?: string;
   readonly min?: number;
   readonly max?: number;
+  /** 0 is taken besides, and turns off what the option sets. */
+  readonly orZero?: true;
   readonly choices?: readonly string[];
   /** Words that are accepted besides values of the kind. */
   readonly words?: readonly string[];
@@ -73,9 +76,17 @@ export type OptionGroup =
 const KIB = 1024;
 const MIB = 1024 * KIB;
 const MAX_BYTES = 1024 * MIB;
-/** The longest delay a Node timer can wait: beyond it, setTimeout fires at once. */
-const MAX_DELAY_MS = 2_147_483_647;
+/** The header of the largest frame that a server sends (RFC 6455, 5.2). */
+export const FRAME_HEADER_BYTES = 10;
+/** What a publication counts for in a backlog beside its payload and its topic, at most. */
+export const PUBLICATION_BYTES = 128;
 const MAX_WORKERS = 256;
+/** A thread shows that it turns every 100 ms; whoever is asked sooner is called blocked for nothing. */
+const MIN_BLOCKED_MS = 250;
+/** No thread is up in less, on any machine; several times as long on a busy one. */
+const MIN_START_MS = 1_000;
+/** With less than 12 no thread gets as far as the handlers; with 1 or 2, V8 aborts the whole process. */
+const MIN_HEAP_MB = 32;
 
 /**
  * Every option of the server, once. Types, validation, flags, environment
@@ -152,7 +163,7 @@ export const optionSpecs = {
     description: "not ready, still accepting, for load balancers",
     default: 0,
     min: 0,
-    max: MAX_DELAY_MS,
+    max: MAX_DELAY_MS - 1,
     common: true,
   },
   closeCode: {
@@ -266,15 +277,15 @@ export const optionSpecs = {
     description: "buffered for one peer: at or below it, healthy again",
     default: 256 * KIB,
     min: 0,
-    max: MAX_BYTES,
+    max: MAX_BYTES - 1,
   },
   maxBufferedBytes: {
     kind: "bytes",
     group: "Backpressure",
     description: "buffered for one peer: above it, closed",
     default: 16 * MIB,
-    min: 1,
-    max: MAX_BYTES,
+    min: 1 + FRAME_HEADER_BYTES,
+    max: 2 * MAX_BYTES,
   },
   congestionDeadlineMs: {
     kind: "duration",
@@ -346,8 +357,8 @@ export const optionSpecs = {
     group: "Limits",
     description: "published and not passed on, per thread; then refused",
     default: 4 * MIB,
-    min: 1,
-    max: MAX_BYTES,
+    min: 2 + PUBLICATION_BYTES,
+    max: 2 * MAX_BYTES,
   },
   maxHandlersInFlight: {
     kind: "integer",
@@ -500,7 +511,7 @@ export const optionSpecs = {
     group: "Threads",
     description: "time for a shard to load the handlers",
     default: 30_000,
-    min: 1,
+    min: MIN_START_MS,
     max: MAX_DELAY_MS,
   },
   minReadyShards: {
@@ -516,16 +527,18 @@ export const optionSpecs = {
     group: "Threads",
     description: "report an event loop that stood still this long; 0 never",
     default: 1000,
-    min: 0,
+    min: MIN_BLOCKED_MS,
     max: MAX_DELAY_MS,
+    orZero: true,
   },
   workerHeapMb: {
     kind: "integer",
     group: "Threads",
     description: "heap of one shard in MiB; 0 is Node's own choice",
     default: 0,
-    min: 0,
+    min: MIN_HEAP_MB,
     max: 1_048_576,
+    orZero: true,
   },
 
   admin: {

@@ -1,6 +1,9 @@
 import bytes from "bytes";
 import ms from "ms";
 
+/** The longest that a timer of Node waits, some 25 days: beyond it, setTimeout fires at once. */
+export const MAX_DELAY_MS = 2_147_483_647;
+
 const DURATION =
   /^(\d+(?:\.\d+)?) ?(ms|s|secs?|seconds?|m|mins?|minutes?|h|hours?)$/i;
 const SIZE = /^(\d+(?:\.\d+)?) ?([kmgt]?)i?b$/i;
@@ -30,6 +33,11 @@ export function parseSize(text: string): number | undefined {
   const match = SIZE.exec(text);
   if (match === null) return undefined;
   return bytes.parse(`${match[1] ?? ""}${match[2] ?? ""}b`) ?? undefined;
+}
+
+/** A delay as a timer takes it. Two that are each fine may come to more than one waits, which would end at once. */
+export function asDelay(milliseconds: number): number {
+  return Math.min(milliseconds, MAX_DELAY_MS);
 }
 
 /** Writes a number in the largest unit that needs no fraction, so that nothing is rounded. */

@@ -1,3 +1,4 @@
+import { asDelay } from "../config/units.ts";
 import { monotonicNow } from "../protocol/clock.ts";
 
 /** Turns of the event loop further apart than this: the process stood still. */
@@ -22,7 +23,7 @@ interface Wait {
 
 const processTime: TimeSource = {
   now: monotonicNow,
-  setTimeout: (callback, ms) => setTimeout(callback, ms),
+  setTimeout: (callback, ms) => setTimeout(callback, asDelay(ms)),
   clearTimeout: (handle) => clearTimeout(handle as NodeJS.Timeout | undefined),
   afterPoll(callback) {
     setImmediate(callback);

@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { asDelay } from "../config/units.ts";
 import type { Handlers } from "../handlers.ts";
 import { monotonicNow } from "../protocol/clock.ts";
 import {
@@ -30,7 +31,7 @@ const OUTPUT = [process.stdout, process.stderr];
 export const nodeShardSurroundings: ShardSurroundings = {
   clock: {
     now: monotonicNow,
-    setTimeout: (callback, ms) => setTimeout(callback, ms),
+    setTimeout: (callback, ms) => setTimeout(callback, asDelay(ms)),
     clearTimeout: (handle) =>
       clearTimeout(handle as NodeJS.Timeout | undefined),
     afterPoll: (callback) => void setImmediate(callback),

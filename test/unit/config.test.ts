@@ -261,6 +261,14 @@ describe("resolveConfig", () => {
       "shutdownDelayMs: got 1500ms, takes less than shutdownDeadlineMs, which is 1s",
     ],
     [
+      { minReadyShards: 3, workers: 2 },
+      "minReadyShards: got 3, takes no more than workers, which is 2: it would never be ready",
+    ],
+    [
+      { workerHeapMb: 1 },
+      "workerHeapMb: got 1, takes 0 or an integer from 32 to 1048576",
+    ],
+    [
       { tlsKeyFile: "/key.pem" },
       'tlsKeyFile: got "/key.pem", takes tlsCertFile beside it: TLS needs both',
     ],

@@ -1,5 +1,6 @@
 import { setTimeout as after } from "node:timers/promises";
 import type { PassedAdmin } from "../inspector.ts";
+import { asDelay } from "../../config/units.ts";
 import { SluiceError } from "../../errors.ts";
 import { sayForeign } from "../../foreign-value.ts";
 import { monotonicNow } from "../../protocol/clock.ts";
@@ -314,7 +315,10 @@ export class ProcessUpgrade implements Successor {
 
   /** Resolves when the new process has ended, which it has to within this time. */
   async #childEnds(withinMs: number): Promise<void> {
-    const timer = setTimeout(() => this.#child.kill("SIGKILL"), withinMs);
+    const timer = setTimeout(
+      () => this.#child.kill("SIGKILL"),
+      asDelay(withinMs),
+    );
     await this.ended();
     clearTimeout(timer);
   }
@@ -327,7 +331,7 @@ export class ProcessUpgrade implements Successor {
             `the new process did not say "${type}" in ${deadlineMs} ms`,
           ),
         ),
-      deadlineMs,
+      asDelay(deadlineMs),
     );
     try {
       await this.#saying(type).promise;

@@ -1,3 +1,4 @@
+import { MAX_DELAY_MS } from "../../config/units.ts";
 import { cohorts, hookNames } from "../../protocol/hooks.ts";
 import type { SocketHandle } from "../../protocol/socket-handle.ts";
 import { aside, guarded } from "../aside.ts";
@@ -16,8 +17,6 @@ import {
 } from "../../protocol/shape.ts";
 import type { PeerMessage } from "./peer.ts";
 
-/** The longest that a timer of Node takes. */
-const MAX_DELAY_MS = 2_147_483_647;
 const MAX_HOST_LENGTH = 255;
 /** It is logged, and thrown. */
 const MAX_WORDS = 16_384;

@@ -1,3 +1,4 @@
+import { asDelay } from "../../config/units.ts";
 import { aside } from "../aside.ts";
 import type {
   ConnectionSnapshot,
@@ -142,7 +143,7 @@ export class Relay {
         callOff();
         this.#said(order, {});
       },
-      timeUntil(deadline, monotonicNow()) + SILENCE_MS,
+      asDelay(timeUntil(deadline, monotonicNow()) + SILENCE_MS),
     );
     aside(
       done.promise.then(() => {

@@ -91,6 +91,8 @@ export class Shard {
   /** It has no thread, and none that is being ended. */
   readonly terminated = new Milestone(true);
   readonly #backOff = new BackOff();
+  /** Its thread did not become ready in time. */
+  #late: SluiceError | undefined;
   #restart: NodeJS.Timeout | undefined;
   #plan: DrainPlan | undefined;
   /** Of those who wait until it serves again. */
@@ -150,6 +152,7 @@ export class Shard {
     this.#backOff.started();
     const { environment } = this.#owner;
     const { surroundings, malformed, topicTable, ...shared } = environment;
+    this.#late = undefined;
     const task: Omit<ShardTask, "port"> = {
       ...shared,
       shard: this.index,
@@ -214,7 +217,7 @@ export class Shard {
   /** The server has ended: nothing follows, and nobody waits for anything any more. */
   giveUp(): void {
     clearTimeout(this.#restart);
-    this.#failWaiting(neverAgain(this.index));
+    this.#failWaiting(this.#late ?? neverAgain(this.index));
     this.#retired.resolve();
   }
 
@@ -352,7 +355,11 @@ export class Shard {
         },
         broadcastCallOff: post({ type: "call-off", drain: "shutdown" }),
         broadcastForce: post({ type: "force" }),
-        killThread: () => this.kill(),
+        killThread: (_, { cause }) => {
+          if (cause === "start")
+            this.#late = startFailure(this.index, undefined);
+          this.kill();
+        },
         settleTotals: () => this.settle(),
       },
     });

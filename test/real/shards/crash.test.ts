@@ -178,7 +178,7 @@ describe("a shard that cannot start", () => {
       serve({
         port: 0,
         workers: 1,
-        startDeadlineMs: 300,
+        startDeadlineMs: 1_000,
         handlers:
           "data:text/javascript,await new Promise(() => setInterval(() => {}, 1000)); export default { message() {} }",
       }),

@@ -2,6 +2,7 @@ import { assert, integer, property } from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import {
+  asDelay,
   formatDuration,
   formatSize,
   parseDuration,
@@ -9,6 +10,12 @@ import {
 } from "../../../src/config/units.ts";
 
 describe("durations", () => {
+  it("are no longer than a timer of Node waits, once one is to wait for them", () => {
+    expect(asDelay(8_000)).toBe(8_000);
+    expect(asDelay(2_147_483_648)).toBe(2_147_483_647);
+    expect(asDelay(Infinity)).toBe(2_147_483_647);
+  });
+
   it.each([
     ["500ms", 500],
     ["8s", 8000],

@@ -1,0 +1,31 @@
+import type { Defect } from "./defect.ts";
+
+const extremes = "test/real/options/extremes.test.ts";
+
+/** Mistakes at the ends of what is accepted: of options, of calls of the inspector, of another process. */
+export const limitsDefects: readonly Defect[] = [
+  {
+    rule: "times that are each fine come to no more than a timer waits",
+    file: "src/main/patient-clock.ts",
+    original: "setTimeout(callback, asDelay(ms))",
+    defective: "setTimeout(callback, ms)",
+    suites: [extremes],
+    law: "shutdownDeadlineMs",
+  },
+  {
+    rule: "a thread is given the memory that it cannot start without",
+    file: "src/config/table.ts",
+    original: "const MIN_HEAP_MB = 32;",
+    defective: "const MIN_HEAP_MB = 8;",
+    suites: [extremes],
+    law: "workerHeapMb",
+  },
+  {
+    rule: "the greatest message fits into the greatest buffer",
+    file: "src/config/table.ts",
+    original: "    min: 1 + FRAME_HEADER_BYTES,\n    max: 2 * MAX_BYTES,",
+    defective: "    min: 1 + FRAME_HEADER_BYTES,\n    max: MAX_BYTES,",
+    suites: [extremes],
+    law: "maxPayloadBytes",
+  },
+];
