@@ -4,7 +4,7 @@ import {
   frame,
   OPCODE,
   readClose,
-} from "../test/support/frames.ts";
+} from "../src/testing/frame-codec.ts";
 import { RawClient, upgradeRequest } from "../test/support/raw-client.ts";
 import type { Dice } from "./dice.ts";
 

@@ -1,6 +1,8 @@
 /**
  * WebSocket frames as the load needs them: built once, sent many times, and
- * read back without a WebSocket library. RFC 6455, section 5.2.
+ * read back without a WebSocket library. RFC 6455, section 5.2. Not the codec
+ * of the tests: that copies each payload and takes apart what breaks the rules,
+ * and a generator of load may not cost more than what it measures.
  */
 
 export const opcodes = {

@@ -1,5 +1,5 @@
 import * as fc from "fast-check";
-import { closeFrame, frame, OPCODE } from "../../test/support/frames.ts";
+import { closeFrame, frame, OPCODE } from "../../src/testing/frame-codec.ts";
 
 /** A piece of a stream, and what it is, for a failure to be read. */
 export interface Piece {

@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isSendableCloseCode } from "../../src/rfc6455.ts";
 import type { ShutdownReport } from "../../src/index.ts";
-import { frame, FrameReader, OPCODE } from "../../test/support/frames.ts";
+import { frame, FrameReader, OPCODE } from "../../src/testing/frame-codec.ts";
 import { RawClient } from "../../test/support/raw-client.ts";
 import { shareServer } from "../../test/support/shared-server.ts";
 import { until } from "../../test/support/within.ts";

@@ -1,7 +1,7 @@
 import { setFlagsFromString } from "node:v8";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { frame, OPCODE } from "../../test/support/frames.ts";
+import { frame, OPCODE } from "../../src/testing/frame-codec.ts";
 import { RawClient } from "../../test/support/raw-client.ts";
 import { startServer, type TestServer } from "../../test/support/server.ts";
 import { until } from "../../test/support/within.ts";

@@ -1,4 +1,8 @@
-import { type Frame, OPCODE, readClose } from "../../test/support/frames.ts";
+import {
+  type Frame,
+  OPCODE,
+  readClose,
+} from "../../src/testing/frame-codec.ts";
 import { RawClient } from "../../test/support/raw-client.ts";
 import { within } from "../../test/support/within.ts";
 import type { Stream } from "./frame-streams.ts";

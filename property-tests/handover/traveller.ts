@@ -1,4 +1,4 @@
-import { frame, OPCODE } from "../../test/support/frames.ts";
+import { frame, OPCODE } from "../../src/testing/frame-codec.ts";
 import { until, within } from "../../test/support/within.ts";
 import type { LawClient } from "../server/law-client.ts";
 

@@ -7,7 +7,7 @@ import {
   frame as wire,
   OPCODE,
   readClose,
-} from "../../test/support/frames.ts";
+} from "../../src/testing/frame-codec.ts";
 import { RawClient } from "../../test/support/raw-client.ts";
 
 /** RFC 6455, 7.4.1: there was no close frame. */

@@ -1,4 +1,4 @@
-import { FrameReader, OPCODE } from "../../test/support/frames.ts";
+import { FrameReader, OPCODE } from "../../src/testing/frame-codec.ts";
 import { RawClient } from "../../test/support/raw-client.ts";
 import { within } from "../../test/support/within.ts";
 

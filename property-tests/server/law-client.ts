@@ -1,4 +1,4 @@
-import { OPCODE, readClose } from "../../test/support/frames.ts";
+import { OPCODE, readClose } from "../../src/testing/frame-codec.ts";
 import type { RawClient } from "../../test/support/raw-client.ts";
 import { within } from "../../test/support/within.ts";
 import type { Member } from "./ledger-model.ts";

@@ -5,7 +5,7 @@ import {
   frame,
   OPCODE,
   readClose,
-} from "../../test/support/frames.ts";
+} from "../../src/testing/frame-codec.ts";
 import {
   type RawClient,
   upgradeRequest,

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
-import { OPCODE, readClose } from "./frames.ts";
+import { OPCODE, readClose } from "../../src/testing/frame-codec.ts";
 import { RawClient } from "./raw-client.ts";
 import { within } from "./within.ts";
 

@@ -8,7 +8,7 @@ import {
   FrameReader,
   OPCODE,
   readClose,
-} from "./frames.ts";
+} from "../../src/testing/frame-codec.ts";
 import { within } from "./within.ts";
 
 /** A fixed key and the answer to it, so that responses can be compared byte for byte (RFC 6455, 1.3). */

@@ -1,4 +1,4 @@
-import { frame } from "../../../test/support/frames.ts";
+import { frame } from "../../../src/testing/frame-codec.ts";
 import { until } from "../../../test/support/within.ts";
 import type { LedgerModel, Member } from "../ledger-model.ts";
 import type { World } from "../world.ts";

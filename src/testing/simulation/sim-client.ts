@@ -1,10 +1,10 @@
 import { OPCODE } from "../../rfc6455.ts";
 import {
-  clientCloseFrame,
-  clientFrame,
+  closeFrame,
   type Frame,
-  FrameCutter,
-  readCloseFrame,
+  frame as write,
+  FrameReader,
+  readClose,
 } from "../frame-codec.ts";
 import type { Draws } from "./draws.ts";
 import type { SimThread } from "./sim-thread.ts";
@@ -14,6 +14,8 @@ import type { Direction, Receiver } from "./wire.ts";
 const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
 const READ_MS = [0.01, 1] as const;
 const NO_CODE = 1005;
+/** Nothing in a simulation is up to chance that is not drawn. */
+const UNMASKED = { mask: Buffer.alloc(4) };
 const ABNORMAL = 1006;
 
 /** How a client's connection ended, as it saw it. */
@@ -47,7 +49,7 @@ export class SimClient implements Receiver {
   readonly #network: SimThread;
   readonly #draws: Draws;
   readonly #events: ClientEvents;
-  readonly #cutter = new FrameCutter();
+  readonly #reader = new FrameReader();
   #head = "";
   #fragments: Buffer[] = [];
   #isReading = true;
@@ -146,19 +148,19 @@ export class SimClient implements Receiver {
       `says ${JSON.stringify(abridge(this.said.at(-1)?.toString() ?? ""))}`,
     );
     const opcode = typeof data === "string" ? OPCODE.text : OPCODE.binary;
-    this.write(clientFrame(opcode, data, this.#draws.bytes(4)));
+    this.write(write(opcode, data, { mask: this.#draws.bytes(4) }));
   }
 
   /** The first part of a message whose rest never comes. */
   sendHalf(data: string): void {
     this.isRude = true;
     this.#tell("sends half a message");
-    const whole = clientFrame(OPCODE.text, data);
+    const whole = write(OPCODE.text, data, UNMASKED);
     this.write(whole.subarray(0, Math.ceil(whole.length / 2)));
   }
 
   ping(): void {
-    if (!this.#hasSentClose) this.write(clientFrame(OPCODE.ping));
+    if (!this.#hasSentClose) this.write(write(OPCODE.ping, "", UNMASKED));
   }
 
   close(code?: number, reason?: string): void {
@@ -170,7 +172,11 @@ export class SimClient implements Receiver {
     this.closedFirst = this.closeFrame === undefined;
     this.codeSaid = code ?? NO_CODE;
     this.closedAt = this.#network.now;
-    this.write(clientCloseFrame(code, reason));
+    this.write(
+      code === undefined
+        ? write(OPCODE.close, "", UNMASKED)
+        : closeFrame(code, reason, UNMASKED),
+    );
   }
 
   /** TCP ends without a word. */
@@ -242,7 +248,7 @@ export class SimClient implements Receiver {
   }
 
   #take(part: Buffer): void {
-    if (this.status === 101) return this.#hear(this.#cutter.push(part));
+    if (this.status === 101) return this.#hear(this.#reader.push(part));
     this.#head += part.toString("latin1");
     const end = this.#head.indexOf("\r\n\r\n");
     if (end === -1) return undefined;
@@ -250,7 +256,7 @@ export class SimClient implements Receiver {
     this.#events.tell(`${this.name} is answered with ${this.status}`);
     const rest = Buffer.from(this.#head.slice(end + 4), "latin1");
     return this.status === 101
-      ? this.#hear(this.#cutter.push(rest))
+      ? this.#hear(this.#reader.push(rest))
       : undefined;
   }
 
@@ -262,7 +268,7 @@ export class SimClient implements Receiver {
     if (this.closeFrame !== undefined) this.framesAfterClose++;
     switch (frame.opcode) {
       case OPCODE.close:
-        this.closeFrame = readCloseFrame(frame);
+        this.closeFrame = readClose(frame);
         this.#events.tell(
           `${this.name} is told to go: ${this.closeFrame.code} ${this.closeFrame.reason}`.trimEnd(),
         );
@@ -273,7 +279,7 @@ export class SimClient implements Receiver {
         return;
       case OPCODE.ping:
         if (!this.#isMute && !this.#hasSentClose)
-          this.write(clientFrame(OPCODE.pong, frame.payload));
+          this.write(write(OPCODE.pong, frame.payload, UNMASKED));
         return;
       case OPCODE.pong:
         return;

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { FrameReader, readClose } from "../../support/frames.ts";
+import { FrameReader, readClose } from "../../../src/testing/frame-codec.ts";
 import { ACCEPT, KEY } from "../../support/raw-client.ts";
 import { startServer } from "../../support/server.ts";
 import {

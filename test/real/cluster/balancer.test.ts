@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, expect, it, onTestFinished } from "vitest";
-import { OPCODE, readClose } from "../../support/frames.ts";
+import { OPCODE, readClose } from "../../../src/testing/frame-codec.ts";
 import { RawClient } from "../../support/raw-client.ts";
 import { startServer, type TestServer } from "../../support/server.ts";
 import {

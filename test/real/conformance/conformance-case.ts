@@ -1,4 +1,8 @@
-import { frame, type FrameDetails, OPCODE } from "../../support/frames.ts";
+import {
+  frame,
+  type FrameDetails,
+  OPCODE,
+} from "../../../src/testing/frame-codec.ts";
 
 /** What the server says, in a frame. */
 export interface Reply {

@@ -1,6 +1,6 @@
 import { deflateRawSync, inflateRawSync, constants } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { frame, OPCODE, readClose } from "../../support/frames.ts";
+import { frame, OPCODE, readClose } from "../../../src/testing/frame-codec.ts";
 import { RawClient } from "../../support/raw-client.ts";
 import { expectBalance, shareServer } from "../../support/shared-server.ts";
 import { within } from "../../support/within.ts";

@@ -1,5 +1,5 @@
 import { isSendableCloseCode } from "../../../src/rfc6455.ts";
-import { frame, OPCODE, readClose } from "../../support/frames.ts";
+import { frame, OPCODE, readClose } from "../../../src/testing/frame-codec.ts";
 import { RawClient } from "../../support/raw-client.ts";
 import type { SharedServer } from "../../support/shared-server.ts";
 import { within } from "../../support/within.ts";

@@ -1,5 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { closeFrame, frame, OPCODE, readClose } from "../../support/frames.ts";
+import {
+  closeFrame,
+  frame,
+  OPCODE,
+  readClose,
+} from "../../../src/testing/frame-codec.ts";
 import { RawClient } from "../../support/raw-client.ts";
 import { startServer } from "../../support/server.ts";
 import { within } from "../../support/within.ts";

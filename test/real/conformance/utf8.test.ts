@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { frame, OPCODE } from "../../support/frames.ts";
+import { frame, OPCODE } from "../../../src/testing/frame-codec.ts";
 import { expectBalance, shareServer } from "../../support/shared-server.ts";
 import { INVALID_TEXTS, VALID_TEXTS } from "./cases/utf8.ts";
 import {

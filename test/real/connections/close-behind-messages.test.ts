@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { closeFrame, frame, OPCODE } from "../../support/frames.ts";
+import { closeFrame, frame, OPCODE } from "../../../src/testing/frame-codec.ts";
 import { listenToNews } from "../../support/news.ts";
 import { RawClient } from "../../support/raw-client.ts";
 import { startServer } from "../../support/server.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { channels } from "../../../src/index.ts";
 import { overhear } from "../../support/diagnostics.ts";
-import { closeFrame, frame, OPCODE } from "../../support/frames.ts";
+import { closeFrame, frame, OPCODE } from "../../../src/testing/frame-codec.ts";
 import { listenToNews } from "../../support/news.ts";
 import { RawClient } from "../../support/raw-client.ts";
 import { shareServer, startServer } from "../../support/server.ts";

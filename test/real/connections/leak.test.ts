@@ -1,8 +1,6 @@
-import { once } from "node:events";
-import { connect } from "node:net";
 import { describe, expect, it } from "vitest";
 import { serveCommand } from "../../support/command.ts";
-import { closeFrame, frame, OPCODE } from "../../support/frames.ts";
+import { closeFrame, frame, OPCODE } from "../../../src/testing/frame-codec.ts";
 import { RawClient, upgradeRequest } from "../../support/raw-client.ts";
 import { until, within } from "../../support/within.ts";
 
@@ -29,11 +27,10 @@ const TELL_TALE = `data:text/javascript,${encodeURIComponent(`
 
 /** One short life: upgrade, a message, its echo, a close frame each way, the end of TCP. */
 async function visit(port: number): Promise<void> {
-  const socket = connect({ port, host: "127.0.0.1", noDelay: true });
-  let received = 0;
-  socket.on("data", (chunk: Buffer) => (received += chunk.length));
-  socket.write(HELLO);
-  await once(socket, "close");
+  const client = await RawClient.connect(port, { isCleanedUp: false });
+  client.write(HELLO);
+  await client.ended;
+  const received = Buffer.concat(client.received).length;
   // 129 bytes of response, 7 of echo and 4 of close frame.
   if (received !== 140) throw new Error(`got ${received} bytes, expected 140`);
 }

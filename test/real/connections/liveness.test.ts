@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { channels } from "../../../src/index.ts";
 import { openMany } from "../../support/crowd.ts";
 import { overhear } from "../../support/diagnostics.ts";
-import { frame, OPCODE } from "../../support/frames.ts";
+import { frame, OPCODE } from "../../../src/testing/frame-codec.ts";
 import { RawClient } from "../../support/raw-client.ts";
 import { startServer, type TestServer } from "../../support/server.ts";
 import { until, within } from "../../support/within.ts";

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { frame, OPCODE } from "../../support/frames.ts";
+import { frame, OPCODE } from "../../../src/testing/frame-codec.ts";
 import { listenToNews } from "../../support/news.ts";
 import { RawClient, upgradeRequest } from "../../support/raw-client.ts";
 import { startServer } from "../../support/server.ts";

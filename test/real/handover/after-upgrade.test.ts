@@ -5,7 +5,6 @@ import { json } from "node:stream/consumers";
 import { describe, expect, it } from "vitest";
 import type { DrainStatus, Status } from "../../../src/admin/api.ts";
 import type { ShutdownReport } from "../../../src/index.ts";
-import { frame, OPCODE } from "../../support/frames.ts";
 import { until, within } from "../../support/within.ts";
 import { Generations } from "./generations.ts";
 import { judgeTalkers, openTalkers, type Talker } from "./talkers.ts";
@@ -167,7 +166,7 @@ describe.runIf(process.platform === "linux")("after an upgrade", () => {
     const [first] = talkers as [Talker];
     const thread = await threadOf(first);
     const threads = await Promise.all(talkers.map(threadOf));
-    first.socket.write(frame(OPCODE.text, "die"));
+    first.client.send("die");
     await servesAgain(server);
     const lost = threads.filter((each) => each === thread).length;
     expect(await settle(server, talkers, lost)).toMatchObject(inOrder);

@@ -4,6 +4,7 @@ import type {
   ShutdownReport,
   SluiceServer,
 } from "../../../src/index.ts";
+import { frame, OPCODE } from "../../../src/testing/frame-codec.ts";
 import { startServer } from "../../support/server.ts";
 import { until } from "../../support/within.ts";
 import { Strangers } from "./strangers.ts";
@@ -76,7 +77,7 @@ describe("evacuating a shard", () => {
         resolve(bytes.subarray(2).toString()),
       );
     });
-    other.socket.write(frameOf("tell extra"));
+    other.client.send("tell extra");
     expect(await published).toBe("extra");
     mover.socket.destroy();
     other.socket.destroy();
@@ -292,7 +293,7 @@ describe("a reload", () => {
     const moved = async (): Promise<boolean> =>
       JSON.parse((await rude?.ask("who")) as string).version === "v2";
     while (!(await moved()));
-    rude?.socket.write(Buffer.concat(Array(16).fill(frameOf("{"))));
+    rude?.socket.write(Buffer.concat(Array(16).fill(frame(OPCODE.text, "{"))));
     expect(await reload).toMatchObject({ notified: 0 });
     expect(rude?.closeCode).toBe(1011);
     expect(await judgeTalkers(talkers)).toEqual(CONTENT);
@@ -318,11 +319,3 @@ describe("a reload", () => {
     expect(talkers.every(({ closeCode }) => closeCode === 1001)).toBe(true);
   });
 });
-
-function frameOf(text: string): Buffer {
-  const payload = Buffer.from(text);
-  return Buffer.concat([
-    Buffer.from([0x81, 0x80 | payload.length, 0, 0, 0, 0]),
-    payload,
-  ]);
-}

@@ -2,7 +2,6 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { describe, expect, it } from "vitest";
 import type { ShutdownReport } from "../../../src/index.ts";
-import { frame, OPCODE } from "../../support/frames.ts";
 import { until, within } from "../../support/within.ts";
 import { endWithTest, Generations, gone } from "./generations.ts";
 import { judgeTalkers, openTalkers, type Talker } from "./talkers.ts";
@@ -126,7 +125,7 @@ describe("an upgrade that is under way", () => {
     const [stubborn] = (await openTalkers(port, 1, { inFlight: 0 })) as [
       Talker,
     ];
-    stubborn.socket.write(frame(OPCODE.text, "stay"));
+    stubborn.client.send("stay");
     await once(stubborn.socket, "data");
     stubborn.socket.removeAllListeners("data");
     process.kill(server.pid, "SIGUSR2");

@@ -1,7 +1,5 @@
-import { once } from "node:events";
-import { connect } from "node:net";
-import { frame, OPCODE } from "../../support/frames.ts";
-import { upgradeRequest } from "../../support/raw-client.ts";
+import { frame, OPCODE } from "../../../src/testing/frame-codec.ts";
+import { RawClient, upgradeRequest } from "../../support/raw-client.ts";
 
 /** Clients that come for no good: they ask for what makes `authorize` throw, and say what makes `message` throw. */
 export class Strangers {
@@ -32,18 +30,25 @@ export class Strangers {
     await Promise.all([ask(), talk()]);
   }
 
-  /** Asks, says, and stays until the server ends it; resolves with the status. */
-  async #visit(path: string, says: Buffer = Buffer.alloc(0)): Promise<number> {
-    const socket = connect({ port: this.#port, host: "127.0.0.1" });
-    socket.on("error", () => {});
-    socket.write(Buffer.concat([Buffer.from(upgradeRequest(path)), says]));
-    let heard = "";
-    socket.on("data", (chunk: Buffer) => {
-      heard += chunk.toString("latin1");
-      // Enough of a close frame has come, or the refusal.
-      if (says.length > 0 && /\r\n\r\n[^]*\x88/.test(heard)) socket.end();
-    });
-    await once(socket, "close");
-    return Number(heard.split(" ")[1]);
+  /** Asks, says, and stays until the server ends it; resolves with the status, if there was one. */
+  async #visit(
+    path: string,
+    says: Buffer = Buffer.alloc(0),
+  ): Promise<number | undefined> {
+    try {
+      const client = await RawClient.connect(this.#port, {
+        isCleanedUp: false,
+      });
+      client.onFrame = ({ opcode }) => {
+        if (opcode === OPCODE.close) client.socket.end();
+      };
+      client.write(Buffer.concat([Buffer.from(upgradeRequest(path)), says]));
+      const { status } = await client.response();
+      await client.ended;
+      return status;
+    } catch {
+      // Between two processes it may be cut before there is an answer.
+      return undefined;
+    }
   }
 }

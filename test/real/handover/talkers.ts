@@ -1,8 +1,13 @@
-import { once } from "node:events";
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { onTestFinished } from "vitest";
-import { frame, FrameReader, OPCODE, readClose } from "../../support/frames.ts";
-import { upgradeRequest } from "../../support/raw-client.ts";
+import { CLOSE_CODE } from "../../../src/rfc6455.ts";
+import {
+  type Frame,
+  frame,
+  OPCODE,
+  readClose,
+} from "../../../src/testing/frame-codec.ts";
+import { RawClient } from "../../support/raw-client.ts";
 import { until, within } from "../../support/within.ts";
 
 /** So many connect at the same time. */
@@ -13,7 +18,7 @@ const WAVE = 100;
  * against them: each has to come back once, in order.
  */
 export class Talker {
-  readonly socket: Socket;
+  readonly client: RawClient;
   /** By the server's close frame, or 1006 where there was none. */
   closeCode: number | undefined;
   sent = 0;
@@ -27,12 +32,12 @@ export class Talker {
   #isSilent = false;
   #onText: ((text: string) => void) | undefined;
 
-  private constructor(socket: Socket, pauseMs: number) {
-    this.socket = socket;
+  private constructor(client: RawClient, pauseMs: number) {
+    this.client = client;
     this.#pauseMs = pauseMs;
-    socket.on("error", () => {});
-    socket.on("close", () => {
-      this.closeCode ??= 1006;
+    client.onFrame = (heard) => this.#take(heard);
+    void client.ended.then(() => {
+      this.closeCode ??= CLOSE_CODE.abnormal;
     });
   }
 
@@ -40,17 +45,16 @@ export class Talker {
     port: number,
     { path = "/echo", inFlight = 4, pauseMs = 10 } = {},
   ): Promise<Talker> {
-    const socket = connect({ port, host: "127.0.0.1", noDelay: true });
-    const talker = new Talker(socket, pauseMs);
-    await once(socket, "connect");
-    socket.write(upgradeRequest(path));
-    const [answer] = (await once(socket, "data")) as [Buffer];
-    const end = answer.indexOf("\r\n\r\n");
-    if (!answer.toString("latin1").startsWith("HTTP/1.1 101"))
-      throw new Error(`expected a 101, got ${answer.toString("latin1")}`);
-    talker.#listen(answer.subarray(end + 4));
+    const client = await RawClient.connect(port, { isCleanedUp: false });
+    const talker = new Talker(client, pauseMs);
+    const { status, raw } = await client.upgrade(path);
+    if (status !== 101) throw new Error(`expected a 101, got ${raw}`);
     for (let i = 0; i < inFlight; i++) talker.#talk();
     return talker;
+  }
+
+  get socket(): Socket {
+    return this.client.socket;
   }
 
   /** Everything that was said has come back as it was. */
@@ -72,30 +76,24 @@ export class Talker {
     const answer = new Promise<string>((resolve) => {
       this.#onText = resolve;
     });
-    this.socket.write(frame(OPCODE.text, question));
+    this.client.send(question);
     return await within(`the answer to ${question}`, answer);
   }
 
   #talk(): void {
     if (this.#isSilent || this.socket.destroyed) return;
     this.#sentAt.push(performance.now());
-    this.socket.write(frame(OPCODE.text, String(this.sent++)));
+    this.client.send(String(this.sent++));
   }
 
-  #listen(rest: Buffer): void {
-    const reader = new FrameReader();
-    const read = (chunk: Buffer): void => {
-      for (const { opcode, payload } of reader.push(chunk))
-        if (opcode === OPCODE.text) this.#hear(payload.toString());
-        else if (opcode === OPCODE.ping)
-          this.socket.write(frame(OPCODE.pong, payload));
-        else if (opcode === OPCODE.close) {
-          this.closeCode = readClose({ payload } as never).code;
-          this.socket.end(frame(OPCODE.close, payload));
-        }
-    };
-    this.socket.on("data", read);
-    read(rest);
+  #take(heard: Frame): void {
+    if (heard.opcode === OPCODE.text) this.#hear(heard.payload.toString());
+    else if (heard.opcode === OPCODE.ping)
+      this.client.write(frame(OPCODE.pong, heard.payload));
+    else if (heard.opcode === OPCODE.close) {
+      this.closeCode = readClose(heard).code;
+      this.socket.end(frame(OPCODE.close, heard.payload));
+    }
   }
 
   #hear(text: string): void {

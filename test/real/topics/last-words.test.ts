@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { OPCODE } from "../../support/frames.ts";
+import { OPCODE } from "../../../src/testing/frame-codec.ts";
 import { RawClient } from "../../support/raw-client.ts";
 import { startServer, type TestServer } from "../../support/server.ts";
 import { until } from "../../support/within.ts";

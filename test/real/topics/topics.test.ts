@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { OPCODE } from "../../support/frames.ts";
+import { OPCODE } from "../../../src/testing/frame-codec.ts";
 import { startServer } from "../../support/server.ts";
 import { Member, TOPIC_SERVICE } from "./member.ts";
 

@@ -1,4 +1,8 @@
-import { closeFrame, frame, OPCODE } from "../../../support/frames.ts";
+import {
+  closeFrame,
+  frame,
+  OPCODE,
+} from "../../../../src/testing/frame-codec.ts";
 import {
   answered,
   CLOSE,

@@ -1,4 +1,4 @@
-import { frame, OPCODE } from "../../../support/frames.ts";
+import { frame, OPCODE } from "../../../../src/testing/frame-codec.ts";
 import {
   binaryReply,
   bytes,

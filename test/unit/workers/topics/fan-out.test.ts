@@ -4,7 +4,7 @@ import { ShardCounters } from "../../../../src/protocol/shard-counters.ts";
 import { FanOut } from "../../../../src/workers/topics/fan-out.ts";
 import type { Subscriber } from "../../../../src/workers/topics/subscriptions.ts";
 import { FakeConnection } from "../../../support/fake-connection.ts";
-import { frame, OPCODE } from "../../../support/frames.ts";
+import { frame, OPCODE } from "../../../../src/testing/frame-codec.ts";
 
 const frames = ["hi", "yo"].map((text) =>
   frame(OPCODE.text, text, { isMasked: false }),
