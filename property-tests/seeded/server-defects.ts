@@ -248,14 +248,14 @@ export const serverDefects: readonly Defect[] = [
   },
   {
     rule: "a version whose event loop stands still fails its trial",
-    file: "src/main/handover/trial.ts",
+    file: "src/main/handover/version-watch.ts",
     original: "return isStill(shard)\n",
     defective: "return index === -1\n",
     suites: [moves],
   },
   {
     rule: "a version that fails in its messages fails its trial",
-    file: "src/main/handover/canary.ts",
+    file: "src/main/handover/version-comparison.ts",
     original: "if (failed <= bearable) return undefined;",
     defective: "if (failed <= bearable + came) return undefined;",
     suites: [moves],

@@ -9,7 +9,7 @@ const loading = "test/real/shards/loading.test.ts";
 export const operatorDefects: readonly Defect[] = [
   {
     rule: "a stranger cannot veto a new version",
-    file: "src/main/handover/canary.ts",
+    file: "src/main/handover/version-comparison.ts",
     original:
       "if (!isTold || served >= expected * SERVED_SHARE) return undefined;",
     defective: "if (failed < FLOOR) return undefined;",
@@ -26,7 +26,7 @@ export const operatorDefects: readonly Defect[] = [
   },
   {
     rule: "the old version is judged over the same time",
-    file: "src/main/handover/canary.ts",
+    file: "src/main/handover/version-comparison.ts",
     original:
       "const failedThere = bothOf(old, hook) - bothOf(this.#oldThen, hook);",
     defective: "const failedThere = bothOf(old, hook);",
@@ -34,7 +34,7 @@ export const operatorDefects: readonly Defect[] = [
   },
   {
     rule: "each hook is judged for itself",
-    file: "src/main/handover/canary.ts",
+    file: "src/main/handover/version-comparison.ts",
     original: "  return failures.moved[hook] + failures.new[hook];",
     defective:
       '  return hook === "started" ? 0 : Object.values(failures.new).reduce((sum, count) => sum + count, failures.moved[hook]);',

@@ -50,5 +50,13 @@ function graceAfter(deadline: number, graceMs: number, now: number): number {
     : graceMs;
 }
 
+/** Of the time that a drain, a reload or an upgrade has, moves may use this share; the rest is for closing what could not move. */
+const MOVING_SHARE = 0.5;
+
+/** Until when connections may move, of those that have to be gone within so much time. */
+export function moveDeadline(withinMs: number, now: number): number {
+  return now + withinMs * MOVING_SHARE;
+}
+
 /** How often main looks at what tells nobody when it changes. */
 export const POLL_MS = 25;

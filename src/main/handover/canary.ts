@@ -1,176 +1,97 @@
+import { setTimeout as after } from "node:timers/promises";
+import type { Config } from "../../config.ts";
 import { monotonicNow } from "../../protocol/clock.ts";
-import {
-  type Cohort,
-  type HookFailures,
-  type HookName,
-  hookNames,
-} from "../../protocol/hooks.ts";
+import { moveDeadline } from "../deadlines.ts";
 import type { Shard } from "../shards/shard.ts";
+import { firstToGo } from "./first-to-go.ts";
+import { countMovability } from "./movability.ts";
+import {
+  addRounds,
+  type Destination,
+  hasMore,
+  type MoveReport,
+  type MoveUnderWay,
+  type Relay,
+} from "./relay.ts";
 
-/** Below so many failing connections nothing is judged. */
-export const LEAST_FAILING = 2;
-/** Of the connections that a new version was given, so many may fail whatever the old one does. */
-const FAILING_SHARE = 0.01;
-/** More than that many times as often as in the old version, and beyond what is chance. */
-const TIMES_WORSE = 2;
-const SPREADS = 3;
-/** So many newcomers must be expected, and so many must have failed, before they say anything. */
-const NEWCOMERS = 10;
-/** A new version that serves fewer than this share of the newcomers that the old one had does not serve them. */
-const SERVED_SHARE = 0.1;
-
-/** How a version fares: what its shards have counted by one moment. */
-export interface Tally {
-  /** On the monotonic clock of the machine. */
-  readonly at: number;
-  readonly live: number;
-  readonly opened: number;
-  readonly movedIn: number;
-  readonly failures: Readonly<Record<Cohort, HookFailures>>;
-}
-
-/** What speaks against a new version. */
-export interface Complaint {
-  readonly hook: HookName;
-  readonly cohort: Cohort;
-  /** With the numbers of both versions, in one sentence. */
-  readonly said: string;
-}
-
-/** Counts what shards have seen so far. */
-export function takeTally(
-  shards: readonly Pick<Shard, "counters">[],
-  at = monotonicNow(),
-): Tally {
-  const sum = (read: (shard: Pick<Shard, "counters">) => number): number =>
-    shards.reduce((total, shard) => total + read(shard), 0);
-  const failuresOf = (cohort: Cohort): HookFailures =>
-    Object.fromEntries(
-      hookNames.map((hook) => [
-        hook,
-        sum(({ counters }) => counters.hookFailures(cohort, hook)),
-      ]),
-    ) as HookFailures;
-  return {
-    at,
-    live: sum(({ counters }) => counters.live),
-    opened: sum(({ counters }) => counters.get("opened")),
-    movedIn: sum(({ counters }) => counters.get("movedIn")),
-    failures: { moved: failuresOf("moved"), new: failuresOf("new") },
-  };
+/** From where connections go to a new version, and how. */
+export interface CanaryOptions {
+  readonly config: Config;
+  readonly relay: Relay;
+  /** Those of the old version. */
+  readonly shards: readonly Shard[];
+  readonly destination: Destination;
+  /** Nobody goes any more. */
+  readonly signal: AbortSignal;
+  /** @throws Error with what is wrong with the new version, if anything is. */
+  readonly look: () => void;
+  /** The first have fared well for long enough. */
+  readonly onPassed: () => void;
 }
 
 /**
- * Judges a new version against the old one over the same time, by the hooks
- * that fail.
- *
- * Two groups are looked at, each for itself. Connections that have moved are a
- * sample of those that the old version has: they must not fail much more often
- * than those that stayed. What a client does to make a hook fail, it does on
- * both sides. Newcomers all come to the new version, and anyone may come, and
- * make `authorize` throw as often as he likes: so not their failures count, but
- * whether others are still served as they were before.
+ * A canary release: connections go to a new version, in another shard or
+ * another process, a few of them first. When those have fared well for
+ * `trialMs`, all others follow.
  */
 export class Canary {
-  readonly #began: Tally;
-  readonly #oldThen: Tally;
-  readonly #then: Tally;
-  #lookedAt: number;
-  /** Connections times milliseconds, of those that stayed and of those that moved. */
-  #stayed = 0;
-  #moved = 0;
+  readonly #options: CanaryOptions;
+  readonly #moves: MoveUnderWay[] = [];
+  readonly #rounds: MoveReport[][] = [];
+
+  constructor(options: CanaryOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when everyone has been asked to go. */
+  async run(): Promise<void> {
+    const { config, shards, signal, look, onPassed } = this.#options;
+    const movable = shards.map(
+      (shard) => countMovability([shard], { config }).movable,
+    );
+    await this.move(firstToGo(movable));
+    await after(config.trialMs, undefined, { signal });
+    look();
+    onPassed();
+    await this.move();
+  }
 
   /**
-   * @param began - The old version some time before the trial: what newcomers
-   *   are to be expected.
-   * @param old - The old version when the trial begins.
-   * @param entering - The new one, then.
+   * Asks those who are still on the old version.
+   *
+   * @param limits - Of each shard at most so many; all of them otherwise.
    */
-  constructor(began: Tally, old: Tally, entering: Tally) {
-    this.#began = began;
-    this.#oldThen = old;
-    this.#then = entering;
-    this.#lookedAt = entering.at;
+  async move(limits?: readonly number[]): Promise<void> {
+    const { config, relay, shards, destination, signal } = this.#options;
+    signal.throwIfAborted();
+    const deadline = moveDeadline(config.shutdownDeadlineMs, monotonicNow());
+    const underWay = shards.map((shard, at) =>
+      relay.move(shard, destination, deadline, limits?.[at]),
+    );
+    this.#moves.push(...underWay);
+    this.#rounds.push(await Promise.all(underWay.map(({ done }) => done)));
   }
 
-  /** What speaks against the new version by now, or nothing. To be asked again and again. */
-  judge(old: Tally, entering: Tally): Complaint | undefined {
-    const sinceMs = Math.max(0, entering.at - this.#lookedAt);
-    this.#lookedAt = entering.at;
-    this.#stayed += old.live * sinceMs;
-    this.#moved += this.#cameBy(entering) * sinceMs;
-    for (const hook of hookNames) {
-      const complaint = this.#judgeMoved(hook, old, entering);
-      if (complaint !== undefined) return complaint;
-    }
-    return this.#judgeNewcomers(entering);
+  /** Connections that could move have come to the old version since everyone was asked. */
+  get hasMore(): boolean {
+    const last = this.#rounds.at(-1) ?? [];
+    return last.some((report, at) =>
+      hasMore(this.#options.shards[at] as Shard, report),
+    );
   }
 
-  #cameBy(entering: Tally): number {
-    return entering.movedIn - this.#then.movedIn;
+  /** What has come of it so far. */
+  get report(): Omit<MoveReport, "durationMs"> {
+    return addRounds(this.#rounds);
   }
 
-  #judgeMoved(
-    hook: HookName,
-    old: Tally,
-    entering: Tally,
-  ): Complaint | undefined {
-    const failed =
-      entering.failures.moved[hook] - this.#then.failures.moved[hook];
-    const came = this.#cameBy(entering);
-    if (failed < LEAST_FAILING || failed <= came * FAILING_SHARE)
-      return undefined;
-    const failedThere = bothOf(old, hook) - bothOf(this.#oldThen, hook);
-    const expected =
-      this.#stayed === 0 ? 0 : (failedThere * this.#moved) / this.#stayed;
-    const bearable = TIMES_WORSE * expected + SPREADS * Math.sqrt(expected);
-    if (failed <= bearable) return undefined;
-    return {
-      hook,
-      cohort: "moved",
-      said: `${hook} failed for ${failed} of ${came} connections that had moved, and meanwhile for ${failedThere} of ${old.live + failedThere} with the old version`,
-    };
+  /** Those who have not left stay. */
+  callOff(): void {
+    for (const move of this.#moves) move.callOff();
   }
 
-  #judgeNewcomers(entering: Tally): Complaint | undefined {
-    const failures = hookNames.map((hook) => ({
-      hook,
-      failed: entering.failures.new[hook] - this.#then.failures.new[hook],
-    }));
-    const failed = failures.reduce((sum, each) => sum + each.failed, 0);
-    const served = servedBetween(this.#then, entering);
-    const expected = this.#expectNewcomers(entering.at - this.#then.at);
-    const isTold = expected >= NEWCOMERS && failed >= NEWCOMERS;
-    if (!isTold || served >= expected * SERVED_SHARE) return undefined;
-    const [worst] = failures.toSorted((a, b) => b.failed - a.failed);
-    const { hook } = worst as { hook: HookName };
-    return {
-      hook,
-      cohort: "new",
-      said: `${hook} failed for ${worst?.failed ?? 0} new connections and ${Math.max(0, served)} were served, where the old version had ${Math.round(expected)} in the same time`,
-    };
+  /** Resolves when nobody is on the way. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#moves.map(({ done }) => done));
   }
-
-  /** As many as the old version had before the trial, in as much time. */
-  #expectNewcomers(inMs: number): number {
-    const overMs = this.#oldThen.at - this.#began.at;
-    if (overMs <= 0) return 0;
-    return (servedBetween(this.#began, this.#oldThen) * inMs) / overMs;
-  }
-}
-
-function bothOf({ failures }: Tally, hook: HookName): number {
-  return failures.moved[hook] + failures.new[hook];
-}
-
-/** Newcomers that were let in, and for whom no hook has failed since. */
-function servedBetween(before: Tally, after: Tally): number {
-  return letInBy(after) - letInBy(before);
-}
-
-function letInBy({ opened, failures }: Tally): number {
-  const failed = hookNames
-    .filter((hook) => hook !== "authorize")
-    .reduce((sum, hook) => sum + failures.new[hook], 0);
-  return opened - failed;
 }

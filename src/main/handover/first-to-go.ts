@@ -1,4 +1,4 @@
-import { LEAST_FAILING } from "./canary.ts";
+import { LEAST_FAILING } from "./version-comparison.ts";
 
 /** Of each shard's connections that can move, so many go to a new version first, and are watched. */
 const FIRST_SHARE = 0.02;

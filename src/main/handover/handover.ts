@@ -6,6 +6,7 @@ import { channels } from "../../protocol/channels.ts";
 import { monotonicNow } from "../../protocol/clock.ts";
 import { HISTOGRAM_SLOTS, summarize } from "../../protocol/histogram.ts";
 import type { DurationSummary } from "../../protocol/histogram.ts";
+import { moveDeadline } from "../deadlines.ts";
 import type { DrainPlan } from "../../protocol/messages.ts";
 import type { MoveObstacle } from "../../protocol/handover-messages.ts";
 import type { Drain, DrainReport } from "../drain.ts";
@@ -23,8 +24,6 @@ import { addReports, type MoveReport, Relay } from "./relay.ts";
 
 /** RFC 6455's registry: the service restarts; come back. */
 export const SERVICE_RESTART = 1012;
-/** Of the time that an evacuation has, moves may use this share; the rest is for closing what could not move. */
-const MOVING_SHARE = 0.5;
 /** How often the load of the shards is compared. */
 const WEIGH_EVERY_MS = 1_000;
 
@@ -154,7 +153,7 @@ export class Handover {
       shard,
       fleet,
       this.relay,
-      startedAt + deadlineMs * MOVING_SHARE,
+      moveDeadline(deadlineMs, startedAt),
     );
     let wasCalledOff = false;
     const callOff = (): void => {

@@ -6,7 +6,7 @@ import type {
 import type { SocketHandle } from "../../protocol/socket-handle.ts";
 import type { ServerAddress } from "../surroundings.ts";
 import type { Shard } from "../shards/shard.ts";
-import type { Tally } from "./canary.ts";
+import type { Tally } from "./version-comparison.ts";
 import type { Forwarder, Relay } from "./relay.ts";
 
 /**

@@ -11,11 +11,11 @@ import type { InheritedIngress } from "../accept/ingress.ts";
 import type { Shard } from "../shards/shard.ts";
 import type { Handover, HandoverHost } from "./handover.ts";
 import { leastLoaded } from "./least-loaded.ts";
-import { type Tally, takeTally } from "./canary.ts";
+import { type Tally, takeTally } from "./version-comparison.ts";
 import { Peer, type PeerMessage } from "./peer.ts";
 import { hearPeer } from "./read-peer-message.ts";
 import { selfTestAll } from "./self-test.ts";
-import { isStill, type OldVersion, watchVersion } from "./trial.ts";
+import { isStill, type OldVersion, watchVersion } from "./version-watch.ts";
 
 const GIVE_BACK_MS = 3_000;
 /** What is on its way when this process stops has so long to arrive. */

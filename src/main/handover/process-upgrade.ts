@@ -8,18 +8,14 @@ import type { MoveObstacles } from "../../protocol/handover-messages.ts";
 import type { SocketHandle } from "../../protocol/socket-handle.ts";
 import { POLL_MS } from "../deadlines.ts";
 import type { StartedProcess } from "../surroundings.ts";
-import { takeTally } from "./canary.ts";
-import { firstToGo } from "./first-to-go.ts";
+import { Canary } from "./canary.ts";
+import { takeTally } from "./version-comparison.ts";
 import type { Handover, HandoverHost } from "./handover.ts";
 import { leastLoaded } from "./least-loaded.ts";
-import { countMovability } from "./movability.ts";
 import { Peer, type PeerMessage } from "./peer.ts";
 import { hearPeer } from "./read-peer-message.ts";
-import { addRounds, type MoveReport, type MoveUnderWay } from "./relay.ts";
 import type { ShutdownOrder } from "../shutdown-options.ts";
 
-/** Of the time that an upgrade has, moves may use this share. */
-const MOVING_SHARE = 0.5;
 /** Numbers that this process may still give to connections while the new one numbers its own. */
 const NUMBER_GAP = 1_000_000;
 /** How often the new process is told how those fare that have stayed. */
@@ -76,7 +72,7 @@ export class ProcessUpgrade implements Successor {
   readonly #child: StartedProcess;
   readonly #peer: Peer;
   readonly #startedAt = monotonicNow();
-  readonly #moves: MoveUnderWay[] = [];
+  readonly #canary: Canary;
   readonly #failed = Promise.withResolvers<never>();
   readonly #ended = Promise.withResolvers<number>();
   readonly #settled = Promise.withResolvers<void>();
@@ -98,6 +94,16 @@ export class ProcessUpgrade implements Successor {
     this.#peer = new Peer(this.#child, handover.relay, () =>
       leastLoaded(host.fleet.shards),
     );
+    this.#canary = new Canary({
+      config: host.config,
+      relay: handover.relay,
+      shards: host.fleet.shards,
+      destination: { kind: "process", forward: this.#peer.forward },
+      signal: this.#over.signal,
+      // The new process looks at itself, and says so when it fails.
+      look: () => {},
+      onPassed: () => handover.announce("trial-passed", {}),
+    });
     this.#child.onMessage((message, handle) =>
       hearPeer(message, handle, {
         take: (...said) => this.#take(...said),
@@ -162,7 +168,7 @@ export class ProcessUpgrade implements Successor {
       return report;
     } catch (cause) {
       this.#over.abort();
-      for (const move of this.#moves) move.callOff();
+      this.#canary.callOff();
       if (this.#stop === undefined) await this.#goBack();
       else await this.#stopBoth(this.#stop);
       const why = sayForeign(cause);
@@ -210,20 +216,14 @@ export class ProcessUpgrade implements Successor {
     this.#tallies = setInterval(() => this.#tellTally(), TALLY_EVERY_MS);
     await this.#hears("ready", config.startDeadlineMs * 2);
     this.#phase = "moving";
-    const movable = this.#host.fleet.shards.map(
-      (shard) => countMovability([shard], this.#host).movable,
-    );
-    const rounds = [await this.#moveAll(firstToGo(movable))];
-    await after(config.trialMs, undefined, { signal: this.#over.signal });
-    this.#handover.announce("trial-passed", {});
-    rounds.push(await this.#moveAll());
+    await this.#canary.run();
     // It may have gone back meanwhile, and accepts then.
     this.#over.signal.throwIfAborted();
     // From here on nobody new comes; those who just came follow.
     this.#hasStoppedAccepting = true;
     this.#host.ingress.suspend();
     await this.#handshakesDone();
-    rounds.push(await this.#moveAll());
+    await this.#canary.move();
     this.#over.signal.throwIfAborted();
     this.#phase = "committed";
     const admin = this.#host.inspection.passOn();
@@ -232,7 +232,7 @@ export class ProcessUpgrade implements Successor {
       admin?.handle,
       () => admin?.close(),
     );
-    const { moved, refused } = addRounds(rounds);
+    const { moved, refused } = this.#canary.report;
     const notified = this.#host.fleet.all.reduce(
       (sum, { counters }) => sum + counters.live,
       0,
@@ -252,22 +252,6 @@ export class ProcessUpgrade implements Successor {
     this.#peer.say({ type: "tally", tally: takeTally(this.#host.fleet.all) });
   }
 
-  /** @param limits - Of each shard at most so many; all of them otherwise. */
-  async #moveAll(limits?: readonly number[]): Promise<MoveReport[]> {
-    this.#over.signal.throwIfAborted();
-    const { fleet, config } = this.#host;
-    const deadline = monotonicNow() + config.shutdownDeadlineMs * MOVING_SHARE;
-    const destination = {
-      kind: "process",
-      forward: this.#peer.forward,
-    } as const;
-    const underWay = fleet.shards.map((shard, at) =>
-      this.#handover.relay.move(shard, destination, deadline, limits?.[at]),
-    );
-    this.#moves.push(...underWay);
-    return Promise.all(underWay.map(({ done }) => done));
-  }
-
   /** Those whose handshake is under way open here, and move then. */
   async #handshakesDone(): Promise<void> {
     const { fleet, config } = this.#host;
@@ -284,7 +268,7 @@ export class ProcessUpgrade implements Successor {
     // Not before: the port was the other one's, too.
     if (this.#hasStoppedAccepting) this.#host.ingress.update();
     this.#peer.broken();
-    await Promise.all(this.#moves.map(({ done }) => done));
+    await this.#canary.settled();
   }
 
   /** Neither carries on: whom the new process has by now, it tells to come back. */
@@ -298,10 +282,7 @@ export class ProcessUpgrade implements Successor {
     // It has nobody, and is asked nothing while it starts.
     if (this.#phase === "starting") return this.#childEnds(0);
     // Who is on the way arrives before it is told to stop.
-    await Promise.race([
-      Promise.all(this.#moves.map(({ done }) => done)),
-      after(SETTLE_MS),
-    ]);
+    await Promise.race([this.#canary.settled(), after(SETTLE_MS)]);
     const leftMs = Math.max(1, Math.round(deadline - monotonicNow()));
     this.#sayStop({ reason, deadlineMs: leftMs });
     await this.#childEnds(leftMs + LAST_WORDS_MS);

@@ -1,4 +1,3 @@
-import { setTimeout as after } from "node:timers/promises";
 import { SluiceError } from "../../errors.ts";
 import { sayForeign } from "../../foreign-value.ts";
 import { monotonicNow } from "../../protocol/clock.ts";
@@ -9,22 +8,14 @@ import {
   SERVICE_RESTART,
 } from "./handover.ts";
 import { leastLoaded } from "./least-loaded.ts";
-import { POLL_MS } from "../deadlines.ts";
-import { firstToGo } from "./first-to-go.ts";
-import { countMovability } from "./movability.ts";
+import { moveDeadline, POLL_MS } from "../deadlines.ts";
 import { selfTestAll } from "./self-test.ts";
-import {
-  addRounds,
-  hasMore,
-  type MoveReport,
-  type MoveUnderWay,
-} from "./relay.ts";
-import { type Tally, takeTally } from "./canary.ts";
-import { isStill, Trial } from "./trial.ts";
+import type { Destination } from "./relay.ts";
+import { Canary } from "./canary.ts";
+import { CanaryOwner } from "./canary-owner.ts";
+import { type Tally, takeTally } from "./version-comparison.ts";
+import { isStill } from "./version-watch.ts";
 import { Shard, type ShardOwner } from "../shards/shard.ts";
-
-/** Of the time that a reload has, moves may use this share; the rest is for closing what could not move. */
-const MOVING_SHARE = 0.5;
 
 /** What a reload came to. */
 export interface ReloadReport {
@@ -86,13 +77,13 @@ export async function reload(
 class ShardReplacement {
   readonly #host: ReloadHost;
   readonly #handover: Handover;
-  readonly #trial: Trial;
+  readonly #owner: CanaryOwner;
+  readonly #canary: Canary;
   readonly #startedAt = monotonicNow();
   readonly #old: readonly Shard[];
   /** How the old version fared when this began. */
   readonly #began: Tally;
   readonly #entering: Shard[] = [];
-  readonly #moves: MoveUnderWay[] = [];
   readonly #over = new AbortController();
   readonly #interruption = Promise.withResolvers<never>();
   readonly #killed = new Set<Shard>();
@@ -104,8 +95,17 @@ class ShardReplacement {
   constructor(host: ReloadHost, handover: Handover) {
     this.#host = host;
     this.#handover = handover;
-    this.#trial = new Trial(host.supervisor);
+    this.#owner = new CanaryOwner(host.supervisor);
     this.#old = [...host.fleet.shards];
+    this.#canary = new Canary({
+      config: host.config,
+      relay: handover.relay,
+      shards: this.#old,
+      destination: this.#destination,
+      signal: this.#over.signal,
+      look: () => this.#owner.look(),
+      onPassed: () => handover.announce("trial-passed", {}),
+    });
     this.#began = takeTally(this.#old);
     this.#interruption.promise.catch(() => {});
   }
@@ -115,24 +115,23 @@ class ShardReplacement {
       await this.#uninterrupted(this.#start());
     } catch (error) {
       this.#over.abort();
-      this.#trial.end(false);
+      this.#owner.end(false);
       await this.#endAll();
       throw error;
     }
     this.#takeOver();
-    let rounds: readonly MoveReport[][];
     try {
-      rounds = await this.#uninterrupted(this.#moveOver());
+      await this.#uninterrupted(this.#moveOver());
     } catch (error) {
       this.#giveBack();
       await this.#goBack();
       throw error;
     }
     this.#phase = "passed";
-    this.#trial.end(true);
+    this.#owner.end(true);
     const notified = sumLive(this.#old);
     await this.#retire(this.#old, true);
-    const { moved, refused } = addRounds(rounds);
+    const { moved, refused } = this.#canary.report;
     return { moved, notified, refused, durationMs: this.#elapsedMs };
   }
 
@@ -152,14 +151,14 @@ class ShardReplacement {
   /** @throws what was wrong with the new version, or that the server stops. */
   async #uninterrupted<Value>(work: Promise<Value>): Promise<Value> {
     const { promise } = this.#interruption;
-    const value = await Promise.race([work, this.#trial.failed, promise]);
+    const value = await Promise.race([work, this.#owner.failed, promise]);
     return this.isInterrupted ? await promise : value;
   }
 
   /** The new ones take new connections from now on, and are watched. */
   #takeOver(): void {
     this.#phase = "new";
-    this.#trial.watch(this.#entering, {
+    this.#owner.watch(this.#entering, {
       began: this.#began,
       now: () => takeTally(this.#old),
     });
@@ -170,12 +169,12 @@ class ShardReplacement {
   /** The old ones do so again. */
   #giveBack(): void {
     this.#over.abort();
-    this.#trial.end(false);
+    this.#owner.end(false);
     if (this.#phase !== "new") return;
     this.#phase = "old";
     this.#host.fleet.swap(this.#old);
     for (const shard of this.#old) shard.tell({ type: "shard.resumed" });
-    for (const move of this.#moves) move.callOff();
+    this.#canary.callOff();
   }
 
   get #elapsedMs(): number {
@@ -186,7 +185,7 @@ class ShardReplacement {
   async #start(): Promise<void> {
     const { fleet, supervisor, ingress, surroundings } = this.#host;
     while (this.#entering.length < this.#old.length) {
-      const shard = new Shard(fleet.freeIndex(), this.#trial);
+      const shard = new Shard(fleet.freeIndex(), this.#owner);
       fleet.standby.push(shard);
       this.#entering.push(shard);
     }
@@ -203,42 +202,11 @@ class ShardReplacement {
     if (complaint !== undefined) throw new Error(complaint);
   }
 
-  /** A few connections first; when they have fared well for a while, all. */
-  async #moveOver(): Promise<readonly MoveReport[][]> {
-    const movable = this.#old.map(
-      (shard) => countMovability([shard], this.#host).movable,
-    );
-    const first = await this.#moveAll(this.#old, firstToGo(movable));
-    const { signal } = this.#over;
-    await after(this.#host.config.trialMs, undefined, { signal });
-    this.#trial.look();
-    this.#handover.announce("trial-passed", {});
-    const others = await this.#moveAll(this.#old);
-    const rounds = [first, others];
+  async #moveOver(): Promise<void> {
+    await this.#canary.run();
     // Whose handshake was under way at the change has opened on the old version.
-    if (others.some((report, at) => hasMore(this.#old[at] as Shard, report)))
-      rounds.push(await this.#moveAll(this.#old));
-    this.#trial.look();
-    return rounds;
-  }
-
-  /** @param limits - Of each shard at most so many; all of them otherwise. */
-  #moveAll(
-    shards: readonly Shard[],
-    limits?: readonly number[],
-  ): Promise<MoveReport[]> {
-    const { fleet, config } = this.#host;
-    const deadline = monotonicNow() + config.shutdownDeadlineMs * MOVING_SHARE;
-    const underWay = shards.map((shard, at) =>
-      this.#handover.relay.move(
-        shard,
-        { kind: "shards", choose: () => leastLoaded(fleet.shards) },
-        deadline,
-        limits?.[at],
-      ),
-    );
-    this.#moves.push(...underWay);
-    return Promise.all(underWay.map(({ done }) => done));
+    if (this.#canary.hasMore) await this.#canary.move();
+    this.#owner.look();
   }
 
   /** What has moved moves back, unless the server has ended. */
@@ -247,12 +215,28 @@ class ShardReplacement {
     const timer = setInterval(() => this.#killTheStill(), POLL_MS);
     this.#killTheStill();
     try {
-      await Promise.all(this.#moves.map(({ done }) => done));
-      await this.#moveAll(this.#entering);
+      await this.#canary.settled();
+      await this.#moveBack();
       await this.#retire(this.#entering, false);
     } finally {
       clearInterval(timer);
     }
+  }
+
+  async #moveBack(): Promise<void> {
+    const { config } = this.#host;
+    const deadline = moveDeadline(config.shutdownDeadlineMs, monotonicNow());
+    await Promise.all(
+      this.#entering.map(
+        (shard) =>
+          this.#handover.relay.move(shard, this.#destination, deadline).done,
+      ),
+    );
+  }
+
+  get #destination(): Destination {
+    const { shards } = this.#host.fleet;
+    return { kind: "shards", choose: () => leastLoaded(shards) };
   }
 
   /** One that hangs gives nothing back, and is not waited for. */

@@ -1,6 +1,6 @@
 import { fc, test } from "@fast-check/vitest";
 import { describe, expect, it } from "vitest";
-import { takeTally } from "../../../../src/main/handover/canary.ts";
+import { takeTally } from "../../../../src/main/handover/version-comparison.ts";
 import type { PeerMessage } from "../../../../src/main/handover/peer.ts";
 import {
   hearPeer,

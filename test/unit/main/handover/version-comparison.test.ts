@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import {
-  Canary,
+  VersionComparison,
   type Tally,
   takeTally,
-} from "../../../../src/main/handover/canary.ts";
+} from "../../../../src/main/handover/version-comparison.ts";
 import type { Cohort, HookName } from "../../../../src/protocol/hooks.ts";
 import { ShardCounters } from "../../../../src/protocol/shard-counters.ts";
 
@@ -38,26 +38,27 @@ function trial({ live = 1000, moved = 20, newcomersBefore = 0 } = {}) {
   const began = old.at(-1000);
   old.connects(newcomersBefore);
   const entering = new Version();
-  const canary = new Canary(began, old.at(0), entering.at(0));
+  const comparison = new VersionComparison(began, old.at(0), entering.at(0));
   entering.takesIn(moved);
-  canary.judge(old.at(0), entering.at(0));
+  comparison.findFault(old.at(0), entering.at(0));
   return {
     old,
     entering,
-    judgeAfter: (ms: number) => canary.judge(old.at(ms), entering.at(ms)),
+    faultAfter: (ms: number) =>
+      comparison.findFault(old.at(ms), entering.at(ms)),
   };
 }
 
-describe("the canary", () => {
+describe("the comparison", () => {
   it("has nothing to say of a version whose hooks do not fail", () => {
-    expect(trial().judgeAfter(500)).toBeUndefined();
+    expect(trial().faultAfter(500)).toBeUndefined();
   });
 
   it("names the hook and the numbers of both versions", () => {
-    const { entering, old, judgeAfter } = trial();
+    const { entering, old, faultAfter } = trial();
     old.fails("message", 1, "new");
     entering.fails("message", 8);
-    expect(judgeAfter(500)).toEqual({
+    expect(faultAfter(500)).toEqual({
       hook: "message",
       cohort: "moved",
       said: "message failed for 8 of 20 connections that had moved, and meanwhile for 1 of 1001 with the old version",
@@ -65,50 +66,54 @@ describe("the canary", () => {
   });
 
   it("sees two of two fail, where nobody fails with the old version", () => {
-    const { entering, judgeAfter } = trial({ live: 58, moved: 2 });
+    const { entering, faultAfter } = trial({ live: 58, moved: 2 });
     entering.fails("message", 2);
-    expect(judgeAfter(25)).toMatchObject({ hook: "message" });
+    expect(faultAfter(25)).toMatchObject({ hook: "message" });
   });
 
   it("judges nothing by a single connection", () => {
-    const { entering, judgeAfter } = trial({ live: 40, moved: 1 });
+    const { entering, faultAfter } = trial({ live: 40, moved: 1 });
     entering.fails("message", 1);
-    expect(judgeAfter(25)).toBeUndefined();
+    expect(faultAfter(25)).toBeUndefined();
   });
 
   it("lets one in a hundred fail", () => {
-    const { entering, judgeAfter } = trial({ live: 10_000, moved: 200 });
+    const { entering, faultAfter } = trial({ live: 10_000, moved: 200 });
     entering.fails("message", 2);
-    expect(judgeAfter(500)).toBeUndefined();
+    expect(faultAfter(500)).toBeUndefined();
     entering.fails("message", 1);
-    expect(judgeAfter(600)).toMatchObject({ hook: "message" });
+    expect(faultAfter(600)).toMatchObject({ hook: "message" });
   });
 
   it("bears what fails as often with the old version over the same time", () => {
-    const { old, entering, judgeAfter } = trial({ live: 1000, moved: 20 });
+    const { old, entering, faultAfter } = trial({ live: 1000, moved: 20 });
     old.fails("message", 200, "new");
     entering.fails("message", 4);
-    expect(judgeAfter(500)).toBeUndefined();
+    expect(faultAfter(500)).toBeUndefined();
     entering.fails("message", 12);
-    expect(judgeAfter(600)).toMatchObject({ hook: "message" });
+    expect(faultAfter(600)).toMatchObject({ hook: "message" });
   });
 
   it("judges each hook for itself: what fails in one excuses no other", () => {
-    const { old, entering, judgeAfter } = trial({ live: 1000, moved: 20 });
+    const { old, entering, faultAfter } = trial({ live: 1000, moved: 20 });
     old.fails("message", 500, "new");
     entering.fails("resume", 5);
-    expect(judgeAfter(500)).toMatchObject({ hook: "resume" });
+    expect(faultAfter(500)).toMatchObject({ hook: "resume" });
   });
 
   it("counts nothing from before the trial", () => {
     const old = new Version().connects(100).fails("message", 50);
     const entering = new Version().takesIn(3).fails("message", 3);
-    const canary = new Canary(old.at(-1000), old.at(0), entering.at(0));
+    const comparison = new VersionComparison(
+      old.at(-1000),
+      old.at(0),
+      entering.at(0),
+    );
     entering.takesIn(20);
-    expect(canary.judge(old.at(100), entering.at(100))).toBeUndefined();
+    expect(comparison.findFault(old.at(100), entering.at(100))).toBeUndefined();
     // Nor does it excuse anything.
     entering.fails("message", 5);
-    expect(canary.judge(old.at(200), entering.at(200))).toMatchObject({
+    expect(comparison.findFault(old.at(200), entering.at(200))).toMatchObject({
       said: expect.stringContaining("for 0 of 100 with the old version"),
     });
   });
@@ -116,10 +121,10 @@ describe("the canary", () => {
   it.each([0, 50])(
     "does not let strangers veto a version, where %d others came in a second before",
     (newcomersBefore) => {
-      const { entering, judgeAfter } = trial({ newcomersBefore });
+      const { entering, faultAfter } = trial({ newcomersBefore });
       entering.connects(newcomersBefore).fails("authorize", 10_000, "new");
       entering.connects(500).fails("message", 500, "new");
-      expect(judgeAfter(1000)).toBeUndefined();
+      expect(faultAfter(1000)).toBeUndefined();
     },
   );
 
@@ -128,16 +133,18 @@ describe("the canary", () => {
     const began = old.at(-1000);
     old.connects(40).fails("message", 40, "new");
     const entering = new Version();
-    const canary = new Canary(began, old.at(0), entering.at(0));
+    const comparison = new VersionComparison(began, old.at(0), entering.at(0));
     entering.fails("authorize", 40, "new");
-    expect(canary.judge(old.at(1000), entering.at(1000))).toBeUndefined();
+    expect(
+      comparison.findFault(old.at(1000), entering.at(1000)),
+    ).toBeUndefined();
   });
 
   it("sees that newcomers are served no more", () => {
-    const { entering, judgeAfter } = trial({ newcomersBefore: 50 });
+    const { entering, faultAfter } = trial({ newcomersBefore: 50 });
     entering.fails("authorize", 40, "new");
     entering.connects(5).fails("opened", 5, "new");
-    expect(judgeAfter(1000)).toEqual({
+    expect(faultAfter(1000)).toEqual({
       hook: "authorize",
       cohort: "new",
       said: "authorize failed for 40 new connections and 0 were served, where the old version had 50 in the same time",
@@ -145,8 +152,8 @@ describe("the canary", () => {
   });
 
   it("does not take a lull for a failure", () => {
-    const { entering, judgeAfter } = trial({ newcomersBefore: 50 });
+    const { entering, faultAfter } = trial({ newcomersBefore: 50 });
     entering.fails("authorize", 9, "new");
-    expect(judgeAfter(1000)).toBeUndefined();
+    expect(faultAfter(1000)).toBeUndefined();
   });
 });
