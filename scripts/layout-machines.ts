@@ -21,6 +21,7 @@ import {
 import { pack } from "../src/diagrams/packed.ts";
 import { connectionTable } from "../src/machines/connection-table.ts";
 import {
+  clientMachine,
   connectionMachine,
   serverMachine,
   shardMachine,
@@ -199,7 +200,13 @@ function round(value: number): number {
 
 const isCheck = process.argv.includes("--check");
 let stale = 0;
-for (const machine of [connectionMachine, shardMachine, serverMachine]) {
+const machines = [
+  connectionMachine,
+  shardMachine,
+  serverMachine,
+  clientMachine,
+];
+for (const machine of machines) {
   const file = new URL(`${machine.id}.json`, folder);
   const text = `${JSON.stringify(pack(await draw(machine)))}\n`;
   if (!isCheck) {

@@ -1,7 +1,9 @@
 import { readFile, writeFile } from "node:fs/promises";
 
-import { renderReadme } from "./readme/tables.ts";
+import { pages, renderPage } from "./readme/tables.ts";
 
-/** Renews the tables of the README in place. */
-const file = new URL("../README.md", import.meta.url);
-await writeFile(file, await renderReadme(await readFile(file, "utf8")));
+/** Renews the generated parts of the pages in place. */
+for (const page of Object.keys(pages) as (keyof typeof pages)[]) {
+  const file = new URL(`../${page}`, import.meta.url);
+  await writeFile(file, await renderPage(page, await readFile(file, "utf8")));
+}

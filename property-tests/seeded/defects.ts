@@ -1,3 +1,4 @@
+import { clientDefects } from "./client.ts";
 import type { Defect } from "./defect.ts";
 import { machineDefects } from "./machine-defects.ts";
 import { serverDefects } from "./server-defects.ts";
@@ -25,4 +26,5 @@ export const defects: readonly Defect[] = [
   ...chaosDefects,
   ...workersDefects,
   ...limitsDefects,
+  ...clientDefects,
 ];

@@ -8,7 +8,7 @@ import { toRows } from "../../src/config/rows.ts";
 import { renderOptionTable } from "../../src/config.ts";
 import { graphOf } from "../../src/diagrams/graph.ts";
 import { renderMermaid } from "../../src/diagrams/mermaid.ts";
-import { connectionMachine } from "../../src/machines/index.ts";
+import { clientMachine, connectionMachine } from "../../src/machines/index.ts";
 import {
   closeCodeMeanings,
   errorMeanings,
@@ -19,8 +19,10 @@ import { sampleReport } from "./sample-report.ts";
 
 const roomExample = new URL("../../examples/room/handlers.ts", import.meta.url);
 
-/** The parts of the README that are read off the code, by the name in their markers. */
-const parts: Readonly<Record<string, () => string>> = {
+/** The parts of a page that are read off the code, by the name in their markers. */
+type Parts = Readonly<Record<string, () => string>>;
+
+const ofReadme: Parts = {
   "state diagram": () =>
     fence("mermaid", renderMermaid(overviewOf(graphOf(connectionMachine)))),
   handlers: () => fence("ts", readFileSync(roomExample, "utf8").trimEnd()),
@@ -54,29 +56,44 @@ const parts: Readonly<Record<string, () => string>> = {
     ),
 };
 
+const ofClient: Parts = {
+  "the machine of the client": () =>
+    fence("mermaid", renderMermaid(graphOf(clientMachine))),
+};
+
+/** The pages with generated parts, from the root of the repository. */
+export const pages = {
+  "README.md": ofReadme,
+  "docs/client.md": ofClient,
+} as const;
+
 /**
- * Renews every generated part of the README: what stands between
+ * Renews every generated part of a page: what stands between
  * `<!-- generated: NAME -->` and `<!-- end -->`.
  *
- * @param readme - The whole text as it stands.
+ * @param text - The whole text as it stands.
  * @returns The whole text, formatted.
- * @throws Error for a part that is missing in the README, or unknown.
+ * @throws Error for a part that is missing in the page, or unknown.
  */
-export async function renderReadme(readme: string): Promise<string> {
+export async function renderPage(
+  page: keyof typeof pages,
+  text: string,
+): Promise<string> {
+  const parts: Parts = pages[page];
   const missing = new Set(Object.keys(parts));
-  const renewed = readme.replaceAll(
+  const renewed = text.replaceAll(
     /(<!-- generated: ([a-z ]+) -->\n)[^]*?(<!-- end -->)/g,
     (_, begin: string, name: string, end: string) => {
       const render = parts[name];
       if (render === undefined)
-        throw new Error(`README.md: there is no generated part "${name}"`);
+        throw new Error(`${page}: there is no generated part "${name}"`);
       missing.delete(name);
       return `${begin}\n${render()}\n\n${end}`;
     },
   );
   if (missing.size > 0)
     throw new Error(
-      `README.md: no markers for ${[...missing].map((name) => `"${name}"`).join(", ")}`,
+      `${page}: no markers for ${[...missing].map((name) => `"${name}"`).join(", ")}`,
     );
   return await format(renewed, { parser: "markdown" });
 }

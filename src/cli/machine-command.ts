@@ -1,9 +1,10 @@
 import { Argument, Option } from "commander";
 
+import type { Chart } from "../diagrams/layout.ts";
 import type { AddCommand } from "./context.ts";
 import { writeLine } from "./io.ts";
 
-const names = ["connection", "shard", "server"] as const;
+const names = ["connection", "shard", "server", "client"] as const;
 const formats = ["svg", "mermaid", "json"] as const;
 
 /** `sluice machine <name>`: needs no server. */
@@ -33,8 +34,7 @@ async function renderMachine(
   name: (typeof names)[number],
   format: (typeof formats)[number],
 ): Promise<string> {
-  const { charts } = await import("../diagrams/charts.ts");
-  const chart = charts[name];
+  const chart = await loadChart(name);
   switch (format) {
     case "svg": {
       const { renderSvg } = await import("../diagrams/svg.ts");
@@ -51,9 +51,16 @@ async function renderMachine(
         connection: machines.connectionMachine,
         shard: machines.shardMachine,
         server: machines.serverMachine,
+        client: machines.clientMachine,
       }[name];
       return JSON.stringify(machine.config, null, 2);
     }
   }
   return format satisfies never;
+}
+
+async function loadChart(name: (typeof names)[number]): Promise<Chart> {
+  if (name === "client")
+    return (await import("../diagrams/client-chart.ts")).clientChart;
+  return (await import("../diagrams/charts.ts")).charts[name];
 }

@@ -1,5 +1,5 @@
 /**
- * The three lifecycle machines of Sluice, as XState 5 machines: draw them,
+ * The lifecycle machines of Sluice, and the client's, as XState 5 machines: draw them,
  * explore them with `xstate/graph`, or run them under `createActor`. They know
  * no I/O; each names what must happen and has it provided.
  *
@@ -21,6 +21,12 @@ export type {
   RefusalCause,
   SettledOutcome,
 } from "./connection-machine.ts";
+export { clientDelays, clientEvents, clientMachine } from "./client-machine.ts";
+export type {
+  ClientActionType,
+  ClientDelay,
+  ClientEventType,
+} from "./client-machine.ts";
 export { shardDelays, shardMachine } from "./shard-machine.ts";
 export type { ShardDelay, ShardEvent } from "./shard-machine.ts";
 export { linkDelays, linkMachine } from "./link-machine.ts";

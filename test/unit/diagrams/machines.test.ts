@@ -4,10 +4,12 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { createMachine } from "xstate";
 import { main } from "../../../src/cli/main.ts";
-import { charts } from "../../../src/diagrams/charts.ts";
+import { charts as serverCharts } from "../../../src/diagrams/charts.ts";
+import { clientChart } from "../../../src/diagrams/client-chart.ts";
 import { graphOf } from "../../../src/diagrams/graph.ts";
 import { connectionTable } from "../../../src/machines/connection-table.ts";
 import {
+  clientMachine,
   connectionMachine,
   serverMachine,
   shardMachine,
@@ -18,8 +20,10 @@ const machines = {
   connection: connectionMachine,
   shard: shardMachine,
   server: serverMachine,
+  client: clientMachine,
 };
-const names = ["connection", "shard", "server"] as const;
+const charts = { ...serverCharts, client: clientChart };
+const names = ["connection", "shard", "server", "client"] as const;
 
 async function print(name: string, format: string): Promise<string> {
   const io = new FakeIo({ args: ["machine", name, "--format", format] });

@@ -3,7 +3,10 @@ import { dirname, join, relative, resolve } from "node:path";
 
 import { describe, expect, it } from "vitest";
 
-import { renderReadme } from "../../../scripts/readme/tables.ts";
+import {
+  pages as generated,
+  renderPage,
+} from "../../../scripts/readme/tables.ts";
 import { root } from "../../support/built.ts";
 
 async function pages(): Promise<readonly string[]> {
@@ -16,20 +19,25 @@ async function pages(): Promise<readonly string[]> {
   ];
 }
 
-describe("the README", () => {
-  it("says what the code says (if not: npm run docs)", async () => {
-    const readme = await readFile(join(root, "README.md"), "utf8");
-    expect(await renderReadme(readme)).toBe(readme);
-  });
+describe("the pages with generated parts", () => {
+  const names = Object.keys(generated) as (keyof typeof generated)[];
+
+  it.each(names)(
+    "%s says what the code says (if not: npm run docs)",
+    async (page) => {
+      const text = await readFile(join(root, page), "utf8");
+      expect(await renderPage(page, text)).toBe(text);
+    },
+  );
 
   it("cannot lose a generated part, nor have an unknown one", async () => {
     const readme = await readFile(join(root, "README.md"), "utf8");
     const without = readme.replace("generated: outcomes", "gone");
-    await expect(renderReadme(without)).rejects.toThrow(
+    await expect(renderPage("README.md", without)).rejects.toThrow(
       'no markers for "outcomes"',
     );
     const unknown = `${readme}\n<!-- generated: weather -->\n<!-- end -->\n`;
-    await expect(renderReadme(unknown)).rejects.toThrow('"weather"');
+    await expect(renderPage("README.md", unknown)).rejects.toThrow('"weather"');
   });
 });
 
