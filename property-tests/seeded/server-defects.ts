@@ -25,9 +25,9 @@ export const serverDefects: readonly Defect[] = [
   },
   {
     rule: "lengths from 126 on are written in network byte order",
-    file: "src/workers/websocket/frame-writer.ts",
-    original: "slab.writeUInt16BE(length, at)",
-    defective: "slab.writeUInt16LE(length, at)",
+    file: "src/rfc6455.ts",
+    original: "into.writeUInt16BE(length, at + 2)",
+    defective: "into.writeUInt16LE(length, at + 2)",
     suites: ["test/real/conformance/rfc6455.test.ts"],
   },
   {
@@ -242,8 +242,8 @@ export const serverDefects: readonly Defect[] = [
   {
     rule: "who cannot move is told to come back with 1012",
     file: "src/main/handover/handover.ts",
-    original: "plan(deadline, 1, 0, SERVICE_RESTART);",
-    defective: "plan(deadline, 1, 0, 1001);",
+    original: "      CLOSE_CODE.serviceRestart,\n",
+    defective: "      CLOSE_CODE.goingAway,\n",
     suites: [moves],
   },
   {

@@ -1,4 +1,8 @@
-import { isSendableCloseCode } from "../rfc6455.ts";
+import {
+  CLOSE_CODE,
+  isSendableCloseCode,
+  SENDABLE_CLOSE_CODES,
+} from "../rfc6455.ts";
 import { MAX_DELAY_MS } from "../config/units.ts";
 import { SluiceError, type SluiceErrorCode } from "../errors.ts";
 import { type Call, CallError } from "./call.ts";
@@ -110,11 +114,11 @@ export function actionRoutes(
       const body = await call.body();
       const fields = (name: string): unknown => body[name];
       refuseOthers(Object.keys(body), ["code", "reason"]);
-      const code = readInteger(fields, "code", 1000, 4999) ?? 1000;
+      const code = readInteger(fields, "code", 1000, 4999) ?? CLOSE_CODE.normal;
       if (!isSendableCloseCode(code))
         throw new CallError(
           400,
-          `code: got ${code}, takes 1000 to 1003, 1007 to 1014 or 3000 to 4999`,
+          `code: got ${code}, takes ${SENDABLE_CLOSE_CODES}`,
         );
       const reason = readText(fields, "reason", MAX_REASON_BYTES) ?? "";
       if (Buffer.byteLength(reason) > MAX_REASON_BYTES)

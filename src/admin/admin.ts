@@ -50,7 +50,7 @@ const REQUEST_DEADLINE_MS = 10_000;
 /** How often Node looks for requests that are late; its own default is 30 s. */
 const LOOK_FOR_LATE_MS = 1_000;
 /** What readers may take to get the last word before their sockets are cut. */
-const FAREWELL_MS = 100;
+const LAST_WORD_MS = 100;
 
 /** The admin listener: the page, the API and the metrics, all of them off the data path. */
 export class Admin implements Inspector {
@@ -59,16 +59,16 @@ export class Admin implements Inspector {
   readonly #http: Server;
   readonly #guard: Guard;
   readonly #room = new SocketRoom(MAX_SOCKETS);
-  readonly #inquiries = new InspectRequests();
+  readonly #requests = new InspectRequests();
   readonly #streams = new Streams();
-  readonly #drains = new DrainLog(() => this.#lookout.hurry());
-  readonly #lookout: StatusPoller;
+  readonly #drains = new DrainLog(() => this.#poller.hurry());
+  readonly #poller: StatusPoller;
   readonly #following: Following;
   readonly #router: Router;
   readonly #stopFeed: () => void;
   /** Another process listens. */
   #isPassedOn = false;
-  readonly #onServerEvent = (): void => this.#lookout.hurry();
+  readonly #onServerEvent = (): void => this.#poller.hurry();
   #address: AdminAddress;
 
   /**
@@ -118,12 +118,12 @@ export class Admin implements Inspector {
       token: adminToken,
       hosts: [...adminHosts, adminHost.toLowerCase()],
     });
-    this.#lookout = new StatusPoller({
+    this.#poller = new StatusPoller({
       server,
       streams: this.#streams,
       read: () => this.#status(undefined),
       tellShard: (shard, isWatched) => {
-        this.#inquiries
+        this.#requests
           .ask<"watch">(shard, { type: "watch", isWatched })
           .catch(() => {
             // A shard that does not answer has no gauges to show.
@@ -132,7 +132,7 @@ export class Admin implements Inspector {
     });
     this.#following = new Following({
       server,
-      inquiries: this.#inquiries,
+      requests: this.#requests,
       streams: this.#streams,
       feed,
     });
@@ -179,14 +179,14 @@ export class Admin implements Inspector {
   take(shard: number, message: InspectionShardMessage): void {
     switch (message.type) {
       case "inspected":
-        return this.#inquiries.answered(message.id, message.result);
+        return this.#requests.answered(message.id, message.result);
       case "followed":
         return this.#following.transition(message.transition, shard);
     }
   }
 
   shardLost(shard: number): void {
-    this.#inquiries.forget(shard);
+    this.#requests.forget(shard);
     this.#following.forget(shard);
   }
 
@@ -196,10 +196,13 @@ export class Admin implements Inspector {
     const status = this.#status(report);
     // The machine enters its last state as this is called.
     const server = { ...status.server, state: "terminated" };
-    this.#lookout.end({ ...status, server });
+    this.#poller.end({ ...status, server });
     this.#streams.endAll();
     this.#stopFeed();
-    const cut = setTimeout(() => this.#http.closeAllConnections(), FAREWELL_MS);
+    const cut = setTimeout(
+      () => this.#http.closeAllConnections(),
+      LAST_WORD_MS,
+    );
     const { promise, resolve } = Promise.withResolvers<void>();
     if (this.#isPassedOn) stopListening(this.#http, resolve);
     else this.#http.close(() => resolve());
@@ -217,19 +220,19 @@ export class Admin implements Inspector {
         call.json({ ready, state }, ready ? 200 : 503);
       },
       "GET /metrics": async (call) => {
-        this.#lookout.scraped();
+        this.#poller.scraped();
         call.send(200, metrics.contentType, await metrics.metrics());
       },
       "GET /api/status": (call) => call.json(this.#status(undefined)),
-      "GET /api/events": (call) => this.#lookout.watch(call),
-      "GET /api/history": (call) => call.json(this.#lookout.history.samples),
+      "GET /api/events": (call) => this.#poller.watch(call),
+      "GET /api/history": (call) => call.json(this.#poller.history.samples),
       "GET /api/instances": async (call) =>
         call.json(await this.#server.instances()),
       "GET /api/connections": async (call) => {
         refuseOthers(call.query.keys(), listFields);
         const fields = (name: string): unknown =>
           call.query.get(name) ?? undefined;
-        call.json(await listConnections(this.#server, this.#inquiries, fields));
+        call.json(await listConnections(this.#server, this.#requests, fields));
       },
       "GET /api/connections/:id": async (call) =>
         call.json(await this.#following.find(connectionOf(call))),

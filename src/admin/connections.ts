@@ -51,7 +51,7 @@ const stateNames = [
  */
 export async function listConnections(
   server: InspectedServer,
-  inquiries: InspectRequests,
+  requests: InspectRequests,
   fields: Fields,
 ): Promise<ConnectionList> {
   const query = readQuery(fields);
@@ -61,7 +61,7 @@ export async function listConnections(
       ? server.shards
       : [shardAt(server, index) as InspectedShard];
   const answers = await Promise.allSettled(
-    asked.map((shard) => inquiries.ask<"page">(shard, { type: "page", query })),
+    asked.map((shard) => requests.ask<"page">(shard, { type: "page", query })),
   );
   const pages: ConnectionPage[] = [];
   const unanswered: number[] = [];

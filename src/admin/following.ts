@@ -28,19 +28,19 @@ interface Followed {
 /** Connections that are being looked at one by one. */
 export class Following {
   readonly #server: InspectedServer;
-  readonly #inquiries: InspectRequests;
+  readonly #requests: InspectRequests;
   readonly #streams: Streams;
   readonly #feed: Feed | undefined;
   readonly #followed = new Map<number, Followed>();
 
   constructor(options: {
     server: InspectedServer;
-    inquiries: InspectRequests;
+    requests: InspectRequests;
     streams: Streams;
     feed: Feed | undefined;
   }) {
     this.#server = options.server;
-    this.#inquiries = options.inquiries;
+    this.#requests = options.requests;
     this.#streams = options.streams;
     this.#feed = options.feed;
   }
@@ -54,7 +54,7 @@ export class Following {
   /** @throws CallError 404, 409 when it is closing already, 503. */
   async close(number: number, code: number, reason: string): Promise<void> {
     const { shard } = await this.#ask("connection", number);
-    const hasBegun = await this.#inquiries.ask<"close">(shard, {
+    const hasBegun = await this.#requests.ask<"close">(shard, {
       type: "close",
       number,
       code,
@@ -117,7 +117,7 @@ export class Following {
     const followed = this.#followed.get(number);
     if (followed === undefined) return;
     try {
-      const facts = await this.#inquiries.ask<"connection">(followed.shard, {
+      const facts = await this.#requests.ask<"connection">(followed.shard, {
         type: "connection",
         number,
       });
@@ -153,7 +153,7 @@ export class Following {
 
   #tellShards(number: number, isFollowed: boolean): void {
     for (const shard of this.#server.shards)
-      this.#inquiries
+      this.#requests
         .ask<"follow">(shard, { type: "follow", number, isFollowed })
         .catch(() => {
           // A shard that does not answer follows nobody.
@@ -170,7 +170,7 @@ export class Following {
     const answers = await Promise.allSettled(
       this.#server.shards.map(async (shard) => ({
         shard,
-        facts: await this.#inquiries.ask<"connection" | "follow">(
+        facts: await this.#requests.ask<"connection" | "follow">(
           shard,
           request,
         ),

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 import { workingFolder } from "../working-folder.ts";
-import { isSendableCloseCode } from "../rfc6455.ts";
+import { isSendableCloseCode, SENDABLE_CLOSE_CODES } from "../rfc6455.ts";
 import { expandAddress } from "./addresses.ts";
 import { normalizeOrigin } from "./origins.ts";
 import type { OptionKind, OptionSpec, OptionValue } from "./table.ts";
@@ -75,8 +75,7 @@ const descriptions: Readonly<
     `a duration such as "8s", "500ms" or a number of milliseconds, from ${formatDuration(min)} to ${max}ms`,
   bytes: ({ min = 0, max = 0 }) =>
     `a size such as "64KiB" or a number of bytes, from ${formatSize(min)} to ${formatSize(max)}`,
-  closeCode:
-    "a close code that may be sent: 1000 to 1003, 1007 to 1014 or 3000 to 4999",
+  closeCode: `a close code that may be sent: ${SENDABLE_CLOSE_CODES}`,
   host: "an IP address or a host name, without scheme or port",
   file: "the path of a file",
   module: "the path or the file URL of a module",

@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { MAX_DELAY_MS } from "./units.ts";
+import { CLOSE_CODE } from "../rfc6455.ts";
 
 /** What a value of each kind is once it has been narrowed. */
 export interface KindTypes {
@@ -170,7 +171,7 @@ export const optionSpecs = {
     kind: "closeCode",
     group: "Shutdown",
     description: "close code that clients are sent",
-    default: 1001,
+    default: CLOSE_CODE.goingAway,
     common: true,
   },
   closeRate: {
@@ -299,7 +300,7 @@ export const optionSpecs = {
     kind: "closeCode",
     group: "Backpressure",
     description: "close code for a peer that reads too slowly",
-    default: 1013,
+    default: CLOSE_CODE.tryAgainLater,
   },
 
   maxPayloadBytes: {

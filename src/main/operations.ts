@@ -7,7 +7,7 @@ import { monotonicNow } from "../protocol/clock.ts";
 import type { ShardMessage, TlsMaterial } from "../protocol/messages.ts";
 import { type Drain, Drains, type DrainTarget, narrowTarget } from "./drain.ts";
 import type { Fleet } from "./shards/fleet.ts";
-import { type Handover, SERVICE_RESTART } from "./handover/handover.ts";
+import type { Handover } from "./handover/handover.ts";
 import type { MoveReport } from "./handover/relay.ts";
 import {
   reload,
@@ -22,6 +22,7 @@ import {
   type UpgradeHost,
   type UpgradeReport,
 } from "./handover/process-upgrade.ts";
+import { CLOSE_CODE } from "../rfc6455.ts";
 
 /** What operations need of the server. */
 export interface OperationsHost extends ReloadHost, UpgradeHost {
@@ -142,7 +143,7 @@ export class Operations {
       try {
         const report = await upgrade.run();
         // Its clients come back to the process that serves now.
-        planner.closeCode = SERVICE_RESTART;
+        planner.closeCode = CLOSE_CODE.serviceRestart;
         lifecycle.leave();
         return report;
       } finally {

@@ -2,6 +2,7 @@ import { connectionTable } from "../machines/connection-table.ts";
 import { bucketOf, HISTOGRAM_SLOTS } from "./histogram.ts";
 import { type Cohort, cohorts, type HookName, hookNames } from "./hooks.ts";
 import { type MoveObstacle, moveObstacles } from "./handover-messages.ts";
+import { CLOSE_CODE } from "../rfc6455.ts";
 
 /**
  * Single counters of a shard. Each has one writer: the worker, or main for
@@ -266,7 +267,7 @@ export class ShardCounters {
     const crashed = this.live;
     this.add("abandoned", this.upgrading);
     this.add("crashed", crashed);
-    (this.closeCodes[1006] as number) += crashed;
+    (this.closeCodes[CLOSE_CODE.abnormal] as number) += crashed;
     this.states.fill(0);
     // Nothing turns, and nothing is held, until there is another thread.
     for (const gauge of deadGauges) this.set(gauge, 0);

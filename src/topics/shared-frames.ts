@@ -1,10 +1,15 @@
+import {
+  FIN,
+  headerBytes,
+  LENGTH_16,
+  OPCODE,
+  writeHeader,
+} from "../rfc6455.ts";
+
 /** One slab holds the frames of many publications behind each other. */
 const SLAB_BYTES = 64 * 1024;
 /** Frames above this have memory of their own, so that little of a slab is wasted. */
 const SHARE_LIMIT_BYTES = 8 * 1024;
-const FIN = 0x80;
-const TEXT = 0x1;
-const BINARY = 0x2;
 
 /** Where a frame lies in shared memory. */
 export interface SharedFrame {
@@ -28,19 +33,9 @@ export class SharedFrames {
     length: number,
     isBinary: boolean,
   ): SharedFrame {
-    const headerLength = length < 126 ? 2 : length < 65_536 ? 4 : 10;
-    const { slab, start } = this.#reserve(headerLength + length);
-    let at = start;
-    slab[at++] = FIN | (isBinary ? BINARY : TEXT);
-    if (headerLength === 2) slab[at++] = length;
-    else if (headerLength === 4) {
-      slab[at++] = 126;
-      at = slab.writeUInt16BE(length, at);
-    } else {
-      slab[at++] = 127;
-      at = slab.writeUInt32BE(Math.floor(length / 2 ** 32), at);
-      at = slab.writeUInt32BE(length % 2 ** 32, at);
-    }
+    const { slab, start } = this.#reserve(headerBytes(length) + length);
+    const first = FIN | (isBinary ? OPCODE.binary : OPCODE.text);
+    const at = writeHeader(slab, start, first, length);
     if (typeof payload === "string") slab.write(payload, at, length);
     else slab.set(payload, at);
     return { memory: slab.buffer, start, end: at + length };
@@ -74,9 +69,9 @@ export function contentOf(frame: Buffer): {
   isBinary: boolean;
 } {
   const short = frame[1] as number;
-  const headerLength = short < 126 ? 2 : short === 126 ? 4 : 10;
+  const begin = short < LENGTH_16 ? 2 : short === LENGTH_16 ? 4 : 10;
   return {
-    payload: frame.subarray(headerLength),
-    isBinary: frame[0] === (FIN | BINARY),
+    payload: frame.subarray(begin),
+    isBinary: frame[0] === (FIN | OPCODE.binary),
   };
 }

@@ -45,6 +45,7 @@ import {
   type HandshakeHost,
   type HandshakeOwner,
 } from "./handshake/handshake.ts";
+import { CLOSE_CODE } from "../rfc6455.ts";
 
 /** Of a client's own words in a report. */
 const MAX_REPORTED = 200;
@@ -106,7 +107,7 @@ export class ShardContext
       this.reportHookFailure(connection, hook, error);
       // RFC 6455, 7.4.1: the server met a condition that kept it from going on.
       if (hook !== "closed" && connection instanceof LiveConnection)
-        connection.dismiss(1011);
+        connection.dismiss(CLOSE_CODE.internalError);
     });
     this.runner = new LifecycleRunner({
       table: connectionTable,

@@ -15,7 +15,7 @@ const SPREAD_MIN_MS = 1_000;
 /** The longest: whoever is told to come back later than that is as good as turned away. */
 const SPREAD_MAX_MS = LONGEST_RETURN_MS;
 /** What the last words to the others may take at the end. */
-const GOODBYE_MS = 750;
+const LEAVING_MS = 750;
 
 /** The state of a server that waits for its turn. */
 export const QUEUEING = "closing.queueing";
@@ -128,11 +128,11 @@ export class Cluster {
     await this.engine.endTurn(returningForMs).catch(() => {});
   }
 
-  /** Says goodbye, without holding the end up for long. */
+  /** Leaves the cluster, without holding the end up for long. */
   async stop(returningForMs: number): Promise<void> {
     if (!this.engine.isClustered) return;
     const { promise: tooLate, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, GOODBYE_MS);
+    const timer = setTimeout(resolve, LEAVING_MS);
     await Promise.race([this.endTurn(returningForMs), tooLate]);
     clearTimeout(timer);
     await this.engine.stop();

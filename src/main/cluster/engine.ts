@@ -1,5 +1,5 @@
 /** How many were found, and whether everyone asked has answered. */
-export interface Tally {
+export interface SubscriberTally {
   count: number;
   isComplete: boolean;
 }
@@ -15,7 +15,7 @@ export interface EngineHost {
   /** Something that came was not what may come, and was dropped. */
   malformed(what: string): void;
   /** Counts the subscribers here, for another instance. */
-  count(topic: string): Promise<Tally>;
+  count(topic: string): Promise<SubscriberTally>;
   /** What the registry is told of this instance, as it stands. */
   describe(): InstanceFacts;
   /** The state of the link has changed. */
@@ -82,7 +82,7 @@ export interface ClusterEngine {
   /** Gives a message of this instance to the others: at most once, in order. */
   publish(topic: string, payload: Buffer, isBinary: boolean): void;
   /** Counts the subscribers on the other instances. */
-  countElsewhere(topic: string): Promise<Tally>;
+  countElsewhere(topic: string): Promise<SubscriberTally>;
   link(): LinkStats;
   /**
    * The instances whose entries have not expired, this one included.

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Config } from "../../config.ts";
 import { SluiceError } from "../../errors.ts";
 import { aside, guarded } from "../aside.ts";
-import type { Tally } from "./engine.ts";
+import type { SubscriberTally } from "./engine.ts";
 import { Bucket } from "./bucket.ts";
 import { DrainLease } from "./drain-lease.ts";
 import type {
@@ -132,7 +132,7 @@ export class NatsEngine implements ClusterEngine {
     if (this.#parts?.link.isConnected) this.#sendHeld();
   }
 
-  async countElsewhere(topic: string): Promise<Tally> {
+  async countElsewhere(topic: string): Promise<SubscriberTally> {
     const connection = this.#parts?.link.connection;
     if (connection === undefined) return { count: 0, isComplete: false };
     const others = await this.#countOthers();
@@ -150,8 +150,8 @@ export class NatsEngine implements ClusterEngine {
     connection: NatsConnection,
     topic: string,
     others: number,
-  ): Promise<Tally> {
-    const tally: Tally = { count: 0, isComplete: false };
+  ): Promise<SubscriberTally> {
+    const tally: SubscriberTally = { count: 0, isComplete: false };
     let areAllComplete = true;
     const inbox = `_INBOX.${randomBytes(12).toString("hex")}`;
     const { promise: answered, resolve } = Promise.withResolvers<void>();

@@ -9,7 +9,7 @@ import {
   isWithin,
 } from "../../protocol/shape.ts";
 import { isTopic } from "../../topics/rules.ts";
-import type { Tally } from "./engine.ts";
+import type { SubscriberTally } from "./engine.ts";
 import type { InstanceEntry } from "./engine.ts";
 
 /** Names, addresses and states are short. */
@@ -64,10 +64,10 @@ export function readInstance(data: Uint8Array): InstanceEntry | undefined {
 }
 
 /** Another instance's answer to a count; undefined when it is none. */
-export function readTally(data: Uint8Array): Tally | undefined {
+export function readTally(data: Uint8Array): SubscriberTally | undefined {
   const value = readJson(data);
   if (!isTally(value)) return undefined;
-  const { count, isComplete } = value as Tally;
+  const { count, isComplete } = value as SubscriberTally;
   return { count, isComplete };
 }
 

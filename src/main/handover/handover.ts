@@ -21,9 +21,8 @@ import { Emptying } from "./emptying.ts";
 import { type Movability, countMovability } from "./movability.ts";
 import { evenOut, LoadWatch, type Shift } from "./rebalance.ts";
 import { addReports, type MoveReport, Relay } from "./relay.ts";
+import { CLOSE_CODE } from "../../rfc6455.ts";
 
-/** RFC 6455's registry: the service restarts; come back. */
-export const SERVICE_RESTART = 1012;
 /** How often the load of the shards is compared. */
 const WEIGH_EVERY_MS = 1_000;
 
@@ -183,7 +182,12 @@ export class Handover {
 
   /** Resolves when the shard serves again, or never will, because it or the server has ended. */
   async #restart(shard: Shard, deadline: number): Promise<void> {
-    const plan = this.#host.planner.plan(deadline, 1, 0, SERVICE_RESTART);
+    const plan = this.#host.planner.plan(
+      deadline,
+      1,
+      0,
+      CLOSE_CODE.serviceRestart,
+    );
     // Whoever only begins an evacuation need not wait for it, nor catch anything.
     await shard.restart(plan).catch(() => {});
   }

@@ -2,11 +2,7 @@ import { SluiceError } from "../../errors.ts";
 import { sayForeign } from "../../foreign-value.ts";
 import { monotonicNow } from "../../protocol/clock.ts";
 import type { MoveObstacles } from "../../protocol/handover-messages.ts";
-import {
-  type Handover,
-  type HandoverHost,
-  SERVICE_RESTART,
-} from "./handover.ts";
+import type { Handover, HandoverHost } from "./handover.ts";
 import { leastLoaded } from "./least-loaded.ts";
 import { moveDeadline, POLL_MS } from "../deadlines.ts";
 import { selfTestAll } from "./self-test.ts";
@@ -16,6 +12,7 @@ import { CanaryOwner } from "./canary-owner.ts";
 import { type Tally, takeTally } from "./version-comparison.ts";
 import { isStill } from "./version-watch.ts";
 import { Shard, type ShardOwner } from "../shards/shard.ts";
+import { CLOSE_CODE } from "../../rfc6455.ts";
 
 /** What a reload came to. */
 export interface ReloadReport {
@@ -259,7 +256,7 @@ class ShardReplacement {
             deadline,
             shards.length,
             turn,
-            SERVICE_RESTART,
+            CLOSE_CODE.serviceRestart,
           ),
         ),
       ),

@@ -13,6 +13,7 @@ import { sayForeign } from "../../foreign-value.ts";
 
 import type { Shard } from "../shards/shard.ts";
 import type { ConnectToShard } from "../surroundings.ts";
+import { CLOSE_CODE, FIN, OPCODE } from "../../rfc6455.ts";
 
 /** A shard that is not blocked has answered by then. */
 const PROBE_DEADLINE_MS = 5_000;
@@ -27,11 +28,9 @@ export interface SelfTestOptions {
 }
 
 /** RFC 6455, 5.2: a ping and a close frame with code 1000, masked with zeros. */
-const PING = Buffer.from([0x89, 0x80, 0, 0, 0, 0]);
-const CLOSE = Buffer.from([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8]);
-const PONG = Buffer.from([0x8a, 0x00]);
-const CLOSE_OPCODE = 0x88;
-const NORMAL_CLOSE = 1000;
+const PING = Buffer.from([FIN | OPCODE.ping, 0x80, 0, 0, 0, 0]);
+const CLOSE = Buffer.from([FIN | OPCODE.close, 0x82, 0, 0, 0, 0, 0x03, 0xe8]);
+const PONG = Buffer.from([FIN | OPCODE.pong, 0]);
 
 const request = [
   "GET / HTTP/1.1",
@@ -188,11 +187,11 @@ async function talk(
   if (status !== 101) return undefined;
   client.write(Buffer.concat([PING, CLOSE]));
   const frames = await read((bytes) => {
-    const at = bytes.indexOf(CLOSE_OPCODE);
+    const at = bytes.indexOf(FIN | OPCODE.close);
     return at !== -1 && bytes.length >= at + 4 ? at + 4 : undefined;
   });
   const code = frames.readUInt16BE(frames.length - 2);
-  if (code !== NORMAL_CLOSE)
+  if (code !== CLOSE_CODE.normal)
     return `its probe connection was closed with ${code}`;
   return frames.includes(PONG)
     ? undefined

@@ -1,5 +1,5 @@
 import type { TopicTable } from "../../topics/topic-table.ts";
-import type { Tally } from "../cluster/engine.ts";
+import type { SubscriberTally } from "../cluster/engine.ts";
 import type { Fleet } from "../shards/fleet.ts";
 
 /** A shard or instance that has not answered by then is not counted. */
@@ -24,7 +24,7 @@ export class SubscriberCounts {
     this.#table = table;
   }
 
-  count(topic: string): Promise<Tally> {
+  count(topic: string): Promise<SubscriberTally> {
     const slot = this.#table.slotOf(topic);
     const asked = this.#fleet.all.filter(({ index }) =>
       this.#table.has(slot, index),

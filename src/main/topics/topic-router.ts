@@ -25,7 +25,7 @@ import { TopicTable } from "../../topics/topic-table.ts";
 import { Watchers } from "../../topics/watchers.ts";
 import { channels } from "../../protocol/channels.ts";
 import { aside } from "../aside.ts";
-import type { ClusterEngine, Tally } from "../cluster/engine.ts";
+import type { ClusterEngine, SubscriberTally } from "../cluster/engine.ts";
 import type { Fleet } from "../shards/fleet.ts";
 import type { Shard } from "../shards/shard.ts";
 import type { MainSurroundings } from "../surroundings.ts";
@@ -186,7 +186,7 @@ export class TopicRouter {
   }
 
   /** Counts those on this instance, for another one. */
-  count(topic: string): Promise<Tally> {
+  count(topic: string): Promise<SubscriberTally> {
     return this.#counts.count(topic);
   }
 

@@ -1,4 +1,4 @@
-import { OPCODE } from "../../rfc6455.ts";
+import { CLOSE_CODE, OPCODE } from "../../rfc6455.ts";
 import {
   closeFrame,
   type Frame,
@@ -13,10 +13,8 @@ import type { Direction, Receiver } from "./wire.ts";
 /** RFC 6455, 1.3; any key does, where the answer is not checked. */
 const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
 const READ_MS = [0.01, 1] as const;
-const NO_CODE = 1005;
 /** Nothing in a simulation is up to chance that is not drawn. */
 const UNMASKED = { mask: Buffer.alloc(4) };
-const ABNORMAL = 1006;
 
 /** How a client's connection ended, as it saw it. */
 export interface ClientEnd {
@@ -170,7 +168,7 @@ export class SimClient implements Receiver {
       this.closeFrame === undefined ? "closes" : "answers the close frame",
     );
     this.closedFirst = this.closeFrame === undefined;
-    this.codeSaid = code ?? NO_CODE;
+    this.codeSaid = code ?? CLOSE_CODE.noCode;
     this.closedAt = this.#network.now;
     this.write(
       code === undefined
@@ -274,7 +272,9 @@ export class SimClient implements Receiver {
         );
         if (!this.#isMute)
           this.close(
-            this.closeFrame.code === 1005 ? undefined : this.closeFrame.code,
+            this.closeFrame.code === CLOSE_CODE.noCode
+              ? undefined
+              : this.closeFrame.code,
           );
         return;
       case OPCODE.ping:
@@ -313,7 +313,7 @@ export class SimClient implements Receiver {
   /** How it ended; `undefined` as long as TCP lives. */
   get endSeen(): ClientEnd | undefined {
     if (!this.isOver) return undefined;
-    return this.closeFrame ?? { code: ABNORMAL, reason: "" };
+    return this.closeFrame ?? { code: CLOSE_CODE.abnormal, reason: "" };
   }
 }
 

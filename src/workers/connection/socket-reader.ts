@@ -6,7 +6,7 @@ import {
   closeCodeOf,
   createReceiver,
   type Extensions,
-  isAtBoundary,
+  isBetweenMessages,
   type Receiver,
 } from "../websocket/ws-engine.ts";
 
@@ -92,10 +92,10 @@ export function receive(connection: LiveConnection, chunk: Buffer): void {
 function readOpen(connection: LiveConnection, chunk: Buffer): void {
   const { receiver } = connection;
   // What is compressed is decompressed later, and must not be overtaken.
-  const isBetweenMessages =
+  const isBetween =
     receiver === null ||
-    (connection.compressor === null && isAtBoundary(receiver));
-  const read = isBetweenMessages
+    (connection.compressor === null && isBetweenMessages(receiver));
+  const read = isBetween
     ? readFrames(chunk, connection.shard.config.maxPayloadBytes, connection)
     : 0;
   if (read === chunk.length) return;

@@ -14,7 +14,7 @@ export interface CloseStatus {
 
 /**
  * A connection as its machine, the registry, the heartbeat and drains see it:
- * state, deadline and goodbye, without a socket.
+ * state, deadline and close status, without a socket.
  */
 export abstract class ManagedConnection implements LifecycleHost<ConnectionEventType> {
   readonly number: number;

@@ -1,18 +1,22 @@
 import { isUtf8 } from "node:buffer";
-import { CLOSE_CODE, isSendableCloseCode } from "../../rfc6455.ts";
+import {
+  CLOSE_CODE,
+  FIN,
+  isSendableCloseCode,
+  LENGTH_16,
+  OPCODE,
+} from "../../rfc6455.ts";
 
 /** First bytes of a whole message or control frame: FIN, no extension, opcode (RFC 6455, 5.2). */
 const FRAME = {
-  text: 0x81,
-  binary: 0x82,
-  close: 0x88,
-  ping: 0x89,
-  pong: 0x8a,
+  text: FIN | OPCODE.text,
+  binary: FIN | OPCODE.binary,
+  close: FIN | OPCODE.close,
+  ping: FIN | OPCODE.ping,
+  pong: FIN | OPCODE.pong,
 } as const;
 const MASKED = 0x80;
 const LENGTH = 0x7f;
-/** This length stands for one of 16 bits behind it, the next one for one of 64. */
-const LENGTH_16 = 126;
 const MASK_BYTES = 4;
 /** From here on four bytes at once are faster, with the copy that it takes. */
 const WORDWISE_BYTES = 512;

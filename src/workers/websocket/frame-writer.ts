@@ -1,10 +1,10 @@
 import type { Socket } from "node:net";
 import type { Opcode } from "../../rfc6455.ts";
+import { FIN, headerBytes, writeHeader } from "../../rfc6455.ts";
 
 const SLAB_BYTES = 32 * 1024;
 /** Payloads up to this are copied behind each other; larger ones are written as they are. */
 const JOIN_LIMIT_BYTES = 4 * 1024;
-const FIN = 0x80;
 const NOTHING = Buffer.alloc(0);
 
 /** What an writer tells its connection. */
@@ -107,21 +107,10 @@ export class FrameWriter {
         ? Buffer.byteLength(payload)
         : payload.byteLength;
     const isJoined = length <= JOIN_LIMIT_BYTES;
-    const headerLength = length < 126 ? 2 : length < 65_536 ? 4 : 10;
-    batcher.reserve(headerLength + (isJoined ? length : 0));
+    batcher.reserve(headerBytes(length) + (isJoined ? length : 0));
     const { slab } = batcher;
     const start = batcher.slabUsed;
-    let at = start;
-    slab[at++] = FIN | opcode;
-    if (headerLength === 2) slab[at++] = length;
-    else if (headerLength === 4) {
-      slab[at++] = 126;
-      at = slab.writeUInt16BE(length, at);
-    } else {
-      slab[at++] = 127;
-      at = slab.writeUInt32BE(Math.floor(length / 2 ** 32), at);
-      at = slab.writeUInt32BE(length % 2 ** 32, at);
-    }
+    let at = writeHeader(slab, start, FIN | opcode, length);
     if (isJoined) {
       if (typeof payload === "string") slab.write(payload, at, length, "utf8");
       else slab.set(payload, at);

@@ -3,6 +3,7 @@ import "./no-native-addon.ts";
 import { sayForeign } from "../../foreign-value.ts";
 import type { Writable } from "node:stream";
 import * as ws from "ws";
+import { CLOSE_CODE } from "../../rfc6455.ts";
 
 /**
  * The protocol engine: `ws`, one level below its `WebSocket` class. Sluice uses
@@ -23,10 +24,6 @@ export interface Receiver extends Writable {
   on(event: "conclude", listener: (code: number, reason: Buffer) => void): this;
   on(event: "error", listener: (error: Error) => void): this;
   on(event: "drain", listener: () => void): this;
-  readonly _state: number;
-  readonly _bufferedBytes: number;
-  /** Opcode of the fragmented message under way, or 0. */
-  readonly _fragmented: number;
 }
 
 interface DeflateOffer {
@@ -125,24 +122,12 @@ export function createReceiver(
 /** State of a receiver that waits for a frame's first byte. */
 const GET_INFO = 0;
 
-/**
- * Whether a receiver stands between two messages, with nothing of the next one:
- * what is read then may also be read by somebody else.
- */
-export function isAtBoundary(receiver: Receiver): boolean {
-  return (
-    receiver._state === GET_INFO &&
-    receiver._bufferedBytes === 0 &&
-    receiver._fragmented === 0
-  );
-}
-
-/** Whether the receiver stands between two messages, with nothing in its hands: another one can go on in its place. */
+/** Whether a receiver stands between two messages, with nothing in its hands: what comes then may be read by somebody else, and another one can go on in its place. */
 export function isBetweenMessages(receiver: object): boolean {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   const inside = receiver as ReceiverInside;
   return (
-    inside._state === 0 &&
+    inside._state === GET_INFO &&
     inside._bufferedBytes === 0 &&
     inside._fragmented === 0 &&
     !inside._loop &&
@@ -156,14 +141,16 @@ export function closeCodeOf(error: Error): number {
   const code = (error as NodeJS.ErrnoException).code ?? "";
   switch (code) {
     case "WS_ERR_INVALID_UTF8":
-      return 1007;
+      return CLOSE_CODE.invalidPayload;
     case "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH":
     case "WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH":
-      return 1009;
+      return CLOSE_CODE.messageTooBig;
     case "WS_ERR_TOO_MANY_BUFFERED_PARTS":
-      return 1008;
+      return CLOSE_CODE.policyViolation;
     default:
-      return code.startsWith("Z_") ? 1007 : 1002;
+      return code.startsWith("Z_")
+        ? CLOSE_CODE.invalidPayload
+        : CLOSE_CODE.protocolError;
   }
 }
 
@@ -283,6 +270,7 @@ export function createCompressor(
 interface ReceiverInside {
   readonly _state: number;
   readonly _bufferedBytes: number;
+  /** Opcode of the fragmented message under way, or 0. */
   readonly _fragmented: number;
   readonly _loop: boolean;
   readonly _errored: boolean;

@@ -7,7 +7,7 @@ import {
 import {
   closeCodeOf,
   createReceiver,
-  isAtBoundary,
+  isBetweenMessages,
   type Receiver,
 } from "../../../../src/workers/websocket/ws-engine.ts";
 
@@ -73,7 +73,7 @@ async function byBoth(chunks: readonly Buffer[]): Promise<Fact[]> {
   for (const chunk of chunks) {
     if (!recorder.isReading) break;
     const own = Buffer.from(chunk);
-    const read = isAtBoundary(receiver)
+    const read = isBetweenMessages(receiver)
       ? readFrames(own, MAX_PAYLOAD, recorder)
       : 0;
     if (read < own.length) receiver.write(own.subarray(read));
