@@ -1,6 +1,7 @@
 import type { Defect } from "./defect.ts";
 
 const extremes = "test/real/options/extremes.test.ts";
+const adminBorder = ["property-tests/http/admin-border.test.ts"];
 
 /** Mistakes at the ends of what is accepted: of options, of calls of the inspector, of another process. */
 export const limitsDefects: readonly Defect[] = [
@@ -27,5 +28,26 @@ export const limitsDefects: readonly Defect[] = [
     defective: "    min: 1 + FRAME_HEADER_BYTES,\n    max: MAX_BYTES,",
     suites: [extremes],
     law: "maxPayloadBytes",
+  },
+  {
+    rule: "a field that says nothing aims at nobody",
+    file: "src/admin/fields.ts",
+    original: "  if (given === undefined) return undefined;\n  const value =",
+    defective: "  if (given == null) return undefined;\n  const value =",
+    suites: ["test/real/admin/border.test.ts"],
+  },
+  {
+    rule: "what is given where nobody looks is refused",
+    file: "src/admin/call.ts",
+    original: "const [name] = this.query.keys();",
+    defective: "const [name]: string[] = [];",
+    suites: adminBorder,
+  },
+  {
+    rule: "a call that takes no fields is given none",
+    file: "src/admin/router.ts",
+    original: "  return { takes: [], handle };",
+    defective: `  return { takes: "anything", handle };`,
+    suites: adminBorder,
   },
 ];

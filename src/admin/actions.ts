@@ -5,17 +5,18 @@ import {
 } from "../rfc6455.ts";
 import { MAX_DELAY_MS } from "../config/units.ts";
 import { SluiceError, type SluiceErrorCode } from "../errors.ts";
-import { type Call, CallError } from "./call.ts";
+import type { Call } from "./call.ts";
+import { CallError } from "./call-error.ts";
 import type { DrainLog } from "./drains.ts";
 import {
+  type Fields,
   readDuration,
   readFlag,
   readInteger,
   readText,
-  refuseOthers,
 } from "./fields.ts";
 import type { Following } from "./following.ts";
-import type { Routes } from "./router.ts";
+import { plain, type Routes } from "./router.ts";
 import {
   type InspectedServer,
   readShard,
@@ -23,9 +24,11 @@ import {
 } from "./inspected-server.ts";
 
 const MAX_REASON_BYTES = 123;
+const MAY_BE_EMPTY = { minLength: 0, maxLength: MAX_REASON_BYTES };
 
 /** What a caller can do something about; anything else is a fault of ours. */
 const failureStatuses: Readonly<Partial<Record<SluiceErrorCode, number>>> = {
+  ERR_SLUICE_OPTION: 400,
   ERR_SLUICE_STATE: 409,
   // What is on disk by now does not work, and the old version serves on.
   ERR_SLUICE_RELOAD: 422,
@@ -49,15 +52,7 @@ export function actionRoutes(
       `there is no shard ${shard}; there are ${indexes}`,
     );
   };
-  const drain = async (call: Call, shard?: number): Promise<void> => {
-    const body = await call.body();
-    const fields = (name: string): unknown => body[name];
-    refuseOthers(
-      Object.keys(body),
-      shard === undefined
-        ? ["shard", "pathPrefix", "olderThanMs", "deadlineMs", "move"]
-        : ["deadlineMs", "move"],
-    );
+  const drain = (call: Call, fields: Fields, shard?: number): void => {
     const aimed = shard ?? readShard(fields, server);
     const pathPrefix = readText(fields, "pathPrefix");
     const olderThanMs = readDuration(fields, "olderThanMs", 0, MAX_DELAY_MS);
@@ -71,24 +66,33 @@ export function actionRoutes(
     };
     call.json(drains.add(server.drain(target), target), 202);
   };
-  const resume = async (call: Call, shard?: number): Promise<void> => {
-    const body = await call.body();
-    refuseOthers(Object.keys(body), shard === undefined ? ["shard"] : []);
+  const resume = (call: Call, shard?: number): void => {
     requireListening(server, "resume");
-    server.resume(shard ?? readShard((name) => body[name], server));
+    server.resume(shard);
     call.json({});
   };
 
   return {
-    "POST /api/drain": (call) => drain(call),
-    "POST /api/resume": (call) => resume(call),
-    "POST /api/drains/:id/call-off": (call) => {
+    "POST /api/drain": {
+      takes: ["shard", "pathPrefix", "olderThanMs", "deadlineMs", "move"],
+      handle: (call, fields) => drain(call, fields),
+    },
+    "POST /api/resume": {
+      takes: ["shard"],
+      handle: (call, fields) => resume(call, readShard(fields, server)),
+    },
+    "POST /api/drains/:id/call-off": plain((call) => {
       drains.callOff(idOf(call));
       call.json(drains.find(idOf(call)));
+    }),
+    "POST /api/shards/:shard/drain": {
+      takes: ["deadlineMs", "move"],
+      handle: (call, fields) => drain(call, fields, shardOf(call)),
     },
-    "POST /api/shards/:shard/drain": (call) => drain(call, shardOf(call)),
-    "POST /api/shards/:shard/resume": (call) => resume(call, shardOf(call)),
-    "POST /api/shards/:shard/restart": (call) => {
+    "POST /api/shards/:shard/resume": plain((call) =>
+      resume(call, shardOf(call)),
+    ),
+    "POST /api/shards/:shard/restart": plain((call) => {
       const shard = shardOf(call);
       requireListening(server, "restart");
       if (!shardAt(server, shard)?.state.startsWith("serving"))
@@ -97,52 +101,54 @@ export function actionRoutes(
         // What became of it is the shard's state, which everyone sees.
       });
       call.json({}, 202);
-    },
-    "POST /api/reload": async (call) => {
+    }),
+    "POST /api/reload": plain(async (call) => {
       requireListening(server, "reload");
       call.json(await server.reload());
-    },
-    "POST /api/upgrade": async (call) => {
+    }),
+    "POST /api/upgrade": plain(async (call) => {
       requireListening(server, "upgrade");
       call.json(await server.upgrade());
-    },
-    "POST /api/rebalance": async (call) => {
+    }),
+    "POST /api/rebalance": plain(async (call) => {
       requireListening(server, "rebalance");
       call.json(await server.rebalance());
+    }),
+    "POST /api/connections/:id/close": {
+      takes: ["code", "reason"],
+      async handle(call, fields) {
+        const code =
+          readInteger(fields, "code", 1000, 4999) ?? CLOSE_CODE.normal;
+        if (!isSendableCloseCode(code))
+          throw new CallError(
+            400,
+            `code: got ${code}, takes ${SENDABLE_CLOSE_CODES}`,
+          );
+        const reason = readText(fields, "reason", MAY_BE_EMPTY) ?? "";
+        if (Buffer.byteLength(reason) > MAX_REASON_BYTES)
+          throw new CallError(
+            400,
+            `reason: takes at most ${MAX_REASON_BYTES} bytes of UTF-8`,
+          );
+        await following.close(connectionOf(call), code, reason);
+        call.json({}, 202);
+      },
     },
-    "POST /api/connections/:id/close": async (call) => {
-      const body = await call.body();
-      const fields = (name: string): unknown => body[name];
-      refuseOthers(Object.keys(body), ["code", "reason"]);
-      const code = readInteger(fields, "code", 1000, 4999) ?? CLOSE_CODE.normal;
-      if (!isSendableCloseCode(code))
-        throw new CallError(
-          400,
-          `code: got ${code}, takes ${SENDABLE_CLOSE_CODES}`,
-        );
-      const reason = readText(fields, "reason", MAX_REASON_BYTES) ?? "";
-      if (Buffer.byteLength(reason) > MAX_REASON_BYTES)
-        throw new CallError(
-          400,
-          `reason: takes at most ${MAX_REASON_BYTES} bytes of UTF-8`,
-        );
-      await following.close(connectionOf(call), code, reason);
-      call.json({}, 202);
+    "POST /api/shutdown": {
+      takes: ["deadlineMs", "reason"],
+      handle(call, fields) {
+        const deadlineMs = readDuration(fields, "deadlineMs", 1, MAX_DELAY_MS);
+        const reason =
+          readText(fields, "reason", { maxLength: 200 }) ?? "inspector";
+        server
+          .shutdown({ reason, ...(deadlineMs !== undefined && { deadlineMs }) })
+          .catch(() => {
+            // Called off, or failed: `terminated` and the status tell.
+          });
+        call.json({}, 202);
+      },
     },
-    "POST /api/shutdown": async (call) => {
-      const body = await call.body();
-      const fields = (name: string): unknown => body[name];
-      refuseOthers(Object.keys(body), ["deadlineMs", "reason"]);
-      const deadlineMs = readDuration(fields, "deadlineMs", 1, MAX_DELAY_MS);
-      const reason = readText(fields, "reason", 200) ?? "inspector";
-      server
-        .shutdown({ reason, ...(deadlineMs !== undefined && { deadlineMs }) })
-        .catch(() => {
-          // Called off, or failed: `terminated` and the status tell.
-        });
-      call.json({}, 202);
-    },
-    "POST /api/shutdown/call-off": (call) => {
+    "POST /api/shutdown/call-off": plain((call) => {
       if (!server.callOff())
         throw new CallError(
           409,
@@ -151,13 +157,13 @@ export function actionRoutes(
             : "too late: every connection has been told",
         );
       call.json({});
-    },
-    "POST /api/shutdown/force": (call) => {
+    }),
+    "POST /api/shutdown/force": plain((call) => {
       if (server.state !== "closing" && server.state !== "draining")
         throw new CallError(409, "no shutdown is under way");
       server.force();
       call.json({}, 202);
-    },
+    }),
   };
 }
 

@@ -23,7 +23,6 @@ import { Call } from "./call.ts";
 import { listConnections, listFields } from "./connections.ts";
 import { DrainLog } from "./drains.ts";
 import { openFeed } from "./feed.ts";
-import { refuseOthers } from "./fields.ts";
 import { Following } from "./following.ts";
 import { Guard } from "./guard.ts";
 import { InspectRequests } from "./inspect-requests.ts";
@@ -37,7 +36,7 @@ import type {
 import { StatusPoller } from "./status-poller.ts";
 import { createMetrics } from "./metrics.ts";
 import { pagePaths, sendPage } from "./page.ts";
-import { Router, type Routes } from "./router.ts";
+import { plain, Router, type Routes, unread } from "./router.ts";
 import { SocketRoom } from "./socket-room.ts";
 import { askForToken, signIn, signInStyle } from "./session.ts";
 import { type Identity, readStatus } from "./status.ts";
@@ -213,11 +212,14 @@ export class Admin implements Inspector {
   #routes(): Routes {
     const metrics = createMetrics(this.#server, this.#identity.version);
     return {
-      ...Object.fromEntries(pagePaths.map((path) => [`GET ${path}`, sendPage])),
-      "GET /healthz": (call) => call.json({ status: "ok" }),
-      "GET /readyz": (call) => {
+      ...Object.fromEntries(
+        pagePaths.map((path) => [`GET ${path}`, unread(sendPage)]),
+      ),
+      "GET /healthz": unread((call) => call.json({ status: "ok" })),
+      "GET /readyz": unread((call) => {
         const { ready, state } = this.#server;
         call.json({ ready, state }, ready ? 200 : 503);
+<<<<<<< HEAD
       },
       "GET /metrics": async (call) => {
         this.#poller.scraped();
@@ -233,12 +235,37 @@ export class Admin implements Inspector {
         const fields = (name: string): unknown =>
           call.query.get(name) ?? undefined;
         call.json(await listConnections(this.#server, this.#requests, fields));
+=======
+      }),
+      "GET /metrics": unread(async (call) => {
+        this.#lookout.scraped();
+        call.send(200, metrics.contentType, await metrics.metrics());
+      }),
+      "GET /api/status": plain((call) => call.json(this.#status(undefined))),
+      "GET /api/events": plain((call) => this.#lookout.watch(call)),
+      "GET /api/history": plain((call) =>
+        call.json(this.#lookout.history.samples),
+      ),
+      "GET /api/instances": plain(async (call) =>
+        call.json(await this.#server.instances()),
+      ),
+      "GET /api/connections": {
+        takes: listFields,
+        handle: async (call, fields) =>
+          call.json(
+            await listConnections(this.#server, this.#inquiries, fields),
+          ),
+>>>>>>> 28f621e (fix(admin)!: what the API does not understand is refused, and begins nothing)
       },
-      "GET /api/connections/:id": async (call) =>
+      "GET /api/connections/:id": plain(async (call) =>
         call.json(await this.#following.find(connectionOf(call))),
-      "GET /api/connections/:id/events": (call) =>
+      ),
+      "GET /api/connections/:id/events": plain((call) =>
         this.#following.follow(connectionOf(call), call),
-      "GET /api/drains/:id": (call) => call.json(this.#drains.find(idOf(call))),
+      ),
+      "GET /api/drains/:id": plain((call) =>
+        call.json(this.#drains.find(idOf(call))),
+      ),
       ...actionRoutes(this.#server, this.#following, this.#drains),
     };
   }

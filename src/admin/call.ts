@@ -1,17 +1,19 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type {
+  IncomingHttpHeaders,
+  IncomingMessage,
+  ServerResponse,
+} from "node:http";
 import type { Refusal } from "./api.ts";
+import { CallError } from "./call-error.ts";
+import { type Fields, readBody, readQuery } from "./fields.ts";
 
 const MAX_BODY_BYTES = 16 * 1024;
-
-/** A call that is answered with a status and one sentence. */
-export class CallError extends Error {
-  readonly status: number;
-
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
-  }
-}
+/** What bodies may be called: JSON, and what `fetch` and `curl` call text that nobody has named. */
+const BODY_TYPES = [
+  "application/json",
+  "text/plain",
+  "application/x-www-form-urlencoded",
+];
 
 /** Sent with everything: nothing from elsewhere is loaded, framed or kept. */
 const HEADERS = {
@@ -90,34 +92,82 @@ export class Call {
     this.response.flushHeaders();
   }
 
-  /** @throws CallError 413 when there is more than anyone needs to say here. */
-  async text(): Promise<string> {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    for await (const chunk of this.request as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size > MAX_BODY_BYTES)
-        throw new CallError(413, `a body of more than ${MAX_BODY_BYTES} bytes`);
-      chunks.push(chunk);
-    }
-    return Buffer.concat(chunks).toString("utf8");
+  /**
+   * What the caller gives beside the path: a reading call in its query, any
+   * other in its body. Nothing else is looked at, so nothing else may be there.
+   *
+   * @param takes - The names of the fields that there are.
+   * @throws CallError 400, 413, 415: a mistake must not aim a call at everyone.
+   */
+  async given(takes: readonly string[]): Promise<Fields> {
+    const isReading = this.method === "GET" || this.method === "HEAD";
+    if (isReading) return readQuery(this.query, takes);
+    const [name] = this.query.keys();
+    if (name !== undefined)
+      throw new CallError(
+        400,
+        `got ${JSON.stringify(name.slice(0, 64))} in the query; a ${this.method} takes its fields in the body, as JSON`,
+      );
+    return readBody(await this.text(), takes);
   }
 
   /**
-   * The body as an object; an empty one where there is none.
+   * The body as text.
    *
-   * @throws CallError 400, 413.
+   * @throws CallError 413 when there is more than anyone needs to say here, 415
+   *   when it is not plain UTF-8, and 400 when it says so and is not.
    */
-  async body(): Promise<Readonly<Record<string, unknown>>> {
-    const text = await this.text();
-    if (text === "") return {};
+  async text(): Promise<string> {
+    refuseEncoded(this.request.headers);
+    const body = await this.#bytes();
     try {
-      const value: unknown = JSON.parse(text);
-      if (typeof value === "object" && value !== null && !Array.isArray(value))
-        return value as Record<string, unknown>;
+      return new TextDecoder("utf-8", { fatal: true }).decode(body);
     } catch {
-      // Said below, as for JSON of another kind.
+      throw new CallError(400, "the body is no UTF-8");
     }
-    throw new CallError(400, "the body takes a JSON object");
   }
+
+  /** What is too much is still read, and dropped: whoever is cut off while he sends hears no reason. */
+  #bytes(): Promise<Buffer> {
+    const { request } = this;
+    const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+    const chunks: Buffer[] = [];
+    let size = 0;
+    request.on("data", (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= MAX_BODY_BYTES) chunks.push(chunk);
+      else
+        reject(
+          new CallError(
+            413,
+            `the body takes at most ${MAX_BODY_BYTES} bytes of JSON`,
+          ),
+        );
+    });
+    request.once("end", () => resolve(Buffer.concat(chunks)));
+    request.once("close", () =>
+      reject(new CallError(400, "the body broke off")),
+    );
+    return promise;
+  }
+}
+
+function refuseEncoded(headers: IncomingHttpHeaders): void {
+  const { "content-type": given = "", "content-encoding": encoding } = headers;
+  if (encoding !== undefined && encoding.toLowerCase() !== "identity")
+    throw new CallError(
+      415,
+      `Content-Encoding: got ${JSON.stringify(encoding.slice(0, 64))}, takes none`,
+    );
+  const [type = "", ...parameters] = given
+    .toLowerCase()
+    .split(";")
+    .map((part) => part.trim());
+  const charset = parameters.find((part) => part.startsWith("charset="));
+  const isUtf8 = charset === undefined || /^charset="?utf-?8"?$/.test(charset);
+  if ((type !== "" && !BODY_TYPES.includes(type)) || !isUtf8)
+    throw new CallError(
+      415,
+      `Content-Type: got ${JSON.stringify(given.slice(0, 64))}, takes ${BODY_TYPES[0]} in UTF-8`,
+    );
 }

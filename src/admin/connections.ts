@@ -8,7 +8,7 @@ import {
   sortKeys,
 } from "../protocol/inspection-messages.ts";
 import type { ConnectionList } from "./api.ts";
-import { CallError } from "./call.ts";
+import { CallError } from "./call-error.ts";
 import { type Fields, readInteger, readText, readWord } from "./fields.ts";
 import { type InspectRequests, Unanswered } from "./inspect-requests.ts";
 import {
@@ -77,10 +77,10 @@ export async function listConnections(
 function readQuery(fields: Fields): PageQuery {
   const state = readWord(fields, "state", stateNames);
   const path = readText(fields, "path");
-  const address = readText(fields, "address", 64);
+  const address = readText(fields, "address", { maxLength: 64 });
   const olderThanMs = readInteger(fields, "olderThanMs", 0, MAX_AGE_MS);
   const youngerThanMs = readInteger(fields, "youngerThanMs", 0, MAX_AGE_MS);
-  const after = readText(fields, "after", 2048);
+  const after = readText(fields, "after", { maxLength: 2048 });
   return {
     filter: {
       ...(state !== undefined && { state }),

@@ -1,7 +1,7 @@
 import { aside } from "../main/aside.ts";
 import type { Drain, NarrowedTarget } from "../main/drain.ts";
 import type { DrainStatus } from "./api.ts";
-import { CallError } from "./call.ts";
+import { CallError } from "./call-error.ts";
 
 const KEPT_DONE = 8;
 

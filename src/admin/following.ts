@@ -4,7 +4,8 @@ import type {
   FollowedTransition,
 } from "../protocol/inspection-messages.ts";
 import type { ConnectionDetails, Transition } from "./api.ts";
-import { type Call, CallError } from "./call.ts";
+import type { Call } from "./call.ts";
+import { CallError } from "./call-error.ts";
 import type { Feed } from "./feed.ts";
 import { type InspectRequests, Unanswered } from "./inspect-requests.ts";
 import type { Stream, Streams } from "./streams.ts";

@@ -1,4 +1,4 @@
-import { CallError } from "./call.ts";
+import { CallError } from "./call-error.ts";
 import { type Fields, readInteger } from "./fields.ts";
 import type { ShutdownPart } from "../main/report.ts";
 import type { SluiceServer } from "../main/server-types.ts";

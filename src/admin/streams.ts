@@ -1,5 +1,5 @@
 import type { Call } from "./call.ts";
-import { CallError } from "./call.ts";
+import { CallError } from "./call-error.ts";
 
 const MAX_STREAMS = 64;
 

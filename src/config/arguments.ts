@@ -21,6 +21,11 @@ export const TEXT: ArgumentSpec = {
   accepts: "text",
   is: (given) => typeof given === "string",
 };
+/** How a path begins, which is always with a slash: nothing at all would be how all begin. */
+export const PATH_PREFIX: ArgumentSpec = {
+  accepts: 'how a path begins, such as "/room"',
+  is: (given) => typeof given === "string" && given.startsWith("/"),
+};
 export const LISTENER: ArgumentSpec = {
   accepts: "a function",
   is: (given) => typeof given === "function",

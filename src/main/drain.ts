@@ -3,8 +3,8 @@ import {
   DURATION,
   FLAG,
   narrowArguments,
+  PATH_PREFIX,
   SHARD,
-  TEXT,
 } from "../config/arguments.ts";
 import type {
   DrainFilter,
@@ -38,7 +38,7 @@ export interface NarrowedTarget extends DrainFilter {
 const TARGET = {
   shard: SHARD,
   move: FLAG,
-  pathPrefix: TEXT,
+  pathPrefix: PATH_PREFIX,
   olderThanMs: DURATION,
   deadlineMs: DURATION,
 };

@@ -32,7 +32,8 @@ export async function callAdmin(
 ): Promise<AdminAnswer> {
   const { host, port } = server.adminAddress as { host: string; port: number };
   const outgoing = request({ host, port, path, method, headers, agent: false });
-  outgoing.end(typeof body === "object" ? JSON.stringify(body) : body);
+  const isBytes = typeof body === "string" || Buffer.isBuffer(body);
+  outgoing.end(isBytes ? body : body && JSON.stringify(body));
   const [response] = (await once(outgoing, "response")) as [IncomingMessage];
   const content = await text(response);
   return {

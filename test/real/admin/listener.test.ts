@@ -215,7 +215,7 @@ describe("the admin listener", () => {
     expect((await callAdmin(server, "/../package.json")).status).toBe(404);
     const wrongVerb = await post(server, "/api/status");
     expect(wrongVerb.status).toBe(405);
-    expect(wrongVerb.headers.allow).toBe("GET");
+    expect(wrongVerb.headers.allow).toBe("GET, HEAD");
     const nonsense = await callAdmin(server, "/api/shutdown", {
       method: "POST",
       headers: { "sluice-request": "1" },

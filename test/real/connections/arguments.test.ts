@@ -71,7 +71,12 @@ describe("arguments of the server's calls", () => {
     [
       "a prefix that is no text",
       (server) => server.drain({ pathPrefix: anything(5) }),
-      "drain(): pathPrefix: got 5, takes text",
+      "drain(): pathPrefix: got 5, takes how a path begins",
+    ],
+    [
+      "a prefix that is empty, as all paths begin",
+      (server) => server.drain({ pathPrefix: "" }),
+      'drain(): pathPrefix: got "", takes how a path begins',
     ],
     [
       "a drain's deadline that is none",
