@@ -1,4 +1,6 @@
 import type { Config } from "../config.ts";
+import { monotonicNow } from "../protocol/clock.ts";
+import { timeUntil } from "./deadlines.ts";
 import type { Predecessor } from "./handover/predecessor.ts";
 import type { Successor } from "./handover/process-upgrade.ts";
 import type { Lifecycle } from "./lifecycle.ts";
@@ -56,9 +58,15 @@ export class ShutdownRequests {
   #shutDown(order: ShutdownOrder): Promise<ShutdownReport> {
     const { config, predecessor } = this.#host;
     const { deadlineMs = config.shutdownDeadlineMs } = order;
+    const deadline = monotonicNow() + deadlineMs;
     const leaving = predecessor?.leave(deadlineMs);
     if (leaving === undefined) return this.#shutDownAlone(order);
-    const report = leaving.then(() => this.#shutDownAlone(order));
+    const report = leaving.then(() =>
+      this.#shutDownAlone({
+        ...order,
+        deadlineMs: timeUntil(deadline, monotonicNow()),
+      }),
+    );
     // Those who only await `terminated` need not catch this one.
     report.catch(() => {});
     return report;

@@ -12,6 +12,11 @@ export class Stoppage {
     return this.#decision?.promise ?? Promise.resolve();
   }
 
+  /** It has begun, and nothing is decided yet. */
+  get isUnderWay(): boolean {
+    return this.#decision !== undefined;
+  }
+
   /**
    * Tells when it begins to stop, in the same turn of the event loop.
    *

@@ -13,7 +13,7 @@ export const moveObstacles = [
   "compression",
   /** The handlers have `opened` and no `resume`: nobody would tell the other thread of it. */
   "no-resume",
-  /** The user data cannot be cloned, and there is no `suspend`. */
+  /** The user data cannot be cloned, or is nested too deeply. */
   "data",
   /** `suspend` threw or rejected. */
   "suspend",
@@ -66,6 +66,9 @@ export interface ConnectionSnapshot {
   readonly isProbing: boolean;
   readonly messagesIn: number;
   readonly messagesOut: number;
+  /** Bytes of TCP, through all its threads; `undefined` where an older version did not say. */
+  readonly bytesIn: number | undefined;
+  readonly bytesOut: number | undefined;
   /** What is left of its rate limits. */
   readonly allowance: Allowance | undefined;
   /** Topics, and what is done when it is slow. */

@@ -24,6 +24,8 @@ const snapshotShape: Readonly<Record<keyof ConnectionSnapshot, Check>> = {
   isProbing: isFlag,
   messagesIn: isCount,
   messagesOut: isCount,
+  bytesIn: isEither(isOneOf(undefined), isCount),
+  bytesOut: isEither(isOneOf(undefined), isCount),
   allowance: isEither(
     isOneOf(undefined),
     hasShape({ messages: isNumber, bytes: isNumber, filledAt: isNumber }),

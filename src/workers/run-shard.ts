@@ -215,6 +215,10 @@ class Shard {
     this.#endBy = plan.deadline;
     // Hooks that hear of the last ends may use what is left of the time, and no more.
     this.#awaitDeadline(Math.max(0, plan.deadline - this.#clock.now()));
+    this.#endOnceQuiet();
+  }
+
+  #endOnceQuiet(): void {
     void this.#context.quiet().then(() => this.#endWhenEmpty());
   }
 
@@ -235,7 +239,8 @@ class Shard {
   }
 
   #end(): void {
-    if (!this.#isEmpty) return;
+    // Somebody came while the leave was on its way.
+    if (!this.#isEmpty) return this.#endOnceQuiet();
     this.#clock.clearTimeout(this.#deadline);
     this.#ended.resolve();
   }

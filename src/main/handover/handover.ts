@@ -78,10 +78,14 @@ export class Handover {
         return host.fleet.shards;
       },
       limits: host.ingress.limits,
+      get isStopping() {
+        return host.stoppage.isUnderWay;
+      },
     });
     // A shutdown tells everyone itself; called off, it finds no half of an evacuation.
     host.stoppage.onBegin(() => {
       for (const callOff of this.#evacuations.values()) callOff();
+      this.relay.flush();
     });
     const { rebalancePercent } = host.config;
     if (rebalancePercent === 0) return;

@@ -18,8 +18,8 @@ import { selfTestAll } from "./self-test.ts";
 import { isStill, type OldVersion, watchVersion } from "./version-watch.ts";
 
 const GIVE_BACK_MS = 3_000;
-/** What is on its way when this process stops has so long to arrive. */
-const ARRIVAL_MS = 500;
+/** Of the time in which this process has to end, what is on its way may take this share to arrive. */
+const ARRIVAL_SHARE = 0.5;
 
 /** What taking over needs of the server. */
 export interface SuccessorHost extends HandoverHost {
@@ -202,7 +202,8 @@ export class Predecessor {
     this.#watch?.stop();
     this.#peer.close();
     this.#peer.say({ type: "failed", why: "it was asked to stop", withinMs });
-    await Promise.race([this.#peer.emptied(), after(ARRIVAL_MS)]);
+    const patience = after(withinMs * ARRIVAL_SHARE, undefined, { ref: false });
+    await Promise.race([this.#peer.emptied(), patience]);
     this.#done.resolve(undefined);
   }
 

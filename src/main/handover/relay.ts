@@ -80,6 +80,8 @@ export interface RelayHost {
   readonly shards: readonly Shard[];
   /** Of connections by address: one that moves is counted on the other shard from then on. */
   readonly limits: Pick<AddressLimits, "transfer">;
+  /** The server is about to stop, or stops. */
+  readonly isStopping: boolean;
 }
 
 /**
@@ -192,6 +194,15 @@ export class Relay {
       if (order.from === shard) this.#said(order, {});
   }
 
+  /**
+   * The server begins to stop: who waits here goes to the shards before they
+   * hear of it. They tell everyone and end, and nobody would be left to go to.
+   */
+  flush(): void {
+    for (const { moving, from, to, order } of this.#waiting.splice(0))
+      this.#deliver(moving, from, to, order);
+  }
+
   /** The server has ended: what has not landed by now does not, and nobody waits for it. */
   stop(): void {
     for (const order of this.#orders.values()) this.#finish(order);
@@ -252,14 +263,14 @@ export class Relay {
     const to =
       serving[0] !== undefined && serving[0] === wanted
         ? wanted
-        : (last ?? serving[0] ?? this.#host.shards.find(isClosing));
+        : (last ?? serving[0] ?? this.#host.shards.find(tellsNewcomers));
     if (to === undefined) {
       this.dropped++;
       aside(moving.handle?.close(), "closing a socket");
       return this.#landed(snapshot.number, from, order);
     }
     const untaken = this.#untaken.get(to) ?? 0;
-    if (untaken >= UNTAKEN && to !== from) {
+    if (untaken >= UNTAKEN && to !== from && !this.#host.isStopping) {
       this.#waiting.push({ moving, from, to, order });
       return undefined;
     }
@@ -326,8 +337,8 @@ export class Relay {
 }
 
 /** What comes to it now is told to go with the others. */
-function isClosing({ state }: Shard): boolean {
-  return state === "closing";
+function tellsNewcomers({ state, isEnding }: Shard): boolean {
+  return (state === "closing" || state === "draining") && !isEnding;
 }
 
 /** What several moves came to together. */

@@ -125,6 +125,11 @@ export class Shard {
     return state === "draining" || state === "ending" || state === "terminated";
   }
 
+  /** Its thread was let go: nothing that is given to it is taken any more. */
+  get isEnding(): boolean {
+    return this.#thread?.isEnding !== false;
+  }
+
   get isAccepting(): boolean {
     return this.state === "serving.accepting";
   }
@@ -264,9 +269,7 @@ export class Shard {
   /** A shutdown can be called off for its thread: it serves, and was not to end anyway. */
   get #mayGoOn(): boolean {
     return (
-      this.#fate === "goes-on" &&
-      this.#backOff.hasServed &&
-      this.#thread?.isEnding === false
+      this.#fate === "goes-on" && this.#backOff.hasServed && !this.isEnding
     );
   }
 

@@ -127,6 +127,9 @@ export class LiveConnection
   rateLimiter: RateLimiter | null = null;
   messagesIn = 0;
   messagesOut = 0;
+  /** Bytes that went over its socket in other threads. */
+  bytesInBefore = 0;
+  bytesOutBefore = 0;
   /** On its way out of this thread. */
   move: MoveUnderWay | null = null;
 
@@ -164,6 +167,15 @@ export class LiveConnection
   /** Its address as another thread knew it. */
   set remoteAddress(address: string) {
     this.#remoteAddress = address;
+  }
+
+  /** Bytes of TCP that were read, those of the handshake too. */
+  get bytesIn(): number {
+    return this.bytesInBefore + this.socket.bytesRead;
+  }
+
+  get bytesOut(): number {
+    return this.bytesOutBefore + (this.socket.bytesWritten ?? 0);
   }
 
   get bufferedBytes(): number {

@@ -30,6 +30,8 @@ export function captureConnection(
     isProbing: move.isProbing,
     messagesIn: connection.messagesIn,
     messagesOut: connection.messagesOut,
+    bytesIn: connection.bytesIn,
+    bytesOut: connection.bytesOut,
     allowance: connection.rateLimiter?.allowance,
     subscriptions: [...(connection.subscriptions ?? [])],
     droppedMessages: connection.droppedMessages,
@@ -54,6 +56,8 @@ export function restoreConnection(
   connection.isSilent = snapshot.isSilent;
   connection.messagesIn = snapshot.messagesIn;
   connection.messagesOut = snapshot.messagesOut;
+  connection.bytesInBefore = snapshot.bytesIn ?? 0;
+  connection.bytesOutBefore = snapshot.bytesOut ?? 0;
   connection.droppedMessages = snapshot.droppedMessages;
   topics.takeOver(connection, snapshot.subscriptions);
   if (snapshot.isAdmitted) addressLimit?.takeOver(connection);

@@ -24,6 +24,7 @@ import {
   restoreConnection,
 } from "./connection-snapshot.ts";
 import { Move } from "./move.ts";
+import { isTooDeep } from "./nesting.ts";
 import { departed, movingState } from "./states.ts";
 import { describeForeign } from "../../foreign-value.ts";
 
@@ -255,6 +256,7 @@ export class Mover {
     const { socket, number } = connection;
     const snapshot = captureConnection(connection, move, shard);
     const { order } = run.order;
+    if (!canTravel(snapshot.state)) return "data";
     counters.add("movedOut");
     try {
       detachHandle(socket, (handle) =>
@@ -314,6 +316,15 @@ export class Mover {
       this.#timer = undefined;
       this.#pump();
     }, waitMs);
+  }
+}
+
+/** Reading it runs getters of the user's, which may throw anything. */
+function canTravel(state: unknown): boolean {
+  try {
+    return !isTooDeep(state);
+  } catch {
+    return false;
   }
 }
 

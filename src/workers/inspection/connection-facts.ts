@@ -13,7 +13,6 @@ export function describeRow(
   shard: number,
   now: number,
 ): ConnectionRow {
-  const { socket } = connection;
   return {
     id: connection.id,
     position,
@@ -25,8 +24,8 @@ export function describeRow(
     inStateMs: now - connection.enteredAt,
     messagesIn: connection.messagesIn,
     messagesOut: connection.messagesOut,
-    bytesIn: socket.bytesRead,
-    bytesOut: socket.bytesWritten ?? 0,
+    bytesIn: connection.bytesIn,
+    bytesOut: connection.bytesOut,
     bufferedBytes: connection.bufferedBytes,
     handlersInFlight: connection.inbox.pending,
   };

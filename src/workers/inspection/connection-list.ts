@@ -110,9 +110,9 @@ function sortValue(connection: LiveConnection, key: SortKey): string | number {
     case "messagesOut":
       return connection.messagesOut;
     case "bytesIn":
-      return connection.socket.bytesRead;
+      return connection.bytesIn;
     case "bytesOut":
-      return connection.socket.bytesWritten;
+      return connection.bytesOut;
     case "buffered":
       return connection.bufferedBytes;
   }

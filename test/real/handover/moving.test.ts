@@ -5,8 +5,10 @@ import type {
   SluiceServer,
 } from "../../../src/index.ts";
 import { frame, OPCODE } from "../../../src/testing/frame-codec.ts";
+import type { ConnectionDetails } from "../../../src/admin/api.ts";
 import { startServer } from "../../support/server.ts";
 import { until } from "../../support/within.ts";
+import { callAdmin } from "../admin/call-admin.ts";
 import { Strangers } from "./strangers.ts";
 import { judgeTalkers, openTalkers, Talker } from "./talkers.ts";
 import { type Behaviour, type Deployment, deployment } from "./versions.ts";
@@ -83,6 +85,27 @@ describe("evacuating a shard", () => {
     other.socket.destroy();
   });
 
+  it("goes on counting bytes and messages where the other thread has left off", async () => {
+    const { server } = await serveVersion({ admin: true, adminPort: 0 });
+    const [talker] = await openTalkers(server.port, 1, { inFlight: 0 });
+    await talker?.ask("before");
+    const look = async (): Promise<ConnectionDetails> =>
+      (await callAdmin(server, "/api/connections/c1")).json();
+    const before = await look();
+    expect(before).toMatchObject({ messagesIn: 1, messagesOut: 1 });
+    await server.drain({ shard: 0, move: true }).done;
+    expect(await look()).toMatchObject({
+      shard: 1,
+      bytesIn: before.bytesIn,
+      bytesOut: before.bytesOut,
+    });
+    await talker?.ask("after");
+    const { bytesIn, bytesOut } = await look();
+    // A frame has two bytes before its text, and a client's four more.
+    expect(bytesIn - before.bytesIn).toBe("after".length + 6);
+    expect(bytesOut - before.bytesOut).toBe("after".length + 2);
+  });
+
   it("lets the handlers suspend and resume what cannot be cloned", async () => {
     const { server } = await serveVersion({}, "suspends and resumes");
     const [talker] = await openTalkers(server.port, 1, { inFlight: 0 });
@@ -94,6 +117,7 @@ describe("evacuating a shard", () => {
   it.each<[Behaviour, string]>([
     ["has opened without resume", "no-resume"],
     ["cannot be cloned", "data"],
+    ["is nested too deeply", "data"],
   ])("tells those to come back whose version %s", async (behaviour, cause) => {
     const { server } = await serveVersion({}, behaviour);
     const talkers = await openTalkers(server.port, 6, { pauseMs: 1 });

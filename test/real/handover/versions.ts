@@ -16,6 +16,7 @@ export type Behaviour =
   | "is killed while it takes over"
   | "has opened without resume"
   | "cannot be cloned"
+  | "is nested too deeply"
   | "suspends and resumes"
   | "has a gate";
 
@@ -45,6 +46,12 @@ const bodies: Record<Behaviour, { top?: string; hooks: string }> = {
   "has opened without resume": { hooks: `opened() {},` },
   "cannot be cloned": {
     hooks: `before(connection) { connection.data = () => {}; },`,
+  },
+  // As JSON of a client may be.
+  "is nested too deeply": {
+    hooks: `before(connection) {
+        connection.data = JSON.parse('{"in":'.repeat(3_000) + "1" + "}".repeat(3_000));
+      },`,
   },
   "suspends and resumes": {
     hooks: `

@@ -18,6 +18,8 @@ const snapshot = {
   isProbing: false,
   messagesIn: 0,
   messagesOut: 0,
+  bytesIn: 0,
+  bytesOut: 0,
   allowance: undefined,
   subscriptions: [],
   droppedMessages: 0,

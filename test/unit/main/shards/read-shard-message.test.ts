@@ -92,6 +92,8 @@ const honest: readonly ShardMessage[] = [
       isProbing: false,
       messagesIn: 0,
       messagesOut: 0,
+      bytesIn: 0,
+      bytesOut: 0,
       allowance: { messages: -0.5, bytes: 0, filledAt: 2.5 },
       subscriptions: [["t", "close"]],
       droppedMessages: 0,
