@@ -219,32 +219,15 @@ export class Admin implements Inspector {
       "GET /readyz": unread((call) => {
         const { ready, state } = this.#server;
         call.json({ ready, state }, ready ? 200 : 503);
-<<<<<<< HEAD
-      },
-      "GET /metrics": async (call) => {
-        this.#poller.scraped();
-        call.send(200, metrics.contentType, await metrics.metrics());
-      },
-      "GET /api/status": (call) => call.json(this.#status(undefined)),
-      "GET /api/events": (call) => this.#poller.watch(call),
-      "GET /api/history": (call) => call.json(this.#poller.history.samples),
-      "GET /api/instances": async (call) =>
-        call.json(await this.#server.instances()),
-      "GET /api/connections": async (call) => {
-        refuseOthers(call.query.keys(), listFields);
-        const fields = (name: string): unknown =>
-          call.query.get(name) ?? undefined;
-        call.json(await listConnections(this.#server, this.#requests, fields));
-=======
       }),
       "GET /metrics": unread(async (call) => {
-        this.#lookout.scraped();
+        this.#poller.scraped();
         call.send(200, metrics.contentType, await metrics.metrics());
       }),
       "GET /api/status": plain((call) => call.json(this.#status(undefined))),
-      "GET /api/events": plain((call) => this.#lookout.watch(call)),
+      "GET /api/events": plain((call) => this.#poller.watch(call)),
       "GET /api/history": plain((call) =>
-        call.json(this.#lookout.history.samples),
+        call.json(this.#poller.history.samples),
       ),
       "GET /api/instances": plain(async (call) =>
         call.json(await this.#server.instances()),
@@ -253,9 +236,8 @@ export class Admin implements Inspector {
         takes: listFields,
         handle: async (call, fields) =>
           call.json(
-            await listConnections(this.#server, this.#inquiries, fields),
+            await listConnections(this.#server, this.#requests, fields),
           ),
->>>>>>> 28f621e (fix(admin)!: what the API does not understand is refused, and begins nothing)
       },
       "GET /api/connections/:id": plain(async (call) =>
         call.json(await this.#following.find(connectionOf(call))),
