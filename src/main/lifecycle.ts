@@ -17,17 +17,9 @@ import { type Cluster, QUEUEING } from "./cluster/cluster.ts";
 import { reportDelay, timeUntil, withdrawalDelay } from "./deadlines.ts";
 import type { Fleet } from "./shards/fleet.ts";
 import { Milestone } from "./shards/milestone.ts";
-import {
-  describeEnd,
-  type Ledger,
-  partSince,
-  readLedger,
-  type ShutdownPart,
-  type ShutdownReport,
-  type Standing,
-  takeStanding,
-} from "./report.ts";
+import type { Ledger, ShutdownReport } from "./report.ts";
 import type { ServerState } from "./server-types.ts";
+import { StopRecord } from "./stop-record.ts";
 import type { ShutdownOrder } from "./shutdown-options.ts";
 import type { Stoppage } from "./stoppage.ts";
 
@@ -63,7 +55,7 @@ export class Lifecycle {
   readonly #host: LifecycleHost;
   readonly #actor: ActorRefFrom<typeof serverMachine>;
   readonly #report = Promise.withResolvers<ShutdownReport>();
-  /** Of the shutdown under way. */
+  /** The shutdown that was asked for, until it is called off. */
   #shutdown:
     | {
         promise: Promise<ShutdownReport>;
@@ -72,13 +64,10 @@ export class Lifecycle {
         isFinal: boolean;
       }
     | undefined;
-  #startedClosingAt = 0;
-  /** How everything stood then. */
-  #begun: Standing;
+  /** Of the stop under way. */
+  readonly record: StopRecord;
   /** Since when load balancers can take notice. */
   #withdrawnAt = 0;
-  #deadline = Infinity;
-  #reason = "";
   #failure: Error | undefined;
   /** The shards were told to end. */
   readonly #broadcast = new Milestone();
@@ -87,11 +76,7 @@ export class Lifecycle {
 
   constructor(host: LifecycleHost) {
     this.#host = host;
-    this.#begun = takeStanding(readLedger([], 0), {
-      counters: [],
-      kills: 0,
-      crashes: 0,
-    });
+    this.record = new StopRecord(host);
     this.#actor = createActor(this.#machine(), { clock: patientClock });
     let announced: ServerState | undefined;
     this.#actor.subscribe(() => {
@@ -128,18 +113,9 @@ export class Lifecycle {
     return this.#failure !== undefined || isGoing;
   }
 
-  get shutdownReason(): string {
-    return this.#reason;
-  }
-
-  get shutdownElapsedMs(): number {
-    return monotonicNow() - this.#startedClosingAt;
-  }
-
+  /** What is left of the time for a stop under way. */
   get deadlineInMs(): number | undefined {
-    return Number.isFinite(this.#deadline)
-      ? timeUntil(this.#deadline, monotonicNow())
-      : undefined;
+    return this.record.deadlineInMs;
   }
 
   get terminated(): Promise<ShutdownReport> {
@@ -166,20 +142,8 @@ export class Lifecycle {
 
   /** The end that a failure is about to bring has so much time. */
   beginEnd(reason: string, deadlineMs: number): void {
-    this.#begin();
-    this.#deadline = this.#startedClosingAt + deadlineMs;
-    this.#reason = reason;
-  }
-
-  #begin(): void {
-    this.#startedClosingAt = monotonicNow();
-    this.#begun = takeStanding(this.#host.ledger, this.#host.fleet);
-  }
-
-  /** What the shutdown under way has come to so far. */
-  get shutdownPart(): ShutdownPart {
-    const { ledger, fleet } = this.#host;
-    return partSince(this.#begun, takeStanding(ledger, fleet));
+    this.record.begin(reason);
+    this.record.allow(this.record.startedAt + deadlineMs);
   }
 
   /** @param takesTurn - In a cluster, one instance drains after the other; false where another process has taken this one's place. */
@@ -191,10 +155,9 @@ export class Lifecycle {
     if (this.state === "terminated") return this.terminated;
     const deadline = monotonicNow() + (deadlineMs ?? config.shutdownDeadlineMs);
     if (this.#shutdown === undefined) {
-      this.#reason = reason;
-      this.#begin();
+      this.record.begin(reason);
       // One that failed is closing already, by a deadline of its own.
-      this.#deadline = Math.min(this.#deadline, deadline);
+      this.record.shorten(deadline);
       const { promise, resolve, reject } =
         Promise.withResolvers<ShutdownReport>();
       // Those who only await `terminated` need not catch this one.
@@ -205,10 +168,8 @@ export class Lifecycle {
       const isQueued =
         takesTurn && cluster.engine.isClustered && this.state === "listening";
       this.#send(isQueued ? "shutdown.queued" : "shutdown.requested");
-    } else if (deadlineMs !== undefined && deadline < this.#deadline) {
-      this.#deadline = deadline;
+    } else if (deadlineMs !== undefined && this.record.shorten(deadline))
       this.#send("shutdown.requested");
-    }
     return this.#shutdown.promise;
   }
 
@@ -217,7 +178,7 @@ export class Lifecycle {
     if (this.#shutdown === undefined)
       // How it went, `terminated` tells.
       this.shutdown({ reason: "force()" }).catch(() => {});
-    this.#deadline = Math.min(this.#deadline, monotonicNow());
+    this.record.shorten(monotonicNow());
     this.#send("deadline.reached");
   }
 
@@ -234,7 +195,7 @@ export class Lifecycle {
     if (this.#shutdown?.isFinal === true) return false;
     this.#send("shutdown.calledOff");
     aside(this.#host.cluster.endTurn(0), "giving the turn back");
-    this.#deadline = Infinity;
+    this.record.allow();
     this.#shutdown?.reject(
       new SluiceError(
         "ERR_SLUICE_SHUTDOWN_CALLED_OFF",
@@ -260,14 +221,14 @@ export class Lifecycle {
     this.#following = isStopping ? new AbortController() : undefined;
     if (!isStopping) this.#broadcast.set(false);
     if (this.#following !== undefined)
-      aside(this.#awaitShards(this.#following.signal), "waiting for shards");
+      aside(this.#seeThrough(this.#following.signal), "waiting for shards");
   }
 
   /**
    * How a stop ends. The machine keeps the time beside it: it says when the
    * shards are told, and what is late it forces.
    */
-  async #awaitShards(calledOff: AbortSignal): Promise<void> {
+  async #seeThrough(calledOff: AbortSignal): Promise<void> {
     const { fleet } = this.#host;
     // Until then threads may end, too: all of them, and there is nobody to tell.
     await Promise.race([this.#broadcast.reached, fleet.terminated()]);
@@ -284,18 +245,18 @@ export class Lifecycle {
     const delays: Record<ServerDelay, () => number> = {
       startDeadline: () => config.startDeadlineMs * 2,
       turnDeadline: () =>
-        cluster.waitingMs(this.#startedClosingAt, this.#deadline),
+        cluster.waitingMs(this.record.startedAt, this.record.deadline),
       withdrawalDelay: () =>
         withdrawalDelay(
           {
             begunAt: this.#withdrawnAt,
             delayMs: config.shutdownDelayMs,
-            deadline: this.#deadline,
+            deadline: this.record.deadline,
           },
           monotonicNow(),
         ),
-      shutdownDeadline: () => timeUntil(this.#deadline, monotonicNow()),
-      reportDeadline: () => reportDelay(this.#deadline, monotonicNow()),
+      shutdownDeadline: () => timeUntil(this.record.deadline, monotonicNow()),
+      reportDeadline: () => reportDelay(this.record.deadline, monotonicNow()),
     };
     return serverMachine.provide({
       delays,
@@ -323,7 +284,9 @@ export class Lifecycle {
         broadcastShutdown: () => {
           const { all } = fleet;
           for (const [turn, shard] of all.entries())
-            shard.shutDown(planner.plan(this.#deadline, all.length, turn));
+            shard.shutDown(
+              planner.plan(this.record.deadline, all.length, turn),
+            );
           this.#broadcast.set(true);
         },
         broadcastCallOff: () => {
@@ -331,7 +294,7 @@ export class Lifecycle {
             shard.tell({ type: "shutdown.calledOff" });
         },
         broadcastForce: () => {
-          const now = Math.min(this.#deadline, monotonicNow());
+          const now = Math.min(this.record.deadline, monotonicNow());
           const { all } = fleet;
           for (const [turn, shard] of all.entries())
             shard.force(planner.plan(now, all.length, turn));
@@ -349,14 +312,7 @@ export class Lifecycle {
     // A thread that could not be ended in time holds neither the sums nor the report back.
     for (const shard of this.#host.fleet.all) shard.settle();
     const failure = this.#failure;
-    const report =
-      failure === undefined
-        ? describeEnd(this.#host.ledger, this.#host.fleet, this.#begun, {
-            reason: this.#reason,
-            durationMs: this.shutdownElapsedMs,
-            deadlineMs: Math.max(0, this.#deadline - this.#startedClosingAt),
-          })
-        : undefined;
+    const report = failure === undefined ? this.record.report() : undefined;
     const settle = (): void => {
       if (report === undefined) this.#report.reject(failure);
       else this.#report.resolve(report);

@@ -170,14 +170,14 @@ export class PublicServer implements SluiceServer {
   }
 
   get shutdownReason(): string {
-    return this.#server.lifecycle.shutdownReason;
+    return this.#server.lifecycle.record.reason;
   }
 
   get shutdownElapsedMs(): number {
-    return this.#server.lifecycle.shutdownElapsedMs;
+    return this.#server.lifecycle.record.elapsedMs;
   }
 
   get shutdownPart(): ShutdownPart {
-    return this.#server.lifecycle.shutdownPart;
+    return this.#server.lifecycle.record.part;
   }
 }

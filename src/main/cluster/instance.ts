@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
-import type { SluiceServer } from "../server-types.ts";
+import type { Config } from "../../config.ts";
 import type { InstanceFacts } from "./engine.ts";
 
 /** A name that no other instance has, and that says where this one runs. */
@@ -14,12 +14,19 @@ const { version } = JSON.parse(
   readFileSync(new URL("../../../package.json", import.meta.url), "utf8"),
 ) as { version: string };
 
+/** A server, as far as others are told of it. */
+interface DescribedServer {
+  readonly config: Config;
+  readonly address: { readonly host: string; readonly port: number };
+  readonly machineState: string;
+  stats(): {
+    readonly connections: number;
+    readonly shards: readonly { readonly utilization: number }[];
+  };
+}
+
 /** What the other instances are told of a server. */
-export function describeInstance(
-  server: Pick<SluiceServer, "address" | "config" | "stats"> & {
-    readonly machineState: string;
-  },
-): InstanceFacts {
+export function describeInstance(server: DescribedServer): InstanceFacts {
   const { host, port } = server.address;
   const { shards, connections } = server.stats();
   // Others cannot reach "every interface".

@@ -10,7 +10,12 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join, posix } from "node:path";
 import { expect, it } from "vitest";
-import { readFolders, ruleFor } from "../../support/architecture.ts";
+import {
+  readFolders,
+  readImports,
+  readPicture,
+  ruleFor,
+} from "../../support/architecture.ts";
 import { root } from "../../support/built.ts";
 
 interface Override {
@@ -53,6 +58,23 @@ it("names only files and folders that there are", async () => {
   );
   expect(missing).toEqual([]);
 });
+
+it.each(["src/main", "src/workers"])(
+  "draws %s as it is: every part once, and no import that leads upwards",
+  async (folder) => {
+    const picture = await readPicture(folder);
+    const imports = await readImports(folder);
+    expect(picture.flat().toSorted()).toEqual([...imports.keys()].toSorted());
+    const lineOf = (part: string): number =>
+      picture.findIndex((line) => line.includes(part));
+    const upwards = [...imports].flatMap(([part, others]) =>
+      [...others]
+        .filter((other) => lineOf(other) <= lineOf(part))
+        .map((other) => `${part} → ${other}`),
+    );
+    expect(upwards).toEqual([]);
+  },
+);
 
 it("says what the linter holds", async () => {
   const manifest = await readFile(join(root, "package.json"), "utf8");
