@@ -22,6 +22,7 @@ const MARKS = {
   highWaterMarkBytes: 64 * 1024,
   lowWaterMarkBytes: 16 * 1024,
   maxBufferedBytes: 1024 * 1024,
+  congestionDeadlineMs: 500,
   maxPayloadBytes: MAX_PAYLOAD_BYTES,
 };
 

@@ -105,6 +105,7 @@ export class SimulatedConnection
   readonly writer = {
     bytes: (): void => void this.sent.push("http"),
     write: (): void => {},
+    drop: (): void => {},
     frame: (opcode: number): void => this.#frame(opcode),
   };
 
@@ -172,6 +173,12 @@ export class SimulatedConnection
   relieve(): void {}
   pauseReading(): void {}
   resumeReading(): void {}
+  stopHearing(): void {}
+  countHeld(): void {}
+
+  sendPing(): void {
+    this.#frame(OPCODE.ping);
+  }
 
   #frame(opcode: number): void {
     this.sent.push(opcode === OPCODE.close ? "close" : "ping");

@@ -3,6 +3,7 @@ import type { Defect } from "./defect.ts";
 import { machineDefects } from "./machine-defects.ts";
 import { serverDefects } from "./server-defects.ts";
 import { bordersDefects } from "./sound-borders.ts";
+import { bytesDefects } from "./sound-bytes.ts";
 import { chaosDefects } from "./sound-chaos.ts";
 import { endingDefects } from "./sound-endings.ts";
 import { historyDefects } from "./sound-histories.ts";
@@ -23,6 +24,7 @@ export const defects: readonly Defect[] = [
   ...operatorDefects,
   ...endingDefects,
   ...historyDefects,
+  ...bytesDefects,
   ...chaosDefects,
   ...workersDefects,
   ...limitsDefects,

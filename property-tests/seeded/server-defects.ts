@@ -12,8 +12,8 @@ export const serverDefects: readonly Defect[] = [
   {
     rule: "nothing is sent to the peer after our close frame",
     file: "src/workers/connection/connection.ts",
-    original: `if (!this.has("sealed")) this.writer.frame(OPCODE.pong, data);`,
-    defective: `this.writer.frame(OPCODE.pong, data);`,
+    original: `    if (this.has("sealed")) return;\n    if (this.writer.isStuck)`,
+    defective: `    if (this.writer.isStuck)`,
     suites: ["test/real/conformance/server-close.test.ts"],
   },
   {
@@ -39,17 +39,17 @@ export const serverDefects: readonly Defect[] = [
   },
   {
     rule: "a connection that waits for its inflated messages reads on afterwards",
-    file: "src/workers/connection/socket-reader.ts",
-    original: "if (engine.writableNeedDrain) connection.socket.pause();",
-    defective: "if (engine.writableLength > 0) connection.socket.pause();",
+    file: "src/workers/connection/connection.ts",
+    original: `      else this.messageRead(message, isBinary);\n      this.resumeReading();`,
+    defective: `      else this.messageRead(message, isBinary);`,
     suites: ["test/real/conformance/deflate.test.ts"],
   },
   {
-    rule: "what nobody reads is bounded, pongs too",
+    rule: "who does not read is owed one pong at most",
     file: "src/workers/connection/connection.ts",
-    original: `    if (writer.bufferedBytes > 0 || lifecycle.name === "open.congested")\n`,
-    defective: `    if (lifecycle.name === "open.congested")\n`,
-    suites: ["property-tests/frames/memory.test.ts"],
+    original: `    if (this.writer.isStuck) this.#owedPong = ownBytes(data);\n    else `,
+    defective: `    `,
+    suites: ["test/real/connections/held.test.ts"],
   },
   {
     rule: "nothing of a connection is kept once it has ended",
@@ -171,8 +171,8 @@ export const serverDefects: readonly Defect[] = [
   {
     rule: "no connection moves in the middle of a frame",
     file: "src/workers/handover/move.ts",
-    original: "if (!isBetween && !inbox.isFull) {",
-    defective: "if (!isBetween && inbox.isFull) {",
+    original: "if (assembly !== null && !inbox.isFull) {",
+    defective: "if (assembly !== null && inbox.isFull) {",
     suites: [travel],
   },
   {
@@ -264,13 +264,6 @@ export const serverDefects: readonly Defect[] = [
     rule: "a connection has moved when it has landed on another shard",
     file: "src/main/handover/relay.ts",
     original: "if (order !== undefined && to !== from) order.report.moved++;",
-    defective: "",
-    suites: [moves],
-  },
-  {
-    rule: "handover is off where the receiver's position cannot be told",
-    file: "src/workers/websocket/ws-engine.ts",
-    original: "    inside._bufferedBytes === 0 &&\n",
     defective: "",
     suites: [moves],
   },

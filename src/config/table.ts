@@ -264,6 +264,15 @@ export const optionSpecs = {
     max: MAX_DELAY_MS,
   },
 
+  messageDeadlineMs: {
+    kind: "duration",
+    group: "Liveness",
+    description: "time for a message to come whole once it has begun",
+    default: 60_000,
+    min: 1,
+    max: MAX_DELAY_MS,
+  },
+
   highWaterMarkBytes: {
     kind: "bytes",
     group: "Backpressure",
@@ -372,7 +381,7 @@ export const optionSpecs = {
   maxMessagesPerSecond: {
     kind: "integer",
     group: "Limits",
-    description: "messages from one connection; 0 is no limit",
+    description: "frames from one connection, pings too; 0 is no limit",
     default: 0,
     min: 0,
     max: 1_000_000_000,
@@ -380,7 +389,7 @@ export const optionSpecs = {
   maxBytesPerSecond: {
     kind: "bytes",
     group: "Limits",
-    description: "payload from one connection; 0 is no limit",
+    description: "bytes from one connection; 0 is no limit",
     default: 0,
     min: 0,
     max: 1024 * MAX_BYTES,

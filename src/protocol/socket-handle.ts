@@ -163,6 +163,11 @@ export function hasUnread(socket: Socket): boolean {
   return socket.readableLength > 0;
 }
 
+/** Of what was written last, the bytes that the kernel has not taken. */
+export function unsentBytes(socket: Socket): number {
+  return liveHandleOf(socket)?.writeQueueSize ?? 0;
+}
+
 /** Whether anything written has not been taken by the kernel. */
 export function hasUnflushed(socket: Socket): boolean {
   const handle = liveHandleOf(socket);

@@ -21,7 +21,6 @@ import {
   nodeShardSurroundings,
   type ShardSurroundings,
 } from "./surroundings.ts";
-import { checkReceiver, createReceiver } from "./websocket/ws-engine.ts";
 
 /** After the deadline, for the ticks in which the last connections are forced; then looked again as often. */
 const END_GRACE_MS = 50;
@@ -80,7 +79,7 @@ async function serveShard(
   const context = new ShardContext(task, handlers, surroundings, post, {
     post: (message, handle) =>
       port.postMessage(message, handle === undefined ? [] : [handle]),
-    whyNot: task.moveBlocker ?? checkReceiver(() => createReceiver(1024, {})),
+    whyNot: task.moveBlocker,
   });
   const heartbeat = new Heartbeat(
     context.registry,
@@ -97,6 +96,7 @@ async function serveShard(
   heartbeat.stop();
   beat.stop();
   context.inspection.stop();
+  context.holdings.stop();
   context.topics.close();
   port.close();
   return {

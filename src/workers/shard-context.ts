@@ -33,8 +33,11 @@ import { Hooks } from "./hooks.ts";
 import { Inspection, type InspectionHost } from "./inspection/inspection.ts";
 import { LifecycleRunner } from "./lifecycle/runner.ts";
 import { Mover, type MoverHost, type PostHandle } from "./handover/mover.ts";
+import type { AssemblyLimits } from "./websocket/message-assembly.ts";
 import { WriteBatcher } from "./websocket/frame-writer.ts";
 import { attachSocket, openSocket } from "./connection/socket-reader.ts";
+import { Holdings } from "./connection/holdings.ts";
+import { Turns } from "./connection/turns.ts";
 import { Registry } from "./lifecycle/registry.ts";
 import { openSecureSocket, secureContextOf } from "./secure-socket.ts";
 import type { Clock } from "./lifecycle/timer-wheel.ts";
@@ -66,6 +69,10 @@ export class ShardContext
   /** Answers what the inspector asks; idle while nobody looks. */
   readonly inspection: Inspection;
   readonly batcher = new WriteBatcher();
+  readonly turns: Turns<LiveConnection>;
+  readonly holdings: Holdings<LiveConnection>;
+  readonly plainLimits: AssemblyLimits;
+  readonly compressedLimits: AssemblyLimits;
   readonly registry = new Registry<LiveConnection>();
   readonly topics: ShardTopics;
   readonly runner: LifecycleRunner<ConnectionEventType, LiveConnection>;
@@ -95,6 +102,11 @@ export class ShardContext
     this.config = task.config;
     const { clock } = surroundings;
     this.clock = clock;
+    this.turns = new Turns(clock);
+    this.holdings = new Holdings(this.config, clock);
+    const { maxPayloadBytes } = this.config;
+    this.plainLimits = { maxPayloadBytes, isCompressible: false };
+    this.compressedLimits = { maxPayloadBytes, isCompressible: true };
     this.adoptHandle = (handle, onread) => surroundings.adopt(handle, onread);
     this.counters = new ShardCounters(task.counters);
     this.#shard = task.shard;
@@ -185,6 +197,7 @@ export class ShardContext
   /** The last step of a connection's life. */
   forget(connection: LiveConnection): void {
     this.registry.delete(connection);
+    this.holdings.release(connection);
     this.topics.forget(connection);
     this.addressLimit?.release(connection);
     this.drains.ended(connection);

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import type { Socket } from "node:net";
 import type { Config } from "../../config.ts";
 import { checkFlag } from "../../config/arguments.ts";
@@ -16,13 +17,13 @@ import type {
 } from "../../handlers.ts";
 import type { ConnectionEventType } from "../../machines/connection-machine.ts";
 import type { HookName } from "../../protocol/hooks.ts";
+import { unsentBytes } from "../../protocol/socket-handle.ts";
 import type { ShardCounters } from "../../protocol/shard-counters.ts";
 import { CLOSE_CODE, isSendableCloseCode, OPCODE } from "../../rfc6455.ts";
 import { type Sendable, toPayload } from "../../topics/payload.ts";
 import { checkPublishing } from "../../topics/rules.ts";
 import type { ClientAddress } from "../handshake/remote-address.ts";
 import type { RequestHead } from "../handshake/request-head.ts";
-import type { FrameListener } from "../websocket/frame-reader.ts";
 import type { HookArguments, Hooks } from "../hooks.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
 import type { ActingConnection, MoveUnderWay } from "./machine-actions.ts";
@@ -33,9 +34,18 @@ import {
   type WriteBatcher,
 } from "../websocket/frame-writer.ts";
 import { LiveRequest } from "./request.ts";
+import type { Holder, Holdings } from "./holdings.ts";
+import { type IntakeOwner, takeIn } from "./intake.ts";
 import type { RateLimiter } from "./rate-limiter.ts";
+import type { Turns, TurnTaker } from "./turns.ts";
 import type { HandshakeOwner, Handshake } from "../handshake/handshake.ts";
-import type { Compressor, Receiver } from "../websocket/ws-engine.ts";
+import type { Compressor, Inflater } from "../websocket/ws-engine.ts";
+import type {
+  AssemblyLimits,
+  MessageAssembly,
+} from "../websocket/message-assembly.ts";
+import { ownBytes } from "../websocket/message-memory.ts";
+import { closeCodeOf } from "../websocket/ws-engine.ts";
 import type { Clock } from "../lifecycle/timer-wheel.ts";
 
 const MAX_REASON_BYTES = 123;
@@ -47,6 +57,10 @@ export interface ConnectionHost {
   readonly counters: ShardCounters;
   readonly hooks: Hooks;
   readonly batcher: WriteBatcher;
+  readonly turns: Turns<LiveConnection>;
+  readonly holdings: Holdings<LiveConnection>;
+  readonly plainLimits: AssemblyLimits;
+  readonly compressedLimits: AssemblyLimits;
   readonly clientAddress: ClientAddress;
   readonly runner: {
     send(connection: LiveConnection, event: ConnectionEventType): void;
@@ -95,7 +109,9 @@ export class LiveConnection
   implements
     Connection,
     FrameWriterOwner,
-    FrameListener,
+    IntakeOwner,
+    Holder,
+    TurnTaker,
     InboxOwner,
     ActingConnection,
     HandshakeOwner
@@ -120,9 +136,12 @@ export class LiveConnection
 
   /** Open, and the peer has neither closed nor broken the protocol: what it sends counts. */
   isReading = false;
-  /** The protocol engine, from the first frame that takes it. */
-  receiver: Receiver | null = null;
+  assembly: MessageAssembly | null = null;
+  unread: Buffer | null = null;
   compressor: Compressor | null = null;
+  inflater: Inflater | null = null;
+  countedBytes = 0;
+  turnBytes = 0;
   readonly inbox: Inbox;
   rateLimiter: RateLimiter | null = null;
   messagesIn = 0;
@@ -133,6 +152,12 @@ export class LiveConnection
   /** On its way out of this thread. */
   move: MoveUnderWay | null = null;
 
+  /** A message is being decompressed, and must not be overtaken. */
+  #isInflating = false;
+  /** The peer has been sent a ping: a pong is what we have asked for. */
+  #isPongAwaited = false;
+  /** What the last ping said that is not answered, since the peer does not read. */
+  #owedPong: Buffer | null = null;
   #request: ConnectionRequest | null = null;
   #remoteAddress: string | null = null;
   #abort: AbortController | null = null;
@@ -180,6 +205,32 @@ export class LiveConnection
 
   get bufferedBytes(): number {
     return this.writer.bufferedBytes + (this.compressor?.bufferedBytes ?? 0);
+  }
+
+  get progress(): string {
+    return `${this.writer.takings} ${unsentBytes(this.socket)}`;
+  }
+
+  get heldBytes(): number {
+    return (
+      this.writer.heldBytes +
+      this.inbox.heldBytes +
+      (this.compressor?.bufferedBytes ?? 0) +
+      (this.assembly?.heldBytes ?? 0) +
+      (this.unread?.buffer.byteLength ?? 0)
+    );
+  }
+
+  /** What it holds may have changed; for most, it is nothing as ever. */
+  countHeld(): void {
+    const { assembly, countedBytes, inbox, shard, unread, writer } = this;
+    const holdsNothing =
+      countedBytes === 0 &&
+      assembly === null &&
+      unread === null &&
+      inbox.heldBytes === 0 &&
+      writer.bufferedBytes === 0;
+    if (!holdsNothing) shard.holdings.count(this);
   }
 
   get signal(): AbortSignal {
@@ -302,44 +353,139 @@ export class LiveConnection
     if (work !== undefined) this.inbox.track(work);
   }
 
+  get limits(): AssemblyLimits {
+    return this.inflater === null
+      ? this.shard.plainLimits
+      : this.shard.compressedLimits;
+  }
+
+  now(): number {
+    return this.shard.clock.now();
+  }
+
+  awaitTurn(): void {
+    if (!this.isHeldBack) this.shard.turns.add(this);
+  }
+
+  /** A message that comes now is given to a handler. */
+  get takesMessages(): boolean {
+    return this.has("open");
+  }
+
   /** A whole message has come. */
   messageRead(data: Buffer, isBinary: boolean): void {
     if (!this.has("open")) return;
-    const { shard, rateLimiter } = this;
-    shard.counters.countMessageIn();
+    this.shard.counters.countMessageIn();
     this.messagesIn++;
-    const isAllowed =
-      rateLimiter === null || rateLimiter.take(data.length, shard.clock.now());
-    if (isAllowed) this.inbox.take(data, isBinary);
-    else this.dismiss(CLOSE_CODE.policyViolation, "rate limit exceeded");
+    this.inbox.take(data, isBinary);
   }
 
-  /** RFC 6455, 5.5.2: a pong with the same data, unless our close frame is out. */
+  /** A whole message has come, compressed: what comes behind it waits until it is not. */
+  compressedRead(data: Buffer, isBinary: boolean): void {
+    this.#isInflating = true;
+    this.pauseReading();
+    this.inflater?.inflate(data, (error, message) => {
+      this.#isInflating = false;
+      if (!this.isReading) return;
+      if (message === undefined) this.violated(closeCodeOf(error));
+      else if (!isBinary && !isUtf8(message))
+        this.violated(CLOSE_CODE.invalidPayload);
+      else this.messageRead(message, isBinary);
+      this.resumeReading();
+    });
+  }
+
+  get isMetered(): boolean {
+    return this.rateLimiter !== null;
+  }
+
+  /** Every byte counts, and every frame, but for what we have asked for: the answer to our ping, and the close frame. */
+  meter(bytes: number, opcode: number | undefined): void {
+    const { rateLimiter, shard } = this;
+    if (rateLimiter === null || !this.has("open")) return;
+    const isAnswer = opcode === OPCODE.pong && this.#isPongAwaited;
+    if (isAnswer) this.#isPongAwaited = false;
+    const isCounted =
+      opcode !== undefined && opcode !== OPCODE.close && !isAnswer;
+    const frames = isCounted ? 1 : 0;
+    if (!rateLimiter.take(frames, bytes, shard.clock.now()))
+      this.dismiss(CLOSE_CODE.policyViolation, "rate limit exceeded");
+  }
+
+  sendPing(): void {
+    this.#isPongAwaited = true;
+    this.writer.frame(OPCODE.ping, "");
+  }
+
+  /**
+   * RFC 6455, 5.5.2: a pong with the same data, unless our close frame is out.
+   * Who does not read is owed one at most, for the last ping (5.5.3).
+   */
   pingRead(data: Buffer): void {
-    if (!this.has("sealed")) this.writer.frame(OPCODE.pong, data);
+    if (this.has("sealed")) return;
+    if (this.writer.isStuck) this.#owedPong = ownBytes(data);
+    else this.writer.frame(OPCODE.pong, data);
   }
 
   closeRead(code: number, reason: string): void {
-    this.isReading = false;
+    this.stopHearing();
     this.inbox.close(() => this.endWith("peer.closed", code, reason));
   }
 
   /** RFC 6455, 7.1.7: the connection fails; where the next frame begins is unknown. */
   violated(closeCode: number): void {
-    this.isReading = false;
+    this.stopHearing();
     this.socket.resume();
     this.endWith("protocol.violated", closeCode);
     this.inbox.shut();
   }
 
-  /** Reading waits for a handler or the engine to finish. */
-  get isHeldBack(): boolean {
-    return this.inbox.isFull || this.receiver?.writableNeedDrain === true;
+  /** Nothing that the peer says counts any more. */
+  stopHearing(): void {
+    this.isReading = false;
+    this.unread = null;
+    this.assembly = null;
   }
 
-  /** Reads on, unless a handler or the engine has to finish first. */
+  /** Reading waits for a handler, for decompression, or for the peer to read. */
+  get isHeldBack(): boolean {
+    const isWaiting =
+      this.inbox.isFull ||
+      this.#isInflating ||
+      this.lifecycle.name === "open.congested";
+    // Once our close frame is out, the peer's is what we wait for.
+    return isWaiting && !this.has("sealed");
+  }
+
+  /** What has been read has to wait as well. */
+  get isStopped(): boolean {
+    const isWaiting =
+      this.inbox.isStuffed ||
+      this.#isInflating ||
+      this.lifecycle.name === "open.congested";
+    return isWaiting && !this.has("sealed");
+  }
+
+  /** Reads on, unless something else has to happen first; what was read already comes first, in its turn. */
   resumeReading(): void {
-    if (!this.isHeldBack) this.socket.resume();
+    if (this.isHeldBack) return;
+    if (this.unread === null) this.socket.resume();
+    else this.awaitTurn();
+  }
+
+  readOn(): void {
+    const { unread } = this;
+    if (unread === null || this.isHeldBack) return this.resumeReading();
+    this.unread = null;
+    const { batcher } = this.shard;
+    batcher.startReading();
+    try {
+      takeIn(this, unread, true);
+    } finally {
+      batcher.endReading();
+    }
+    if (this.unread === null) this.resumeReading();
+    return this.countHeld();
   }
 
   /** Closing has begun: whoever watches the signal may stop. */
@@ -356,6 +502,7 @@ export class LiveConnection
 
   writerChanged(): void {
     const { lifecycle, writer } = this;
+    if (this.#owedPong !== null && !writer.isStuck) this.#payPong();
     const buffered = this.bufferedBytes;
     if (buffered === 0) {
       if (lifecycle.tags.has("sealed")) this.tell("buffer.flushed");
@@ -368,6 +515,13 @@ export class LiveConnection
       buffered <= this.shard.config.lowWaterMarkBytes
     )
       this.relieve();
+    this.countHeld();
+  }
+
+  #payPong(): void {
+    const data = this.#owedPong as Buffer;
+    this.#owedPong = null;
+    this.pingRead(data);
   }
 
   #judgeBuffer(buffered: number): void {

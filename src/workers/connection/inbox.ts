@@ -2,6 +2,13 @@ import type { Config } from "../../config.ts";
 import type { ConnectionEventType } from "../../machines/connection-machine.ts";
 import type { HookArguments } from "../hooks.ts";
 import type { Clock } from "../lifecycle/timer-wheel.ts";
+import { ownBytes, SHARE_LIMIT_BYTES } from "../websocket/message-memory.ts";
+
+/** So many messages may wait, and so many bytes of them or one more message; then nothing is read any more, not even what has come. */
+const MAX_WAITING_MESSAGES = 256;
+const MAX_WAITING_BYTES = 64 * 1024;
+/** What a waiting message weighs besides its bytes. */
+const MESSAGE_BYTES = 256;
 
 /** What an inbox asks of its connection. */
 export interface InboxOwner {
@@ -17,6 +24,8 @@ export interface InboxOwner {
   tell(event: ConnectionEventType): void;
   pauseReading(): void;
   resumeReading(): void;
+  /** What messages hold has changed. */
+  countHeld(): void;
   /** Gives a message to its handler; a promise while that is under way. */
   handle(data: Buffer, isBinary: boolean): PromiseLike<void> | undefined;
   /** The same for the hooks that messages wait for. */
@@ -40,14 +49,16 @@ type Stage = "handling" | "held" | "shut";
 /**
  * Messages on their way into the handlers of one connection: how many run, and
  * which wait. At the bound reading pauses; what had been read by then waits
- * here, and is handled also when a shutdown comes meanwhile, but not after a
- * verdict. A close frame of the peer that had been read behind them waits its
+ * here, up to a bound of its own, and is handled also when a shutdown comes
+ * meanwhile, but not after a verdict. A close frame of the peer that had been read behind them waits its
  * turn, as if it were still unread.
  */
 export class Inbox {
   readonly #connection: InboxOwner;
   #inFlight = 0;
   #waiting: Message[] | null = null;
+  #waitingBytes = 0;
+  #inFlightBytes = 0;
   /** Hears the peer's close frame, which came behind the messages that wait. */
   #hearClose: (() => void) | null = null;
   #closeTimer: unknown;
@@ -65,6 +76,22 @@ export class Inbox {
   /** Reading has to wait for a handler to finish. */
   get isFull(): boolean {
     return this.#waiting !== null;
+  }
+
+  /** No further message can wait: what has come and is not yet a message stays bytes. */
+  get isStuffed(): boolean {
+    const waiting = this.#waiting;
+    return (
+      waiting !== null &&
+      (waiting.length >= MAX_WAITING_MESSAGES ||
+        this.#waitingBytes >= MAX_WAITING_BYTES)
+    );
+  }
+
+  /** What messages that wait or are being handled keep in memory. */
+  get heldBytes(): number {
+    const messages = this.#waiting?.length ?? 0;
+    return this.#waitingBytes + messages * MESSAGE_BYTES + this.#inFlightBytes;
   }
 
   /** Runs `opened`; messages wait until it has resolved. */
@@ -93,7 +120,8 @@ export class Inbox {
     const { config } = this.#connection.shard;
     const isFull = this.#inFlight >= config.maxHandlersInFlight;
     if (this.#stage === "held" || isFull) {
-      (this.#waiting ??= []).push({ data, isBinary });
+      (this.#waiting ??= []).push({ data: ownBytes(data), isBinary });
+      this.#waitingBytes += data.length;
       this.#connection.pauseReading();
       return;
     }
@@ -130,11 +158,17 @@ export class Inbox {
     this.#connection.shard.clock.clearTimeout(this.#closeTimer);
   }
 
-  /** Counts work as in flight until it settles; closing waits for it. */
-  track(work: PromiseLike<void>): void {
+  /**
+   * Counts work as in flight until it settles; closing waits for it.
+   *
+   * @param bytes - Of the message that it is given.
+   */
+  track(work: PromiseLike<void>, bytes = 0): void {
     this.#inFlight++;
+    this.#inFlightBytes += bytes;
     const settled = work.then(() => {
       this.#inFlight--;
+      this.#inFlightBytes -= bytes;
       this.#takeWaiting();
     });
     this.#connection.shard.track(settled);
@@ -147,7 +181,7 @@ export class Inbox {
    */
   shut(): void {
     this.#stage = "shut";
-    this.#waiting = null;
+    this.#forgetWaiting();
     this.hearClose();
     this.#connection.resumeReading();
     if (this.#connection.has("closing")) this.settle();
@@ -162,8 +196,13 @@ export class Inbox {
 
   /** The connection has ended: what waits will not be handled. */
   drop(): void {
-    this.#waiting = null;
+    this.#forgetWaiting();
     this.#forgetClose();
+  }
+
+  #forgetWaiting(): void {
+    this.#waiting = null;
+    this.#waitingBytes = 0;
   }
 
   #handle(data: Buffer, isBinary: boolean): void {
@@ -171,7 +210,9 @@ export class Inbox {
     this.#inFlight++;
     const work = this.#connection.handle(data, isBinary);
     this.#inFlight--;
-    if (work !== undefined) this.track(work);
+    // A small one is in memory that it shares with others.
+    const isShared = data.length <= SHARE_LIMIT_BYTES;
+    if (work !== undefined) this.track(work, isShared ? 0 : data.length);
   }
 
   #takeWaiting(): void {
@@ -182,11 +223,13 @@ export class Inbox {
       this.#inFlight < config.maxHandlersInFlight
     ) {
       const { data, isBinary } = this.#waiting.shift() as Message;
+      this.#waitingBytes -= data.length;
       if (this.#waiting.length === 0) this.#waiting = null;
       this.#handle(data, isBinary);
     }
     if (this.#waiting === null) this.hearClose();
     this.#connection.resumeReading();
+    this.#connection.countHeld();
     if (this.#connection.has("closing")) this.settle();
   }
 }

@@ -55,7 +55,7 @@ export interface ActingConnection extends ManagedConnection {
   readonly shard: ActingShard<this>;
   readonly socket: { resume(): unknown; end(): unknown; destroy(): unknown };
   readonly isSecure: boolean;
-  readonly writer: Pick<FrameWriter, "bytes" | "frame" | "write">;
+  readonly writer: Pick<FrameWriter, "bytes" | "drop" | "frame" | "write">;
   readonly inbox: Inbox;
   /** While the opening handshake is under way. */
   handshake: {
@@ -66,14 +66,17 @@ export interface ActingConnection extends ManagedConnection {
   readonly compressor: { readonly isIdle: boolean; close(): void } | null;
   readonly data: unknown;
   isReading: boolean;
-  receiver: unknown;
   move: MoveUnderWay | null;
   runHook(hook: "draining"): PromiseLike<void> | undefined;
   /** Closing has begun: whoever watches the signal may stop. */
   abort(): void;
   /** Wakes those who wait in `drained()`. */
   relieve(): void;
+  pauseReading(): void;
   resumeReading(): void;
+  sendPing(): void;
+  /** Nothing that the peer says counts any more. */
+  stopHearing(): void;
 }
 
 type Action = (connection: ActingConnection, params: never) => void;
@@ -110,15 +113,18 @@ export const lifecycleActions: Record<
   },
 
   sendPing(connection) {
-    connection.writer.frame(OPCODE.ping, "");
+    connection.sendPing();
   },
 
   announceCongestion(connection) {
+    // Who does not read is not read from: what it asks for would only be added.
+    connection.pauseReading();
     connection.shard.reportCongestion(connection);
   },
 
   announceRelief(connection) {
     connection.relieve();
+    connection.resumeReading();
   },
 
   endMove(connection) {
@@ -169,7 +175,7 @@ export const lifecycleActions: Record<
     connection.writer.write();
     // From here on the peer's is all that matters; it may have been read already.
     connection.inbox.hearClose();
-    connection.socket.resume();
+    connection.resumeReading();
   },
 
   endSocket(connection) {
@@ -211,8 +217,7 @@ export const lifecycleActions: Record<
   release(connection) {
     connection.handshake?.abort();
     connection.handshake = null;
-    connection.isReading = false;
-    connection.receiver = null;
+    connection.stopHearing();
     if (connection.compressor !== null) {
       connection.shard.counters.add("compressed", -1);
       connection.compressor.close();
@@ -220,6 +225,7 @@ export const lifecycleActions: Record<
     connection.move = null;
     connection.inbox.drop();
     connection.relieve();
+    connection.writer.drop();
     connection.socket.destroy();
     connection.shard.forget(connection);
   },

@@ -1,13 +1,16 @@
 import type { Allowance } from "../../protocol/handover-messages.ts";
 
-/** What a second may bring, 0 for no limit. */
+/** The longest header of a frame (RFC 6455, 5.2): with it, a message may be as large as all that a second may bring. */
+const HEADER_BYTES = 14;
+
+/** What a second may bring, 0 for no limit: frames of any kind, and bytes as they come. */
 export interface RateLimits {
   maxMessagesPerSecond: number;
   maxBytesPerSecond: number;
 }
 
 /**
- * One connection's allowance of messages and bytes: two token buckets, each
+ * One connection's allowance of frames and bytes: two token buckets, each
  * holding what one second may bring, so a burst of a second's worth passes.
  */
 export class RateLimiter {
@@ -33,15 +36,16 @@ export class RateLimiter {
     };
   }
 
-  /** Takes a message of so many bytes; false when it is more than the limits allow. */
-  take(bytes: number, nowMs: number): boolean {
+  /** Takes so many frames and bytes; false when it is more than the limits allow. */
+  take(frames: number, bytes: number, nowMs: number): boolean {
     const { maxMessagesPerSecond, maxBytesPerSecond } = this.#limits;
     const seconds = (nowMs - this.#filledAt) / 1000;
     this.#filledAt = nowMs;
-    this.#messages = refill(this.#messages, maxMessagesPerSecond, seconds) - 1;
+    this.#messages =
+      refill(this.#messages, maxMessagesPerSecond, seconds) - frames;
     this.#bytes = refill(this.#bytes, maxBytesPerSecond, seconds) - bytes;
     const isTooMany = maxMessagesPerSecond > 0 && this.#messages < 0;
-    const isTooMuch = maxBytesPerSecond > 0 && this.#bytes < 0;
+    const isTooMuch = maxBytesPerSecond > 0 && this.#bytes < -HEADER_BYTES;
     return !isTooMany && !isTooMuch;
   }
 }

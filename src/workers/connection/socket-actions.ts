@@ -1,10 +1,10 @@
 import type { ConnectionActionType } from "../../machines/connection-machine.ts";
 import { stopReading } from "../../protocol/socket-handle.ts";
-import { createCompressor } from "../websocket/ws-engine.ts";
+import { createCompressor, createInflater } from "../websocket/ws-engine.ts";
 import type { LiveConnection } from "./connection.ts";
 import { compressedReady, lifecycleActions } from "./machine-actions.ts";
 import { RateLimiter } from "./rate-limiter.ts";
-import { attachReceiver, receive } from "./socket-reader.ts";
+import { receive } from "./socket-reader.ts";
 
 /** The hands of the connection machine: every verb that it names. */
 export const connectionActions: Record<
@@ -19,7 +19,7 @@ export const connectionActions: Record<
     connection.handshake = null;
     connection.isReading = true;
     if (Object.keys(extensions).length > 0) {
-      attachReceiver(connection, extensions);
+      connection.inflater = createInflater(extensions);
       shard.counters.add("compressed");
       connection.compressor = createCompressor(
         extensions,

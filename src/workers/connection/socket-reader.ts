@@ -1,19 +1,12 @@
 import type { Socket } from "node:net";
 import type { Reading, SocketHandle } from "../../protocol/socket-handle.ts";
 import type { LiveConnection } from "./connection.ts";
-import { readFrames } from "../websocket/frame-reader.ts";
-import {
-  closeCodeOf,
-  createReceiver,
-  type Extensions,
-  isBetweenMessages,
-  type Receiver,
-} from "../websocket/ws-engine.ts";
+import { takeBehind } from "./intake.ts";
 
 /**
- * Where a socket and a receiver keep their connection, so that all share the
- * same listeners. A named property: one behind a symbol would put the object
- * into V8's dictionary mode.
+ * Where a socket keeps its connection, so that all share the same listeners. A
+ * named property: one behind a symbol would put the object into V8's dictionary
+ * mode.
  */
 interface Owned {
   sluiceConnection: LiveConnection;
@@ -53,25 +46,6 @@ export function attachSocket(connection: LiveConnection): void {
   socket.on("error", onSocketError);
 }
 
-/** Puts the protocol engine behind a connection. */
-export function attachReceiver(
-  connection: LiveConnection,
-  extensions: Extensions,
-): Receiver {
-  const receiver = createReceiver(
-    connection.shard.config.maxPayloadBytes,
-    extensions,
-  ) as Receiver & Owned;
-  receiver.sluiceConnection = connection;
-  receiver.on("message", onMessage);
-  receiver.on("ping", onPing);
-  receiver.on("conclude", onConclude);
-  receiver.on("error", onReceiverError);
-  receiver.on("drain", onReceiverDrain);
-  connection.receiver = receiver;
-  return receiver;
-}
-
 /**
  * Takes a chunk of the peer's bytes, in whatever state the connection is.
  *
@@ -83,26 +57,9 @@ export function receive(connection: LiveConnection, chunk: Buffer): void {
   shard.counters.countRead(chunk.length);
   if (connection.lifecycle.name === "open.probing")
     connection.tell("peer.responded");
-  if (connection.isReading) readOpen(connection, chunk);
-  else connection.handshake?.read(chunk);
+  if (!connection.isReading) connection.handshake?.read(chunk);
   // Else the peer has closed, or broken the protocol: nothing it says counts any more.
-}
-
-/** Reads frames here where that can be, and lets the engine read the rest. */
-function readOpen(connection: LiveConnection, chunk: Buffer): void {
-  const { receiver } = connection;
-  // What is compressed is decompressed later, and must not be overtaken.
-  const isBetween =
-    receiver === null ||
-    (connection.compressor === null && isBetweenMessages(receiver));
-  const read = isBetween
-    ? readFrames(chunk, connection.shard.config.maxPayloadBytes, connection)
-    : 0;
-  if (read === chunk.length) return;
-  const engine = receiver ?? attachReceiver(connection, {});
-  engine.write(Buffer.from(chunk.subarray(read)));
-  // Only an engine that asked for the pause says when it is over.
-  if (engine.writableNeedDrain) connection.socket.pause();
+  else takeBehind(connection, chunk);
 }
 
 function onData(this: Socket & Owned, chunk: Buffer): void {
@@ -120,6 +77,8 @@ function readBytes(
   } finally {
     batcher.endReading();
   }
+  connection.shard.turns.count(connection, chunk.length);
+  connection.countHeld();
 }
 
 /** A peer that ends TCP without a close frame is gone, half-open or not. */
@@ -137,23 +96,3 @@ function onSocketGone(this: Owned): void {
 
 /** The `close` that follows is the fact; what broke is of no use to anyone. */
 function onSocketError(): void {}
-
-function onMessage(this: Owned, data: Buffer, isBinary: boolean): void {
-  this.sluiceConnection.messageRead(data, isBinary);
-}
-
-function onPing(this: Owned, data: Buffer): void {
-  this.sluiceConnection.pingRead(data);
-}
-
-function onConclude(this: Owned, code: number, reason: Buffer): void {
-  this.sluiceConnection.closeRead(code, reason.toString());
-}
-
-function onReceiverError(this: Owned, error: Error): void {
-  this.sluiceConnection.violated(closeCodeOf(error));
-}
-
-function onReceiverDrain(this: Owned): void {
-  this.sluiceConnection.resumeReading();
-}

@@ -5,7 +5,6 @@ import {
   hasUnread,
   startReading,
 } from "../../protocol/socket-handle.ts";
-import { isBetweenMessages } from "../websocket/ws-engine.ts";
 import { isThenable } from "../hooks.ts";
 import type { LiveConnection } from "../connection/connection.ts";
 import type { MoveUnderWay } from "../connection/machine-actions.ts";
@@ -42,11 +41,12 @@ export class Move implements MoveUnderWay {
    */
   obstacle(): MoveObstacle | undefined {
     const connection = this.#connection;
-    const { socket, receiver, inbox } = connection;
+    const { assembly, inbox, socket, unread } = connection;
     if (this.#suspension === "failed") return "suspend";
     if (!connection.isReading) return "state";
-    const isBetween = receiver === null || isBetweenMessages(receiver);
-    if (!isBetween && !inbox.isFull) {
+    // What was read already is taken in first, in its turn.
+    if (unread !== null) return inbox.isFull ? "handlers" : "mid-frame";
+    if (assembly !== null && !inbox.isFull) {
       // The rest of the message has to come first.
       startReading(socket);
       this.frozenAt = connection.shard.clock.now();

@@ -271,8 +271,7 @@ export class Mover {
     shard.runner.leave(connection, departed);
     this.#inFlight.add(number);
     connection.abort();
-    connection.isReading = false;
-    connection.receiver = null;
+    connection.stopHearing();
     connection.relieve();
     shard.addressLimit?.surrender(connection);
     shard.topics.surrender(connection);

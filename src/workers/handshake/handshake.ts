@@ -18,6 +18,7 @@ import {
   type Verdict,
 } from "./judge-request.ts";
 import { type Hooks, isThenable } from "../hooks.ts";
+import { ownBytes } from "../websocket/message-memory.ts";
 import {
   type Extensions,
   negotiateCompression,
@@ -25,8 +26,8 @@ import {
 
 type Asked = Extract<Verdict, { kind: "upgrade" }>;
 
-/** What a client may send before it has an answer; the rest of it waits in the kernel. */
-const MAX_EARLY_BYTES = 64 * 1024;
+/** What a client may send before it has an answer, for which it has to wait (RFC 6455, 4.1). */
+const MAX_EARLY_BYTES = 4 * 1024;
 
 /** When a client that was refused for want of room should try again, seconds. */
 export const RETRY_AFTER_SECONDS = 5;
@@ -48,7 +49,6 @@ export interface HandshakeOwner extends Counted {
   data: unknown;
   subprotocol: string;
   tell(event: ConnectionEventType): void;
-  pauseReading(): void;
 }
 
 /** What it asks of the shard. */
@@ -88,7 +88,7 @@ export class Handshake {
   acceptance: Buffer | undefined;
   extensions: Extensions = {};
   /** What came behind the request, in order: the first frames. */
-  readonly early: Buffer[] = [];
+  early: Buffer[] = [];
   #earlyBytes = 0;
   #stage: Stage = "reading";
 
@@ -112,19 +112,34 @@ export class Handshake {
     if (progress.kind === "need-more") return undefined;
     if (progress.kind === "refuse") return this.#refuse(progress);
     this.#stage = "asking";
-    if (progress.rest.length > 0) this.#keep(progress.rest);
-    return this.#judge(progress);
+    const { rest } = progress;
+    if (rest.length > 0) this.early.push(rest);
+    this.#judge(progress);
+    if (!this.#isAsking) return undefined;
+    this.early = [];
+    return this.#keep(rest);
+  }
+
+  /** Nothing has been decided. */
+  get #isAsking(): boolean {
+    return this.#stage === "asking" && this.acceptance === undefined;
   }
 
   /**
-   * Frames that come before the answer wait here. Not in the kernel: who does
-   * not read does not notice that a client has left, and would open the
+   * Frames that come before the answer wait here, a few. Not in the kernel: who
+   * does not read does not notice that a client has left, and would open the
    * connection for nobody.
    */
   #keep(chunk: Buffer): void {
-    this.early.push(Buffer.from(chunk));
+    if (chunk.length === 0) return undefined;
     this.#earlyBytes += chunk.length;
-    if (this.#earlyBytes >= MAX_EARLY_BYTES) this.#connection.pauseReading();
+    if (this.#earlyBytes > MAX_EARLY_BYTES)
+      return this.#refuseFor(
+        "bad-request",
+        "The request is not answered yet, and too much has come behind it.\n",
+      );
+    this.early = [ownBytes(Buffer.concat([...this.early, chunk]))];
+    return undefined;
   }
 
   /** It is too late to authorize. */
@@ -255,6 +270,7 @@ export class Handshake {
 
   #refuse(answer: Answer): void {
     this.#stage = "over";
+    this.early = [];
     this.answer = answer;
     this.#connection.tell("upgrade.refused");
   }

@@ -6,6 +6,8 @@ import {
   LENGTH_16,
   OPCODE,
 } from "../../rfc6455.ts";
+import { messageMemory } from "./message-memory.ts";
+import { unmask } from "./unmask.ts";
 
 /** First bytes of a whole message or control frame: FIN, no extension, opcode (RFC 6455, 5.2). */
 const FRAME = {
@@ -18,41 +20,54 @@ const FRAME = {
 const MASKED = 0x80;
 const LENGTH = 0x7f;
 const MASK_BYTES = 4;
-/** From here on four bytes at once are faster, with the copy that it takes. */
-const WORDWISE_BYTES = 512;
-/** A mask, as bytes and as the word that this machine makes of them. */
-const maskBytes = new Uint8Array(MASK_BYTES);
-const maskWord = new Int32Array(maskBytes.buffer);
 
 /** What a frame reader tells its connection. */
 export interface FrameListener {
   /** False once nothing that the peer sends counts any more. */
   readonly isReading: boolean;
+  /** The next frame has to wait, unread. */
+  readonly isStopped: boolean;
+  /** Frames and bytes are counted, and told to {@link FrameListener.meter}. */
+  readonly isMetered: boolean;
+  /** A message that comes now is given to someone: it has to be kept while it comes in parts. */
+  readonly takesMessages: boolean;
   messageRead(data: Buffer, isBinary: boolean): void;
+  /** A message of permessage-deflate (RFC 7692), still compressed. */
+  compressedRead(data: Buffer, isBinary: boolean): void;
   pingRead(data: Buffer): void;
   closeRead(code: number, reason: string): void;
   /** The peer broke the protocol; the connection has to close with this code. */
   violated(closeCode: number): void;
+  /**
+   * Bytes of a frame have come.
+   *
+   * @param opcode - Of the frame that began with them; `undefined` where they only go on.
+   */
+  meter(bytes: number, opcode: number | undefined): void;
 }
 
 /**
  * Reads the frames that nearly all are: whole ones, masked, complete in the
- * chunk, at a boundary between messages. What is anything else, or wrong in any
- * way but its UTF-8, is left to the engine with all that comes behind it. The
- * engine takes five views, three states and two stream calls for a message, and
- * 2 kB for a connection: with 16 messages in a chunk that was most of what an
- * echo cost, and a third of an idle connection's memory.
+ * chunk, at a boundary between messages. What is anything else is left to
+ * {@link MessageAssembly}.
  *
  * @param chunk - Is left as it is: what the listener gets is a copy.
- * @returns how many bytes were read here; the rest is the engine's
+ * @param at - Where to begin.
+ * @param budget - Frames that may be read; what was read is taken from it.
+ * @returns up to where it was read here
  */
 export function readFrames(
   chunk: Buffer,
+  at: number,
   maxPayloadBytes: number,
   listener: FrameListener,
+  budget: { frames: number },
 ): number {
-  let at = 0;
-  while (chunk.length - at >= 2 + MASK_BYTES) {
+  while (
+    chunk.length - at >= 2 + MASK_BYTES &&
+    budget.frames > 0 &&
+    !listener.isStopped
+  ) {
     const kind = chunk[at] as number;
     const second = chunk[at + 1] as number;
     let length = second & LENGTH;
@@ -72,31 +87,27 @@ export function readFrames(
     const start = maskStart + MASK_BYTES;
     const end = start + length;
     if (end > chunk.length) break;
-    switch (kind) {
-      case FRAME.text:
-      case FRAME.binary: {
-        if (length > maxPayloadBytes) return at;
-        const data = Buffer.allocUnsafe(length);
-        const hasHighBit = unmask(chunk, maskStart, data);
-        if (kind === FRAME.text && hasHighBit && !isUtf8(data))
-          listener.violated(CLOSE_CODE.invalidPayload);
-        else listener.messageRead(data, kind === FRAME.binary);
-        break;
-      }
-      case FRAME.ping: {
-        const data = Buffer.allocUnsafe(length);
-        unmask(chunk, maskStart, data);
-        listener.pingRead(data);
-        break;
-      }
-      case FRAME.pong:
-        break;
-      case FRAME.close:
-        if (length === 0) listener.closeRead(CLOSE_CODE.noCode, "");
-        else if (!readClose(chunk, maskStart, length, listener)) return at;
-        break;
-      default:
-        return at;
+    if (!isPlain(kind) || length > maxPayloadBytes) return at;
+    if (kind === FRAME.close) {
+      const payload = Buffer.allocUnsafe(length);
+      unmask(chunk, maskStart, payload);
+      const close = readClose(payload);
+      if (typeof close === "number") listener.violated(close);
+      else listener.closeRead(close.code, close.reason);
+      return chunk.length;
+    }
+    budget.frames--;
+    if (listener.isMetered) listener.meter(end - at, kind & 0x0f);
+    if (kind <= FRAME.binary) {
+      const data = messageMemory.take(length);
+      const hasHighBit = unmask(chunk, maskStart, data);
+      if (kind === FRAME.text && hasHighBit && !isUtf8(data))
+        listener.violated(CLOSE_CODE.invalidPayload);
+      else listener.messageRead(data, kind === FRAME.binary);
+    } else if (kind === FRAME.ping) {
+      const data = messageMemory.take(length);
+      unmask(chunk, maskStart, data);
+      listener.pingRead(data);
     }
     at = end;
     if (!listener.isReading) return chunk.length;
@@ -104,76 +115,23 @@ export function readFrames(
   return at;
 }
 
-/** Reads a close frame with a code; false when it is the engine's to refuse. */
-function readClose(
-  chunk: Buffer,
-  maskStart: number,
-  length: number,
-  listener: FrameListener,
-): boolean {
-  if (length < 2) return false;
-  const payload = Buffer.allocUnsafe(length);
-  unmask(chunk, maskStart, payload);
+function isPlain(kind: number): boolean {
+  return (
+    kind === FRAME.text ||
+    kind === FRAME.binary ||
+    (kind >= FRAME.close && kind <= FRAME.pong)
+  );
+}
+
+/** What a close frame says; the code to fail with, where it says something wrong (RFC 6455, 5.5.1, 7.4). */
+export function readClose(
+  payload: Buffer,
+): { code: number; reason: string } | number {
+  if (payload.length === 0) return { code: CLOSE_CODE.noCode, reason: "" };
+  if (payload.length < 2) return CLOSE_CODE.protocolError;
   const code = payload.readUInt16BE(0);
   const reason = payload.subarray(2);
-  if (!isSendableCloseCode(code) || !isUtf8(reason)) return false;
-  listener.closeRead(code, reason.toString());
-  return true;
-}
-
-/**
- * Unmasks the payload behind a mask (RFC 6455, 5.3) into a buffer of its length.
- *
- * @returns whether any byte is above 0x7f: text without one is valid as it is
- */
-function unmask(chunk: Buffer, maskStart: number, data: Buffer): boolean {
-  const { length } = data;
-  if (length >= WORDWISE_BYTES) {
-    unmaskByWords(chunk, maskStart, data);
-    // Whoever looks for it is as fast.
-    return true;
-  }
-  let from = maskStart + MASK_BYTES;
-  const mask0 = chunk[maskStart] as number;
-  const mask1 = chunk[maskStart + 1] as number;
-  const mask2 = chunk[maskStart + 2] as number;
-  const mask3 = chunk[maskStart + 3] as number;
-  let seen = 0;
-  let at = 0;
-  for (
-    const last = length - 3;
-    at < last;
-    at += MASK_BYTES, from += MASK_BYTES
-  ) {
-    seen |= data[at] = (chunk[from] as number) ^ mask0;
-    seen |= data[at + 1] = (chunk[from + 1] as number) ^ mask1;
-    seen |= data[at + 2] = (chunk[from + 2] as number) ^ mask2;
-    seen |= data[at + 3] = (chunk[from + 3] as number) ^ mask3;
-  }
-  if (at < length) seen |= data[at] = (chunk[from] as number) ^ mask0;
-  if (at + 1 < length)
-    seen |= data[at + 1] = (chunk[from + 1] as number) ^ mask1;
-  if (at + 2 < length)
-    seen |= data[at + 2] = (chunk[from + 2] as number) ^ mask2;
-  return (seen & 0x80) !== 0;
-}
-
-/**
- * The same four bytes at once, where they are aligned: in the copy, since Node
- * begins each buffer at a multiple of eight. A fifth of the time that bytes
- * take, and no native add-on: one that is being loaded while its thread is
- * ended aborts the process.
- */
-function unmaskByWords(chunk: Buffer, maskStart: number, data: Buffer): void {
-  const { length } = data;
-  const start = maskStart + MASK_BYTES;
-  chunk.copy(data, 0, start, start + length);
-  chunk.copy(maskBytes, 0, maskStart, start);
-  const mask = maskWord[0] as number;
-  const words = new Int32Array(data.buffer, data.byteOffset, length >>> 2);
-  for (let at = 0; at < words.length; at++)
-    words[at] = (words[at] as number) ^ mask;
-  for (let at = words.length * MASK_BYTES; at < length; at++)
-    data[at] =
-      (data[at] as number) ^ (chunk[maskStart + (at % MASK_BYTES)] as number);
+  if (!isSendableCloseCode(code)) return CLOSE_CODE.protocolError;
+  if (!isUtf8(reason)) return CLOSE_CODE.invalidPayload;
+  return { code, reason: reason.toString() };
 }

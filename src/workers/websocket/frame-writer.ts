@@ -1,11 +1,14 @@
 import type { Socket } from "node:net";
 import type { Opcode } from "../../rfc6455.ts";
 import { FIN, headerBytes, writeHeader } from "../../rfc6455.ts";
+import { Backlog } from "./backlog.ts";
 
 const SLAB_BYTES = 32 * 1024;
 /** Payloads up to this are copied behind each other; larger ones are written as they are. */
 const JOIN_LIMIT_BYTES = 4 * 1024;
 const NOTHING = Buffer.alloc(0);
+/** TLS completes nothing at once: so much may be under way before its peer is said not to read. */
+const TLS_UNDER_WAY_BYTES = 16 * 1024;
 
 /** What an writer tells its connection. */
 export interface FrameWriterOwner {
@@ -80,6 +83,10 @@ export class FrameWriter {
   #start = 0;
   #end = 0;
   #queuedBytes = 0;
+  /** What has to wait until the socket has written what it has. */
+  #backlog: Backlog | null = null;
+  /** How often the socket has written something that the kernel did not take at once. */
+  takings = 0;
   #isWatched = false;
   #onTaken: (() => void) | null = null;
 
@@ -96,7 +103,33 @@ export class FrameWriter {
   }
 
   get bufferedBytes(): number {
-    return this.#queuedBytes + this.socket.writableLength;
+    return this.#queuedBytes + this.#unwrittenBytes;
+  }
+
+  /** The peer does not read: the kernel has not taken what was written before. */
+  get isStuck(): boolean {
+    return this.#unwrittenBytes > (this.#isSecure ? TLS_UNDER_WAY_BYTES : 0);
+  }
+
+  /** What it keeps in memory. */
+  get heldBytes(): number {
+    return (
+      this.#queuedBytes +
+      this.socket.writableLength +
+      (this.#backlog?.heldBytes ?? 0)
+    );
+  }
+
+  get #unwrittenBytes(): number {
+    return this.socket.writableLength + (this.#backlog?.bytes ?? 0);
+  }
+
+  /** The connection has ended: nothing more is written. */
+  drop(): void {
+    this.#backlog = null;
+    this.#pieces = null;
+    this.#slab = null;
+    this.#queuedBytes = 0;
   }
 
   /** Queues one frame, to be written at the end of the tick. */
@@ -131,28 +164,48 @@ export class FrameWriter {
     (this.#pieces ??= []).push(piece);
   }
 
-  /** Writes what is queued, now. */
+  /** Writes what is queued, now; behind what the kernel has not taken, if there is such. */
   write(): void {
     if (this.#queuedBytes === 0) return;
     this.#queuedBytes = 0;
-    const { socket } = this;
-    if (this.#pieces === null) {
+    if (this.#unwrittenBytes > 0) this.#wait();
+    else if (this.#pieces === null) {
       const piece = this.#takePiece();
-      if (socket.writable) this.#writePiece(piece);
+      if (this.socket.writable) this.#writePiece(piece);
     } else {
       this.#seal();
       const pieces = this.#pieces;
       this.#pieces = null;
-      if (pieces.length === 1 && socket.writable)
-        this.#writePiece(pieces[0] as Uint8Array);
-      else if (socket.writable) {
-        socket.cork();
-        for (const piece of pieces) this.#writePiece(piece);
-        socket.uncork();
-      }
+      this.#writePieces(pieces);
     }
     this.#watchIfNeeded();
     this.#owner.writerChanged();
+  }
+
+  /** What is queued waits, in memory of its own. */
+  #wait(): void {
+    this.#seal();
+    const pieces = this.#pieces as Uint8Array[];
+    this.#pieces = null;
+    this.#backlog ??= new Backlog();
+    for (const piece of pieces) this.#backlog.add(piece);
+    this.#writeBacklog();
+  }
+
+  #writeBacklog(): void {
+    if (this.#backlog === null || this.socket.writableLength > 0) return;
+    const pieces = this.#backlog.take();
+    this.#backlog = null;
+    this.#writePieces(pieces);
+  }
+
+  #writePieces(pieces: readonly Uint8Array[]): void {
+    const { socket } = this;
+    if (!socket.writable) return;
+    if (pieces.length === 1) return this.#writePiece(pieces[0] as Uint8Array);
+    socket.cork();
+    for (const piece of pieces) this.#writePiece(piece);
+    return socket.uncork();
   }
 
   #writePiece(piece: Uint8Array): void {
@@ -172,6 +225,8 @@ export class FrameWriter {
   #taken(): () => void {
     return (this.#onTaken ??= () => {
       this.#isWatched = false;
+      this.takings++;
+      this.#writeBacklog();
       this.#watchIfNeeded();
       this.#owner.writerChanged();
     });

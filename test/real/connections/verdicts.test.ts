@@ -170,14 +170,23 @@ describe("a client that leaves while it is asked for", () => {
   it("is heard from its first frame, and in order, when it stays", async () => {
     const server = await startServer({ handlers, maxHandlersInFlight: 1 });
     const client = await RawClient.connect(server.port);
-    // More than is kept while it waits: the rest stays in the kernel.
+    // As much as is kept while it waits.
     const long = Array.from({ length: 60 }, (_, index) =>
-      `${index}:`.padEnd(4_000, "x"),
+      `${index}:`.padEnd(62, "x"),
     );
     client.write(upgradeRequest("/asked?ms=100"));
     for (const text of long) client.send(text);
     expect((await client.response()).status).toBe(101);
     for (const text of long) expect(await client.message()).toBe(text);
+  });
+
+  it("is refused when it says more than that before it has an answer", async () => {
+    const server = await startServer({ handlers });
+    const client = await RawClient.connect(server.port);
+    client.write(upgradeRequest("/asked?ms=60000"));
+    client.send("x".repeat(200_000));
+    expect((await client.response()).status).toBe(400);
+    expect(server.stats().ledger.opened).toBe(0);
   });
 });
 

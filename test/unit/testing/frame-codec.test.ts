@@ -7,7 +7,7 @@ import {
   OPCODE,
   readClose,
 } from "../../../src/testing/frame-codec.ts";
-import { createReceiver } from "../../../src/workers/websocket/ws-engine.ts";
+import { wsReceiver } from "../../support/ws-receiver.ts";
 
 /** Around the lengths at which a header grows (RFC 6455, 5.2). */
 const LENGTHS = [0, 1, 125, 126, 127, 65_535, 65_536];
@@ -16,7 +16,7 @@ describe("the codec of tests and simulations", () => {
   it.each(LENGTHS)("writes %i bytes as ws reads them", (length) => {
     const payload = Buffer.alloc(length, "sluice");
     const heard: Buffer[] = [];
-    const receiver = createReceiver(length, {});
+    const receiver = wsReceiver(length);
     receiver.on("message", (data) => heard.push(data));
     receiver.write(frame(OPCODE.binary, payload));
     expect(heard).toEqual([payload]);

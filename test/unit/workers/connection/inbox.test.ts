@@ -46,6 +46,8 @@ class Owner extends FakeConnection implements InboxOwner {
     this.isPaused = this.inbox.isFull;
   }
 
+  countHeld(): void {}
+
   read(...texts: string[]): void {
     for (const text of texts) this.inbox.take(Buffer.from(text), false);
   }

@@ -9,7 +9,7 @@ function allowed(
   nowMs: number,
 ): number {
   let taken = 0;
-  for (let i = 0; i < count; i++) if (limiter.take(bytes, nowMs)) taken++;
+  for (let i = 0; i < count; i++) if (limiter.take(1, bytes, nowMs)) taken++;
   return taken;
 }
 
@@ -20,7 +20,7 @@ describe("the rate limiter", () => {
       0,
     );
     expect(allowed(limiter, 10, 1_000_000, 0)).toBe(10);
-    expect(limiter.take(1, 0)).toBe(false);
+    expect(limiter.take(1, 1, 0)).toBe(false);
   });
 
   it("lets the rate pass for ever", () => {
@@ -29,7 +29,7 @@ describe("the rate limiter", () => {
       0,
     );
     for (let ms = 100; ms <= 60_000; ms += 100)
-      expect(limiter.take(1, ms)).toBe(true);
+      expect(limiter.take(1, 1, ms)).toBe(true);
   });
 
   it("saves up no more than a second's worth", () => {
@@ -40,14 +40,24 @@ describe("the rate limiter", () => {
     expect(allowed(limiter, 6, 1, 3_600_000)).toBe(5);
   });
 
-  it("counts bytes as well, and an empty message as none", () => {
+  it("counts bytes as well, and lets a message of the limit have a header", () => {
     const limiter = new RateLimiter(
       { maxMessagesPerSecond: 0, maxBytesPerSecond: 1000 },
       0,
     );
-    expect(limiter.take(1000, 0)).toBe(true);
-    expect(limiter.take(0, 0)).toBe(true);
-    expect(limiter.take(1, 0)).toBe(false);
+    expect(limiter.take(1, 14, 0)).toBe(true);
+    expect(limiter.take(0, 1000, 0)).toBe(true);
+    expect(limiter.take(0, 1, 0)).toBe(false);
+  });
+
+  it("takes bytes that belong to a frame before them", () => {
+    const limiter = new RateLimiter(
+      { maxMessagesPerSecond: 1, maxBytesPerSecond: 1000 },
+      0,
+    );
+    expect(limiter.take(1, 500, 0)).toBe(true);
+    expect(limiter.take(0, 500, 0)).toBe(true);
+    expect(limiter.take(0, 15, 0)).toBe(false);
   });
 
   it("limits nothing that has no limit", () => {
@@ -63,7 +73,7 @@ describe("the rate limiter", () => {
       { maxMessagesPerSecond: 1, maxBytesPerSecond: 0 },
       500,
     );
-    expect(limiter.take(1, 500)).toBe(true);
-    expect(limiter.take(1, 500)).toBe(false);
+    expect(limiter.take(1, 1, 500)).toBe(true);
+    expect(limiter.take(1, 1, 500)).toBe(false);
   });
 });

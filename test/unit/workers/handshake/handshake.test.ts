@@ -27,15 +27,10 @@ class Owner extends FakeConnection implements HandshakeOwner {
   data: unknown = undefined;
   subprotocol = "";
   isHandshaking = true;
-  isPaused = false;
 
   override tell(event: ConnectionEventType): void {
     super.tell(event);
     this.isHandshaking = false;
-  }
-
-  pauseReading(): void {
-    this.isPaused = true;
   }
 }
 
@@ -109,16 +104,35 @@ describe("the opening handshake of one connection", () => {
     });
     read(`${upgrade()}first`);
     read("second");
-    expect(handshake.early.map(String)).toEqual(["first", "second"]);
+    expect(handshake.early.map(String)).toEqual(["firstsecond"]);
   });
 
-  it("stops reading a client that says too much before it has an answer", () => {
-    const { owner, read } = begin({ authorize: () => new Promise(() => {}) });
-    read(upgrade());
-    read("x".repeat(64 * 1024 - 1));
-    expect(owner.isPaused).toBe(false);
-    read("x");
-    expect(owner.isPaused).toBe(true);
+  it.each([
+    ["behind the request", [`${upgrade()}${"x".repeat(4_097)}`]],
+    ["byte after byte", [`${upgrade()}${"x".repeat(4_096)}`, "x"]],
+    ["in one piece of its own", [upgrade(), "x".repeat(256 * 1024)]],
+  ])(
+    "refuses a client that says more than 4 KiB before it has an answer, %s",
+    (_, pieces) => {
+      const { owner, handshake, read } = begin({
+        authorize: () => new Promise(() => {}),
+      });
+      for (const piece of pieces.slice(0, -1)) read(piece);
+      expect(owner.told).toEqual([]);
+      read(pieces.at(-1) as string);
+      expect(owner.told).toEqual(["upgrade.refused"]);
+      expect(handshake.answer?.status).toBe(400);
+      expect(handshake.early).toEqual([]);
+    },
+  );
+
+  it("keeps no more alive than what came early", async () => {
+    const { handshake, read } = begin({
+      authorize: () => new Promise(() => {}),
+    });
+    read(`${upgrade()}x`);
+    const pinned = handshake.early.map(({ buffer }) => buffer.byteLength);
+    expect(pinned).toEqual([1]);
   });
 
   it("refuses a malformed request once, and reads no more of it", () => {

@@ -1,15 +1,11 @@
 import { fc, test } from "@fast-check/vitest";
 import { describe, expect } from "vitest";
 import {
-  type FrameListener,
-  readFrames,
-} from "../../../../src/workers/websocket/frame-reader.ts";
-import {
-  closeCodeOf,
-  createReceiver,
-  isBetweenMessages,
-  type Receiver,
-} from "../../../../src/workers/websocket/ws-engine.ts";
+  type IntakeOwner,
+  takeIn,
+} from "../../../../src/workers/connection/intake.ts";
+import { wsReceiver } from "../../../support/ws-receiver.ts";
+import type { MessageAssembly } from "../../../../src/workers/websocket/message-assembly.ts";
 
 /** Above the length from which the reader unmasks four bytes at once. */
 const MAX_PAYLOAD = 700;
@@ -17,9 +13,43 @@ const MAX_PAYLOAD = 700;
 /** What a stream of bytes means, as a list of facts in order. */
 type Fact = readonly [string, ...unknown[]];
 
-class Recorder implements FrameListener {
+/** What is read, and when it is told to wait. */
+class Recorder implements IntakeOwner {
   readonly facts: Fact[] = [];
+  readonly limits = { maxPayloadBytes: MAX_PAYLOAD, isCompressible: false };
+  readonly isMetered = true;
+  readonly takesMessages = true;
   isReading = true;
+  assembly: MessageAssembly | null = null;
+  unread: Buffer | null = null;
+  meteredBytes = 0;
+  meteredFrames = 0;
+  readonly #stops: boolean[];
+
+  /** @param stops - For each look, whether the next frame has to wait; then never. */
+  constructor(stops: readonly boolean[] = []) {
+    this.#stops = [...stops];
+  }
+
+  get isStopped(): boolean {
+    return this.#stops.shift() ?? false;
+  }
+
+  now(): number {
+    return 0;
+  }
+
+  pauseReading(): void {}
+  awaitTurn(): void {}
+
+  meter(length: number, opcode: number | undefined): void {
+    this.meteredBytes += length;
+    if (opcode !== undefined) this.meteredFrames++;
+  }
+
+  compressedRead(): void {
+    throw new Error("nothing is compressed here");
+  }
 
   messageRead(data: Buffer, isBinary: boolean): void {
     this.facts.push(["message", data.toString("hex"), isBinary]);
@@ -40,8 +70,20 @@ class Recorder implements FrameListener {
   }
 }
 
-function engineFor(recorder: Recorder): Receiver {
-  const receiver = createReceiver(MAX_PAYLOAD, {});
+/** As the error carries it. */
+const STATUS_CODES: Record<string, number> = {
+  WS_ERR_INVALID_UTF8: 1007,
+  WS_ERR_UNSUPPORTED_MESSAGE_LENGTH: 1009,
+  WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH: 1009,
+};
+
+/** The engine tells of errors in a later tick of the same turn. */
+const turn = (): Promise<void> =>
+  new Promise((resolve) => setImmediate(resolve));
+
+async function byWs(chunks: readonly Buffer[]): Promise<Fact[]> {
+  const recorder = new Recorder();
+  const receiver = wsReceiver(MAX_PAYLOAD);
   receiver.on("message", (data, isBinary) =>
     recorder.messageRead(data, isBinary),
   );
@@ -49,17 +91,9 @@ function engineFor(recorder: Recorder): Receiver {
   receiver.on("conclude", (code, reason) =>
     recorder.closeRead(code, reason.toString()),
   );
-  receiver.on("error", (error) => recorder.violated(closeCodeOf(error)));
-  return receiver;
-}
-
-/** The engine tells of errors in a later tick of the same turn. */
-const turn = (): Promise<void> =>
-  new Promise((resolve) => setImmediate(resolve));
-
-async function byEngine(chunks: readonly Buffer[]): Promise<Fact[]> {
-  const recorder = new Recorder();
-  const receiver = engineFor(recorder);
+  receiver.on("error", (error) =>
+    recorder.violated(STATUS_CODES[error.code ?? ""] ?? 1002),
+  );
   for (const chunk of chunks) {
     if (recorder.isReading) receiver.write(Buffer.from(chunk));
     await turn();
@@ -67,19 +101,29 @@ async function byEngine(chunks: readonly Buffer[]): Promise<Fact[]> {
   return recorder.facts;
 }
 
-async function byBoth(chunks: readonly Buffer[]): Promise<Fact[]> {
-  const recorder = new Recorder();
-  const receiver = engineFor(recorder);
+/** All that has come so far is read, in as many turns as it takes. */
+function finish(recorder: Recorder): void {
+  while (recorder.unread !== null) {
+    const rest = recorder.unread;
+    recorder.unread = null;
+    takeIn(recorder, rest, true);
+  }
+}
+
+function byIntake(
+  chunks: readonly Buffer[],
+  stops: readonly boolean[] = [],
+): Recorder {
+  const recorder = new Recorder(stops);
   for (const chunk of chunks) {
     if (!recorder.isReading) break;
-    const own = Buffer.from(chunk);
-    const read = isBetweenMessages(receiver)
-      ? readFrames(own, MAX_PAYLOAD, recorder)
-      : 0;
-    if (read < own.length) receiver.write(own.subarray(read));
-    await turn();
+    // As with the buffer that all sockets share: it is overwritten afterwards.
+    const shared = Buffer.from(chunk);
+    takeIn(recorder, shared);
+    shared.fill(0xff);
+    finish(recorder);
   }
-  return recorder.facts;
+  return recorder;
 }
 
 interface Frame {
@@ -180,9 +224,49 @@ const streams = frames.chain((stream) =>
 
 describe("the laws of the frame reader", () => {
   test.prop([streams], { numRuns: 2000 })(
-    "whatever comes, however it is cut, means what it means to the engine alone",
+    "whatever comes, however it is cut, means what it means to ws",
     async (chunks) => {
-      expect(await byBoth(chunks)).toEqual(await byEngine(chunks));
+      expect(byIntake(chunks).facts).toEqual(await byWs(chunks));
+    },
+  );
+
+  test.prop([streams, fc.array(fc.boolean(), { maxLength: 40 })])(
+    "it means the same however often it has to wait",
+    (chunks, stops) => {
+      expect(byIntake(chunks, stops).facts).toEqual(byIntake(chunks).facts);
+    },
+  );
+
+  test.prop([fc.array(goodFrame, { maxLength: 12 }), fc.nat({ max: 30 })])(
+    "every byte and every frame counts, however it is cut",
+    (list, size) => {
+      const stream = Buffer.concat(list.map(encode));
+      const cut: Buffer[] = [];
+      for (let at = 0; at < stream.length; at += size + 1)
+        cut.push(stream.subarray(at, at + size + 1));
+      const whole = byIntake([stream]);
+      const parts = byIntake(cut);
+      expect(parts.meteredBytes).toBe(whole.meteredBytes);
+      expect(parts.meteredFrames).toBe(whole.meteredFrames);
+      if (whole.isReading) {
+        expect(whole.meteredBytes).toBe(stream.length);
+        expect(whole.meteredFrames).toBe(list.length);
+      }
+    },
+  );
+
+  test.prop([streams])(
+    "what has come in part holds no more than twice its bytes and a little",
+    (chunks) => {
+      const recorder = new Recorder();
+      let come = 0;
+      for (const chunk of chunks) {
+        if (!recorder.isReading) break;
+        come += chunk.length;
+        takeIn(recorder, Buffer.from(chunk));
+        finish(recorder);
+        expect(recorder.assembly?.heldBytes ?? 0).toBeLessThan(2 * come + 1024);
+      }
     },
   );
 });

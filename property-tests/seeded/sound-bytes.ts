@@ -1,0 +1,72 @@
+import type { Defect } from "./defect.ts";
+
+const held = ["test/real/connections/held.test.ts"];
+const frames = ["test/unit/workers/websocket/frame-reader.property.test.ts"];
+const writing = ["test/unit/workers/websocket/frame-writer.test.ts"];
+
+/** Mistakes on the path of bytes: what is held, and for how long. */
+export const bytesDefects: readonly Defect[] = [
+  {
+    rule: "a message in parts is bounded by what has come of it",
+    file: "src/workers/websocket/message-assembly.ts",
+    original: "    const capacity = Math.max(2 * needed,",
+    defective: "    const capacity = Math.max(most,",
+    suites: frames,
+  },
+  {
+    rule: "nothing is read after the protocol is broken",
+    file: "src/workers/connection/intake.ts",
+    original: "  while (connection.isReading) {",
+    defective: "  for (;;) {",
+    suites: frames,
+  },
+  {
+    rule: "the mask goes on where the part before ended",
+    file: "src/workers/websocket/unmask.ts",
+    original: "mask[(phase + i) % MASK_BYTES]",
+    defective: "mask[i % MASK_BYTES]",
+    suites: frames,
+  },
+  {
+    rule: "what waits unread is not in the buffer that all sockets share",
+    file: "src/workers/connection/intake.ts",
+    original: "isOwn ? ownBytes(rest) : copyOf(rest)",
+    defective: "rest",
+    suites: frames,
+  },
+  {
+    rule: "what waits for a peer that does not read is copied out of shared memory",
+    file: "src/workers/websocket/backlog.ts",
+    original: "if (byteLength > 2 * length) return this.#copy(piece);",
+    defective: "",
+    suites: writing,
+  },
+  {
+    rule: "messages that wait for handlers are bounded, the rest stays bytes",
+    file: "src/workers/connection/inbox.ts",
+    original: "(waiting.length >= MAX_WAITING_MESSAGES ||",
+    defective: "(",
+    suites: held,
+  },
+  {
+    rule: "who begins a message has to end it",
+    file: "src/workers/connection/holdings.ts",
+    original: "      this.#judgeMessage(connection, now);\n",
+    defective: "",
+    suites: held,
+  },
+  {
+    rule: "who reads nothing is congested, however little waits for it",
+    file: "src/workers/connection/holdings.ts",
+    original: "      this.#judgeReader(connection, standstill, now);\n",
+    defective: "",
+    suites: held,
+  },
+  {
+    rule: "what comes before a request is answered is bounded",
+    file: "src/workers/handshake/handshake.ts",
+    original: "if (this.#earlyBytes > MAX_EARLY_BYTES)",
+    defective: "if (this.#earlyBytes > 1e9)",
+    suites: ["test/unit/workers/handshake/handshake.test.ts"],
+  },
+];
