@@ -460,9 +460,7 @@ export class LiveConnection
   /** What has been read has to wait as well. */
   get isStopped(): boolean {
     const isWaiting =
-      this.inbox.isStuffed ||
-      this.#isInflating ||
-      this.lifecycle.name === "open.congested";
+      this.#isInflating || this.lifecycle.name === "open.congested";
     return isWaiting && !this.has("sealed");
   }
 

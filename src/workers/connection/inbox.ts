@@ -4,9 +4,6 @@ import type { HookArguments } from "../hooks.ts";
 import type { Clock } from "../lifecycle/timer-wheel.ts";
 import { ownBytes, SHARE_LIMIT_BYTES } from "../websocket/message-memory.ts";
 
-/** So many messages may wait, and so many bytes of them or one more message; then nothing is read any more, not even what has come. */
-const MAX_WAITING_MESSAGES = 256;
-const MAX_WAITING_BYTES = 64 * 1024;
 /** What a waiting message weighs besides its bytes. */
 const MESSAGE_BYTES = 256;
 
@@ -49,8 +46,8 @@ type Stage = "handling" | "held" | "shut";
 /**
  * Messages on their way into the handlers of one connection: how many run, and
  * which wait. At the bound reading pauses; what had been read by then waits
- * here, up to a bound of its own, and is handled also when a shutdown comes
- * meanwhile, but not after a verdict. A close frame of the peer that had been read behind them waits its
+ * here, no more than one turn of the event loop may read, and is handled also
+ * when a shutdown comes meanwhile, but not after a verdict. A close frame of the peer that had been read behind them waits its
  * turn, as if it were still unread.
  */
 export class Inbox {
@@ -76,16 +73,6 @@ export class Inbox {
   /** Reading has to wait for a handler to finish. */
   get isFull(): boolean {
     return this.#waiting !== null;
-  }
-
-  /** No further message can wait: what has come and is not yet a message stays bytes. */
-  get isStuffed(): boolean {
-    const waiting = this.#waiting;
-    return (
-      waiting !== null &&
-      (waiting.length >= MAX_WAITING_MESSAGES ||
-        this.#waitingBytes >= MAX_WAITING_BYTES)
-    );
   }
 
   /** What messages that wait or are being handled keep in memory. */
