@@ -47,8 +47,9 @@ type Stage = "handling" | "held" | "shut";
  * Messages on their way into the handlers of one connection: how many run, and
  * which wait. At the bound reading pauses; what had been read by then waits
  * here, no more than one turn of the event loop may read, and is handled also
- * when a shutdown comes meanwhile, but not after a verdict. A close frame of the peer that had been read behind them waits its
- * turn, as if it were still unread.
+ * when a shutdown comes meanwhile, but not after a verdict. A close frame of the
+ * peer that had been read behind them waits its turn, as if it were still
+ * unread.
  */
 export class Inbox {
   readonly #connection: InboxOwner;
