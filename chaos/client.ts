@@ -1,6 +1,7 @@
 import { setTimeout as after } from "node:timers/promises";
 import {
   closeFrame,
+  type Frame,
   frame,
   OPCODE,
   readClose,
@@ -37,8 +38,8 @@ export class Tally {
   told = 0;
   /** Clients without a fault whose TCP ended without one. */
   cut = 0;
-  /** Replies that were not what was sent. */
-  wrong = 0;
+  /** Replies that were not what was sent, in words. */
+  readonly wrong: string[] = [];
   refused = 0;
 }
 
@@ -99,18 +100,27 @@ async function converse(
     if (fault === "stop-reading") break;
     const text = `${round} ${"x".repeat(dice.between(0, 2_000))}`;
     client.send(text);
-    const next = await client.next(LONGEST_WAIT_MS);
+    let next = await client.next(LONGEST_WAIT_MS);
+    while (next?.opcode === OPCODE.ping) {
+      client.write(frame(OPCODE.pong, next.payload));
+      next = await client.next(LONGEST_WAIT_MS);
+    }
     if (next === undefined || next.opcode === OPCODE.close) {
       if (next === undefined && fault === "none") tally.cut++;
       if (next !== undefined) answerClose(client, readClose(next).code, tally);
       return;
     }
     if (next.payload.toString() === text) tally.echoes++;
-    else tally.wrong++;
+    else tally.wrong.push(describeWrong(path, text, next));
     await after(dice.between(0, 60));
   }
   await commit(client, fault, dice);
   await leave(client, fault, tally);
+}
+
+function describeWrong(path: string, text: string, reply: Frame): string {
+  const got = reply.payload.toString().slice(0, 20);
+  return `${path} answered "${text.slice(0, 20)}" (${text.length} bytes) with opcode ${reply.opcode}, "${got}" (${reply.payload.length} bytes)`;
 }
 
 /** Does what it is here to do. */

@@ -1,104 +1,164 @@
 /**
- * Soak and chaos: load, random faults of clients, deaths and drains of shards,
- * for as long as one likes; then the shutdown, and the ledger has to add up.
+ * Soak and chaos: load, random faults of clients, deaths, drains and moves of
+ * shards, processes that take over from each other, NATS that comes and goes,
+ * no descriptor left, for as long as one likes; then SIGTERM, and the ledgers of
+ * all processes have to add up.
  *
- *     npm run chaos -- --minutes 5
+ *     npm run chaos -- --minutes 20
  */
 import { setTimeout as after } from "node:timers/promises";
-import { lookAround, nothingLeft } from "../property-tests/support/remains.ts";
-import { serve, type SluiceServer } from "../src/index.ts";
-import { SERVICE } from "../test/support/server.ts";
+import {
+  type Descriptors,
+  descriptorsOf,
+} from "../property-tests/histories/descriptors.ts";
+import { Generations } from "../property-tests/histories/generations.ts";
+import { NatsServer } from "../test/real/cluster/nats-server.ts";
+import { ensureSystemPackages } from "../test/support/system-packages.ts";
+import { until } from "../test/support/within.ts";
 import { faults, liveOnce, Tally } from "./client.ts";
 import { Dice } from "./dice.ts";
 import { operate } from "./operator.ts";
 import { type ChaosOptions, readOptions, USAGE } from "./options.ts";
 import { findFaults } from "./verdict.ts";
+import { Vitals } from "./vitals.ts";
 
-const MIB = 1024 * 1024;
+const SERVICE = new URL("service.ts", import.meta.url).href;
+/** Beside the connections, for all the shards of two versions. */
+const DESCRIPTORS_BESIDES = 200;
+const END_MS = 60_000;
+/** Of a run, a process has so much; the shortest lives are for the tests, in the longest it is seen what settles. */
+const LIFE_SHARE = 1 / 8;
+const LIFE_MS = { least: 6_000, most: 150_000 };
 
-async function startServer(workers: number): Promise<SluiceServer> {
-  return await serve({
-    port: 0,
-    workers,
-    handlers: SERVICE,
-    origins: "any",
-    shutdownDeadlineMs: 3_000,
-    closeDeadlineMs: 1_000,
-    handshakeDeadlineMs: 1_000,
-    heartbeatIntervalMs: 2_000,
-    pongDeadlineMs: 1_000,
-    congestionDeadlineMs: 2_000,
-    highWaterMarkBytes: 256 * 1024,
-    lowWaterMarkBytes: 64 * 1024,
-    blockedAfterMs: 300,
-  });
-}
+const flags = [
+  ...["--shutdown-deadline", "3s", "--close-deadline", "1s"],
+  ...["--handshake-deadline", "1s", "--heartbeat-interval", "2s"],
+  ...["--pong-deadline", "1s", "--congestion-deadline", "2s"],
+  ...["--high-water-mark", "256KiB", "--low-water-mark", "64KiB"],
+  ...["--blocked-after", "300ms", "--trial", "200ms"],
+  // So slowly that a shutdown can be called off in the middle of it.
+  ...["--close-rate", "100"],
+];
 
 /** One client after the other, until the signal. */
 async function keepComing(
-  server: SluiceServer,
+  { port }: Generations,
   dice: Dice,
   tally: Tally,
   signal: AbortSignal,
 ): Promise<void> {
-  while (!signal.aborted)
-    await liveOnce(server.address.port, dice.pick(faults), dice, tally);
+  while (!signal.aborted) await liveOnce(port, dice.pick(faults), dice, tally);
+}
+
+/** Of a process without clients. */
+async function descriptorsAtRest(
+  generations: Generations,
+): Promise<Descriptors> {
+  let found: Descriptors = {};
+  let live = 0;
+  try {
+    await until(
+      "no connection is left",
+      async () => {
+        live = (await generations.standing()).connections;
+        found = descriptorsOf(generations.current);
+        // One leads to NATS.
+        return live === 0 && (found["tcp"] ?? 0) <= 1;
+      },
+      END_MS,
+    );
+  } catch (cause) {
+    const has = JSON.stringify(found);
+    throw new Error(`${live} connections are counted, held are ${has}`, {
+      cause,
+    });
+  }
+  return found;
+}
+
+function lifeOf(durationMs: number): number {
+  const share = durationMs * LIFE_SHARE;
+  return Math.min(LIFE_MS.most, Math.max(LIFE_MS.least, share));
 }
 
 /** @returns whether everything added up */
 async function run(options: ChaosOptions): Promise<boolean> {
   const { minutes, clients, workers, seed } = options;
-  const before = lookAround();
-  const server = await startServer(workers);
-  const tally = new Tally();
-  const dice = new Dice(seed);
-  const ending = new AbortController();
-  console.log(
-    `chaos for ${minutes} min: ${clients} clients, ${workers} shards, seed ${seed}`,
-  );
-  const operator = operate(server, new Dice(seed + 1), ending.signal);
-  const crowd = Array.from({ length: clients }, () =>
-    keepComing(server, dice, tally, ending.signal),
-  );
-  const durationMs = minutes * 60_000;
-  await after(durationMs / 4);
-  const early = residentMb();
-  await after((durationMs * 3) / 4);
-  ending.abort();
-  const deeds = await operator;
-  const late = residentMb();
-  const report = await server.shutdown({ reason: "the chaos is over" });
-  await Promise.all(crowd);
-  const faultsFound = findFaults({
-    report,
-    tally,
-    remains: await nothingLeft(before).then(
-      () => undefined,
-      (error: Error) => error.message,
-    ),
-    memoryMb: [early, late],
+  await ensureSystemPackages(["nats-server"]);
+  const nats = await NatsServer.launch();
+  const mostDescriptors = clients * 2 + DESCRIPTORS_BESIDES;
+  const generations = await Generations.start({
+    args: [...flags, "--workers", String(workers), "--nats", nats.url],
+    module: () => `export { default } from ${JSON.stringify(SERVICE)};\n`,
+    mostDescriptors,
   });
-  const { accepted, opened, outcomes } = report;
-  console.log(
-    JSON.stringify(
+  try {
+    const before = await descriptorsAtRest(generations);
+    const tally = new Tally();
+    const dice = new Dice(seed);
+    const ending = new AbortController();
+    console.log(
+      `chaos for ${minutes} min: ${clients} clients, ${workers} shards, seed ${seed}`,
+    );
+    const vitals = new Vitals(() => generations.current);
+    const operator = operate(
       {
-        clients: tally,
-        server: { accepted, opened, outcomes, durationMs: report.durationMs },
-        threads: { killed: report.shardsKilled, crashed: report.shardsCrashed },
-        operator: deeds,
-        memoryMb: { early, late },
+        ...{ generations, nats, dice: new Dice(seed + 1) },
+        flood: mostDescriptors,
+        leastLifeMs: lifeOf(minutes * 60_000),
       },
-      undefined,
-      2,
-    ),
-  );
-  for (const fault of faultsFound) console.log(`FAULT: ${fault}`);
-  if (faultsFound.length === 0) console.log("the ledger adds up");
-  return faultsFound.length === 0;
-}
-
-function residentMb(): number {
-  return Math.round(process.memoryUsage().rss / MIB);
+      ending.signal,
+    );
+    const crowd = Array.from({ length: clients }, () =>
+      keepComing(generations, dice, tally, ending.signal),
+    );
+    await after(minutes * 60_000);
+    ending.abort();
+    const deeds = await operator;
+    vitals[Symbol.dispose]();
+    await Promise.all(crowd);
+    const remains = await descriptorsAtRest(generations);
+    generations.signal(generations.current, "SIGTERM");
+    await until("no process is left", () => generations.isGone, END_MS);
+    const { reports, ends } = generations;
+    const found = findFaults({
+      ...{ reports, ends, tally, before, remains, deeds },
+      hasRunShort: generations.log.some(
+        ({ event }) => event === "descriptors-scarce",
+      ),
+      growth: vitals.findGrowth(),
+    });
+    console.log(
+      JSON.stringify(
+        {
+          clients: tally,
+          processes: reports.map((report) => ({
+            reason: report.reason,
+            opened: report.opened,
+            movedIn: report.movedIn,
+            movedOut: report.movedOut,
+            outcomes: report.outcomes,
+            killed: report.shardsKilled,
+            crashed: report.shardsCrashed,
+          })),
+          operator: deeds,
+          vitals: vitals.summary,
+        },
+        undefined,
+        2,
+      ),
+    );
+    for (const fault of found) console.log(`FAULT: ${fault}`);
+    if (found.length > 0) console.log(generations.lastWords);
+    else console.log("the ledger adds up");
+    return found.length === 0;
+  } catch (error) {
+    console.log(generations.lastWords);
+    throw error;
+  } finally {
+    await generations.dispose();
+    await nats.end();
+  }
 }
 
 try {

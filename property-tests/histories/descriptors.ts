@@ -21,6 +21,17 @@ export function descriptorsOf(pid: number): Descriptors {
   return counts;
 }
 
+/** Threads of a process. */
+export function threadsOf(pid: number): number {
+  return readdirSync(`/proc/${pid}/task`).length;
+}
+
+/** Resident memory of a process. */
+export function residentBytes(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, "latin1");
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
+}
+
 function kindOf(
   target: string,
   sockets: ReadonlyMap<string, string>,

@@ -1,10 +1,16 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
+import {
+  ensureSystemPackages,
+  INSTALL_TIMEOUT_MS,
+} from "../../test/support/system-packages.ts";
 
 const COMMAND = fileURLToPath(new URL("../../chaos/run.ts", import.meta.url));
-/** Long enough for every fault of the dice; `npm run chaos` goes on for as long as one likes. */
+/** Long enough for a process that takes over and for some deeds; `npm run chaos` goes on for as long as one likes. */
 const SECONDS = 20;
+
+beforeAll(() => ensureSystemPackages(["nats-server"]), INSTALL_TIMEOUT_MS);
 
 describe("the chaos command", () => {
   it(
