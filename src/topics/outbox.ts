@@ -44,9 +44,12 @@ export class Outbox {
     this.#post({ type: "published", batches });
   }
 
-  /** The other side has passed so many bytes on. */
+  /**
+   * The other side has passed so many bytes on. It cannot have passed on more
+   * than it was given, whatever it says: that would make room for ever.
+   */
   taken(bytes: number): void {
-    this.backlogBytes -= bytes;
+    this.backlogBytes = Math.max(0, this.backlogBytes - bytes);
   }
 
   /** The link is made: what waited goes first. */

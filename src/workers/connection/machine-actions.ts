@@ -53,7 +53,11 @@ export interface ActingShard<Connection> {
 /** What they ask of a connection. */
 export interface ActingConnection extends ManagedConnection {
   readonly shard: ActingShard<this>;
-  readonly socket: { resume(): unknown; end(): unknown; destroy(): unknown };
+  readonly socket: {
+    resume(): unknown;
+    end(then?: () => void): unknown;
+    destroy(): unknown;
+  };
   readonly isSecure: boolean;
   readonly writer: Pick<FrameWriter, "bytes" | "drop" | "frame" | "write">;
   readonly inbox: Inbox;
@@ -182,11 +186,13 @@ export const lifecycleActions: Record<
     const { shard, socket } = connection;
     connection.limitDeadline(shard.clock.now() + LINGER_MS);
     // After both close frames nothing of worth can follow, and the kernel has
-    // ours: closing at once saves a half-close and the wait for the peer's.
-    // TLS says a goodbye of its own first; and a peer that broke the protocol
-    // may still be sending, which would turn the close into a reset.
+    // ours: the peer's end is not waited for. The half-close goes first all the
+    // same: where a helper of the handlers has inherited the descriptor, closing
+    // it is no end of TCP (docs/node-issues.md). TLS says a goodbye of its own
+    // first; and a peer that broke the protocol may still be sending, which
+    // would turn the close into a reset.
     const isSaid = connection.lifecycle.name === "draining.concluding";
-    if (isSaid && !connection.isSecure) socket.destroy();
+    if (isSaid && !connection.isSecure) socket.end(() => socket.destroy());
     else {
       socket.end();
       socket.resume();

@@ -89,6 +89,31 @@ describe("heartbeats", () => {
     expect(next?.payload.toString()).toBe("first");
     expect(server.stats().ledger.outcomes.lost).toBe(0);
   });
+
+  it.each([
+    ["closes TCP", (client: RawClient) => client.destroy()],
+    ["breaks off", (client: RawClient) => client.reset()],
+  ])(
+    "lose a peer that %s while nothing of it is read, since its handlers hang",
+    async (_, leave) => {
+      const server = await startServer({
+        heartbeatIntervalMs: 100,
+        maxHandlersInFlight: 1,
+      });
+      const client = await RawClient.open(server.port, "/slow?ms=3600000");
+      client.send("first");
+      client.send("second");
+      const isHeldBack = (): boolean =>
+        server.stats().shards[0]?.handlersInFlight === 1;
+      await until("its handler hangs", isHeldBack);
+      leave(client);
+      await until(
+        "its end is noticed",
+        () => server.stats().ledger.outcomes.lost === 1,
+      );
+      expect(server.stats().ledger.live).toBe(0);
+    },
+  );
 });
 
 describe("backpressure", () => {
