@@ -6,6 +6,8 @@ import { bordersDefects } from "./sound-borders.ts";
 import { bytesDefects } from "./sound-bytes.ts";
 import { chaosDefects } from "./sound-chaos.ts";
 import { endingDefects } from "./sound-endings.ts";
+import { deployDefects } from "./sound-deploys.ts";
+import { figureDefects } from "./sound-figures.ts";
 import { historyDefects } from "./sound-histories.ts";
 import { lifecycleDefects } from "./sound-lifecycle.ts";
 import { doorDefects } from "./sound-doors.ts";
@@ -27,6 +29,8 @@ export const defects: readonly Defect[] = [
   ...bytesDefects,
   ...chaosDefects,
   ...workersDefects,
+  ...deployDefects,
+  ...figureDefects,
   ...limitsDefects,
   ...clientDefects,
 ];

@@ -84,4 +84,18 @@ export const workersDefects: readonly Defect[] = [
     defective: "",
     suites: ["test/unit/main/patient-clock.test.ts"],
   },
+  {
+    rule: "who was closed sees the end of TCP, whoever has inherited the socket",
+    file: "src/workers/connection/machine-actions.ts",
+    original: "socket.end(() => socket.destroy());",
+    defective: "socket.destroy();",
+    suites: ["test/real/connections/helpers.test.ts"],
+  },
+  {
+    rule: "nobody makes room for more than it was given",
+    file: "src/topics/outbox.ts",
+    original: "Math.max(0, this.backlogBytes - bytes)",
+    defective: "this.backlogBytes - bytes",
+    suites: ["test/unit/topics/outbox.test.ts"],
+  },
 ];

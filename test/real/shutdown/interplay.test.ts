@@ -289,6 +289,26 @@ describe.each(Object.entries(operations))("%s", (_name, begin) => {
 });
 
 describe("a reload that has not passed its trial", () => {
+  it("is given up at once: whoever calls the shutdown off in the same turn finds the old version in its place", async () => {
+    const server = await startServer({ ...OPTIONS, trialMs: 60_000 });
+    const old = server.stats().shards.map(({ shard }) => shard);
+    const reload = server.reload();
+    reload.catch(() => {});
+    await until(
+      "they have taken over",
+      () => server.stats().shards[0]?.shard !== old[0],
+    );
+    server.shutdown({ deadlineMs: 60_000 }).catch(() => {});
+    expect(server.callOff()).toBe(true);
+    const inPlace = server.stats().shards.slice(0, WORKERS);
+    expect(inPlace.map(({ shard, state }) => [shard, state])).toEqual(
+      old.map((shard) => [shard, "serving.accepting"]),
+    );
+    await expect(within("the reload", reload)).rejects.toMatchObject({
+      code: "ERR_SLUICE_RELOAD",
+    });
+  });
+
   it("is given up by a shutdown, and whoever calls that off finds the old version", async () => {
     const server = await startServer({ ...OPTIONS, trialMs: 60_000 });
     const old = server.stats().shards.map(({ shard }) => shard);
