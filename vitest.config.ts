@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 /** With real threads and sockets, files run one after the other: two would measure each other. */
@@ -10,12 +11,24 @@ const alone = {
 export default defineConfig({
   test: {
     pool: "forks",
+    // Examples import the package by its name: here its sources are meant.
+    alias: Object.fromEntries(
+      [
+        ["sluice/testing/fast-check", "testing/fast-check.ts"],
+        ["sluice/testing/machines", "testing/machine-walks.ts"],
+        ["sluice/testing", "testing/index.ts"],
+        ["sluice", "index.ts"],
+      ].map(([name, file]) => [
+        name,
+        fileURLToPath(new URL(`src/${file}`, import.meta.url)),
+      ]),
+    ),
     projects: [
       {
         extends: true,
         test: {
           name: "unit",
-          include: ["test/unit/**/*.test.ts"],
+          include: ["test/unit/**/*.test.ts", "examples/**/*.test.ts"],
           // Properties over thousands of runs take long where the cores are shared.
           testTimeout: 30_000,
         },

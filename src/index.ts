@@ -48,6 +48,22 @@ export type {
   SubscribeOptions,
   WhenCongested,
 } from "./handlers.ts";
+export { connectionActions } from "./actors/actions.ts";
+export type {
+  ActionParams,
+  CloseParams,
+  PublishParams,
+  SendParams,
+  SubscribeParams,
+  UnsubscribeParams,
+} from "./actors/actions.ts";
+export type { ConnectionFact } from "./actors/facts.ts";
+export { machineHandlers } from "./actors/machine-handlers.ts";
+export type {
+  ClientEvent,
+  ConnectionMachine,
+  MachineHandlersOptions,
+} from "./actors/machine-handlers.ts";
 export { outcomes } from "./machines/connection-machine.ts";
 export type { Outcome } from "./machines/connection-machine.ts";
 export { channels } from "./protocol/channels.ts";

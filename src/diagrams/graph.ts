@@ -39,6 +39,8 @@ export interface MachineGraph {
 }
 
 const AFTER = /^xstate\.after\.([^.]+)\./;
+/** What XState says when an invoked actor has ended. */
+const ACTOR_ENDED = /^xstate\.(done|error)\.actor\.(.+)$/;
 
 /** Reads a machine's states and transitions, in the order in which it names them. */
 export function graphOf(machine: AnyStateMachine): MachineGraph {
@@ -102,11 +104,13 @@ interface Transition {
 }
 
 function transitionsOf(node: AnyStateNode): Transition[] {
-  return [...node.transitions.values()].flat().map((transition) => ({
-    target: transition.target?.[0] as AnyStateNode | undefined,
-    eventType: transition.eventType,
-    actions: transition.actions,
-  }));
+  return [...node.transitions.values(), node.always ?? []]
+    .flat()
+    .map((transition) => ({
+      target: transition.target?.[0] as AnyStateNode | undefined,
+      eventType: transition.eventType,
+      actions: transition.actions,
+    }));
 }
 
 function describeEvent(
@@ -114,8 +118,9 @@ function describeEvent(
   actions: readonly unknown[],
 ): GraphEvent {
   const delay = AFTER.exec(eventType)?.[1];
+  const [, end, actor] = ACTOR_ENDED.exec(eventType) ?? [];
   return {
-    name: delay ?? eventType,
+    name: delay ?? (end === undefined ? eventType : `${end}(${actor})`),
     isDelay: delay !== undefined,
     actions: actions.map(nameAction),
   };
@@ -123,8 +128,10 @@ function describeEvent(
 
 function nameAction(action: unknown): string {
   if (typeof action === "string") return action;
-  const { type, params } = action as { type: string; params?: object };
-  if (params === undefined) return type;
+  // Of a function, its name; and what a function will give along is not known yet.
+  const of = action as { type?: string; params?: unknown; name?: string };
+  const { type = of.name ?? "", params } = of;
+  if (typeof params !== "object" || params === null) return type;
   const details = Object.entries(params).map(
     ([name, value]) => `${name}: ${String(value)}`,
   );

@@ -79,6 +79,8 @@ export interface ConnectionFacts extends ConnectionRow {
   /** The request target, its query included. */
   readonly url: string;
   readonly subprotocol: string;
+  /** State of its own actor, where handlers run a machine. */
+  readonly actorState: string | undefined;
   readonly isCompressed: boolean;
   /** Of the request, in the order they came; what is secret has lost its value. */
   readonly headers: readonly (readonly [name: string, value: string])[];
@@ -91,9 +93,18 @@ export interface ConnectionFacts extends ConnectionRow {
   } | null;
 }
 
+/** The actors of one shard, where handlers run a machine. */
+export interface ActorsOverview {
+  /** The machine's drawing, a packed chart as JSON. */
+  readonly chart: string;
+  readonly population: readonly (readonly [state: string, count: number])[];
+}
+
 /** One transition of a followed connection. */
 export interface FollowedTransition {
   readonly number: number;
+  /** Of the connection's machine, or of the one that its handlers run. */
+  readonly machine: "connection" | "actor";
   /** Epoch milliseconds. */
   readonly at: number;
   readonly event: string;
@@ -122,6 +133,8 @@ export type InspectRequest =
       readonly number: number;
       readonly isFollowed: boolean;
     }
+  /** How the machine that handlers run is drawn, and who is where in it. */
+  | { readonly type: "actors" }
   /** Somebody looks, or nobody does any more: the costlier gauges are kept only then. */
   | { readonly type: "watch"; readonly isWatched: boolean };
 
@@ -132,6 +145,8 @@ export interface InspectResult {
   /** False when it is closing already. */
   close: boolean | undefined;
   follow: ConnectionFacts | undefined;
+  /** Undefined where handlers run no machine. */
+  actors: ActorsOverview | undefined;
   watch: undefined;
 }
 

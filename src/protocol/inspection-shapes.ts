@@ -41,6 +41,7 @@ const isFacts = hasShape({
   ...row,
   url: isText(),
   subprotocol: isText(),
+  actorState: isEither(isNothing, isText()),
   isCompressed: isFlag,
   headers: isListOf(isTuple(isText(), isText())),
   deadlineInMs: isEither(isNothing, isNumber),
@@ -50,18 +51,27 @@ const isFacts = hasShape({
   ),
 });
 
+/** A drawing is cut to less where it is made. */
+const MAX_CHART_LENGTH = 1_000_000;
+const isOverview = hasShape({
+  chart: isText(MAX_CHART_LENGTH),
+  population: isListOf(isTuple(isText(), isCount)),
+});
+
 /** What a shard's answer to each request looks like. */
 export const resultShapes: Readonly<Record<keyof InspectResult, Check>> = {
   page: isPage,
   connection: isEither(isNothing, isFacts),
   close: isEither(isNothing, isFlag),
   follow: isEither(isNothing, isFacts),
+  actors: isEither(isNothing, isOverview),
   watch: isNothing,
 } satisfies Record<InspectRequest["type"], Check>;
 
 /** One transition of a followed connection. */
 export const isTransition = hasShape({
   number: isCount,
+  machine: isOneOf("connection", "actor"),
   at: isNumber,
   event: isText(),
   from: isEither(isNothing, isText()),

@@ -2,9 +2,15 @@ import { channel } from "node:diagnostics_channel";
 import type { SecureContext } from "node:tls";
 import type { Config } from "../config.ts";
 import { describeForeign } from "../foreign-value.ts";
-import type { ConnectionEnd, Handlers } from "../handlers.ts";
+import type { Connection, ConnectionEnd, Handlers } from "../handlers.ts";
 import { connectionTable } from "../machines/connection-table.ts";
 import type { ConnectionEventType } from "../machines/connection-machine.ts";
+import {
+  type ActorHost,
+  type Actors,
+  type ActorTransition,
+  actorsOf,
+} from "../protocol/actor-host.ts";
 import { channels, type ChannelName } from "../protocol/channels.ts";
 import type { HookName } from "../protocol/hooks.ts";
 import type {
@@ -14,6 +20,7 @@ import type {
   TlsMaterial,
 } from "../protocol/messages.ts";
 import { ShardCounters } from "../protocol/shard-counters.ts";
+import { CLOSE_CODE } from "../rfc6455.ts";
 import { AddressLimit } from "./handshake/address-limit.ts";
 import { connectionDelays } from "./connection/machine-actions.ts";
 import { connectionActions } from "./connection/socket-actions.ts";
@@ -38,6 +45,7 @@ import { WriteBatcher } from "./websocket/frame-writer.ts";
 import { attachSocket, openSocket } from "./connection/socket-reader.ts";
 import { Holdings } from "./connection/holdings.ts";
 import { Turns } from "./connection/turns.ts";
+import { paceOf } from "./lifecycle/pacer.ts";
 import { Registry } from "./lifecycle/registry.ts";
 import { openSecureSocket, secureContextOf } from "./secure-socket.ts";
 import type { Clock } from "./lifecycle/timer-wheel.ts";
@@ -48,7 +56,6 @@ import {
   type HandshakeHost,
   type HandshakeOwner,
 } from "./handshake/handshake.ts";
-import { CLOSE_CODE } from "../rfc6455.ts";
 
 /** Of a client's own words in a report. */
 const MAX_REPORTED = 200;
@@ -59,6 +66,7 @@ export class ShardContext
     MoverHost,
     HandshakeHost,
     InspectionHost,
+    ActorHost,
     DrainsHost<LiveConnection>
 {
   readonly config: Config;
@@ -66,6 +74,8 @@ export class ShardContext
   readonly adoptHandle: ShardSurroundings["adopt"];
   readonly counters: ShardCounters;
   readonly hooks: Hooks;
+  /** Of handlers that run a machine for each connection. */
+  readonly actors: Actors | undefined;
   /** Answers what the inspector asks; idle while nobody looks. */
   readonly inspection: Inspection;
   readonly batcher = new WriteBatcher();
@@ -115,12 +125,11 @@ export class ShardContext
     this.drains = new DrainsUnderWay(this);
     this.inspection = new Inspection(this, task.shard, post);
     this.topics = new ShardTopics(task, this, post);
-    this.hooks = new Hooks(handlers, (connection, hook, error) => {
-      this.reportHookFailure(connection, hook, error);
-      // RFC 6455, 7.4.1: the server met a condition that kept it from going on.
-      if (hook !== "closed" && connection instanceof LiveConnection)
-        connection.dismiss(CLOSE_CODE.internalError);
-    });
+    this.hooks = new Hooks(handlers, (connection, hook, error) =>
+      this.fail(connection, hook, error),
+    );
+    this.actors = actorsOf(handlers);
+    this.actors?.attach(this);
     this.runner = new LifecycleRunner({
       table: connectionTable,
       actions: connectionActions,
@@ -293,6 +302,51 @@ export class ShardContext
       hook,
       error: describeForeign(error),
     }));
+  }
+
+  /** A hook has failed, or what it has begun: its connection ends. */
+  fail(
+    connection: { readonly id: string },
+    hook: HookName,
+    error: unknown,
+  ): void {
+    this.reportHookFailure(connection, hook, error);
+    if (hook !== "closed" && connection instanceof LiveConnection)
+      connection.dismiss(CLOSE_CODE.internalError);
+  }
+
+  /** As who cannot move is told: when to come back, spread over the time that the others need to take them. */
+  sendBack(connection: Connection): void {
+    const { registry, config, clock } = this;
+    const pace = paceOf(
+      registry.size,
+      {
+        deadline: clock.now(),
+        closeCode: CLOSE_CODE.serviceRestart,
+        rate: config.closeRate,
+        retryMinMs: config.retryMinMs,
+        retrySpreadMs: config.retrySpreadMs,
+        shards: 1,
+        turn: 0,
+      },
+      clock.now(),
+    );
+    connection.close(
+      CLOSE_CODE.serviceRestart,
+      `retry-after-ms=${pace.retryAfterMsAt(Math.random())}`,
+    );
+  }
+
+  isFollowed(connection: Connection): boolean {
+    return (
+      connection instanceof LiveConnection &&
+      this.inspection.isFollowed(connection)
+    );
+  }
+
+  followed(connection: Connection, transition: ActorTransition): void {
+    if (connection instanceof LiveConnection)
+      this.inspection.acted(connection, transition);
   }
 
   /** A listener for joins and leaves is of no connection. */

@@ -29,7 +29,7 @@ function namesIn(cell: string): string[] {
 
 const isOurs = (name: string): boolean =>
   name.endsWith(".ts") ||
-  /^(admin|config|diagrams|machines|main|protocol|testing|topics|workers)(\/|$)/.test(
+  /^(actors|admin|config|diagrams|machines|main|protocol|testing|topics|workers)(\/|$)/.test(
     name,
   );
 

@@ -85,7 +85,8 @@ export class Monitor {
 
   /** The same handlers, watched. */
   watch(handlers: Handlers): Handlers {
-    const watched: Record<string, unknown> = {};
+    // What is no hook comes along, such as the actors of a machine.
+    const watched: Record<string, unknown> = { ...handlers };
     for (const [hook, run] of Object.entries(handlers))
       watched[hook] =
         typeof run !== "function"

@@ -36,12 +36,14 @@ export function describeConnection(
   connection: LiveConnection,
   shard: number,
   now: number,
+  actorState?: string,
 ): ConnectionFacts {
   const { head, deadline, closeStatus, number } = connection;
   return {
     ...describeRow(connection, { value: number, number }, shard, now),
     url: head === null ? "" : hideSecrets(head.target),
     subprotocol: connection.subprotocol,
+    actorState,
     isCompressed: connection.compressor !== null,
     headers: Object.entries(head?.headers ?? {}).map(hideSecretHeader),
     deadlineInMs: Number.isFinite(deadline)

@@ -2,7 +2,9 @@ import type {
   NamedAction,
   TableState,
 } from "../../machines/transition-table.ts";
+import type { Actors, ActorTransition } from "../../protocol/actor-host.ts";
 import type {
+  ActorsOverview,
   ConnectionPage,
   InspectResult,
   InspectRequest,
@@ -21,6 +23,8 @@ export interface InspectionHost {
   readonly registry: Registry<LiveConnection>;
   readonly counters: ShardCounters;
   readonly clock: Clock;
+  /** Of handlers that run a machine for each connection. */
+  readonly actors: Actors | undefined;
 }
 
 /** A transition as the lifecycle runner tells it. */
@@ -73,6 +77,7 @@ export class Inspection {
       type: "followed",
       transition: {
         number: connection.number,
+        machine: "connection",
         at: Date.now(),
         event,
         from: source?.name,
@@ -83,6 +88,24 @@ export class Inspection {
       },
     });
     if (target.isFinal) this.#follow(connection.number, false);
+  }
+
+  isFollowed({ number }: LiveConnection): boolean {
+    return this.#followed.has(number);
+  }
+
+  /** The actor of a followed connection has taken a transition. */
+  acted({ number }: LiveConnection, transition: ActorTransition): void {
+    this.#post({
+      type: "followed",
+      transition: {
+        number,
+        machine: "actor",
+        at: Date.now(),
+        isFinal: false,
+        ...transition,
+      },
+    });
   }
 
   /** The shard ends. */
@@ -104,22 +127,40 @@ export class Inspection {
       else this.#gauges ??= startGauges(counters);
       return undefined;
     }
+    if (request.type === "actors") return this.#describeActors();
     if (request.type === "follow")
       this.#follow(request.number, request.isFollowed);
+    const { actors } = this.#host;
     const connection = registry.get(request.number);
     if (connection === undefined) return undefined;
     switch (request.type) {
       case "connection":
-        return describeConnection(connection, this.#shard, clock.now());
+        return describeConnection(
+          connection,
+          this.#shard,
+          clock.now(),
+          actors?.stateOf(connection),
+        );
       case "close": {
         const isOpen = connection.has("open");
         if (isOpen) connection.close(request.code, request.reason);
         return isOpen;
       }
       case "follow":
-        return describeConnection(connection, this.#shard, clock.now());
+        actors?.followingChanged(connection);
+        return describeConnection(
+          connection,
+          this.#shard,
+          clock.now(),
+          actors?.stateOf(connection),
+        );
     }
     return request satisfies never;
+  }
+
+  #describeActors(): ActorsOverview | undefined {
+    const { actors } = this.#host;
+    return actors && { chart: actors.chart, population: actors.population() };
   }
 
   #follow(number: number, isFollowed: boolean): void {

@@ -61,9 +61,15 @@ const honest: readonly ShardMessage[] = [
   { type: "inspected", id: 1, result: undefined },
   { type: "inspected", id: 1, result: { rows: [row], matching: 1 } },
   {
+    type: "inspected",
+    id: 1,
+    result: { chart: "{}", population: [["open", 2]] },
+  },
+  {
     type: "followed",
     transition: {
       number: 1,
+      machine: "connection",
       at: 1,
       event: "opened",
       from: undefined,
