@@ -7,8 +7,8 @@ export const lifecycleDefects: readonly Defect[] = [
   {
     rule: "a shutdown that is called off is not called off for shards that retire",
     file: "src/main/shards/shard.ts",
-    original: `      this.#fate === "goes-on" &&\n`,
-    defective: "",
+    original: `this.#fate === "goes-on" && this.#backOff.hasServed`,
+    defective: "this.#backOff.hasServed",
     suites: [interplay],
     law: "called off once the shards have heard",
   },
