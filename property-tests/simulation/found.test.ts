@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { simulate } from "../../src/testing/index.ts";
 import { createService } from "./service.ts";
 
@@ -32,6 +32,63 @@ describe("found by random lives, and mended", () => {
         expect(await client.next()).toBe("heard hello 1");
       },
     );
+  });
+
+  it("a shutdown while a new process starts leaves no timer behind", async () => {
+    await simulate(
+      { handlers: createService, seeds: 5 },
+      async ({ server, time }) => {
+        const upgrade = server.upgrade();
+        await time.advance(5);
+        const shutdown = server.shutdown();
+        await expect(upgrade).rejects.toThrow("asked to stop");
+        await shutdown;
+      },
+    );
+  });
+
+  it("who comes back from a process that failed keeps its number to itself", async () => {
+    await simulate(
+      {
+        handlers: createService,
+        shards: 2,
+        seeds: 10,
+        server: { trialMs: 400 },
+      },
+      async ({ server, open, instances, time }) => {
+        const upgrade = server.upgrade();
+        // Both listen while the new one is on trial, and number whom they accept.
+        await time.advance(200);
+        const [, second] = instances[0]?.processes ?? [];
+        const early = await Promise.all(
+          Array.from({ length: 6 }, () => open("/")),
+        );
+        second?.shards[0]?.crash();
+        await expect(upgrade).rejects.toThrow("this process stays");
+        const again = server.upgrade();
+        await time.advance(200);
+        const late = await Promise.all(
+          Array.from({ length: 6 }, () => open("/")),
+        );
+        await again;
+        for (const client of [...early, ...late].filter(({ isOpen }) => isOpen))
+          client.send("hello");
+        await time.advance(500);
+      },
+    );
+  });
+
+  it("an instance that ends while NATS does not answer prints nothing", async () => {
+    const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+    await simulate(
+      { handlers: createService, instances: 2, seeds: 3 },
+      async ({ cluster, server }) => {
+        cluster.cut(0);
+        await server.shutdown({ deadlineMs: 2_000 });
+      },
+    );
+    expect(warn).not.toHaveBeenCalled();
+    warn.mockRestore();
   });
 
   it("a handler whose client has gone is not cut by an orderly end", async () => {

@@ -1,12 +1,13 @@
 /* oxlint-disable vitest/valid-title, vitest/expect-expect -- the law's name is the title */
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { lives } from "../../src/testing/fast-check.ts";
+import { lives, type LivesOptions } from "../../src/testing/fast-check.ts";
 import { law } from "../support/laws.ts";
 import { createService, orders } from "./service.ts";
 
 /** What `npm test` has to see, on two cores. */
 const LIVES = 320;
+const CLUSTERED_LIVES = 25;
 const MAX_STEPS = 70;
 const LEAST_LIVES = 300;
 const LEAST_STEPS_A_LIFE = 200;
@@ -15,21 +16,30 @@ const TIME_LIMIT_MS = 90_000;
 /** What was lived. */
 const seen = { lives: 0, steps: 0 };
 
+/** A life of a service that uses everything there is. */
+const life: LivesOptions<undefined> = {
+  handlers: createService,
+  messages: fc.constantFrom(...orders),
+  paths: fc.constantFrom("/", "/a", "/b"),
+  variesOptions: true,
+  maxSteps: MAX_STEPS,
+  onEnd: ({ steps }) => {
+    seen.lives++;
+    seen.steps += steps;
+  },
+};
+
 describe("a server in simulation", () => {
   law(
     "keeps every law, whatever clients, operators and faults do",
-    lives({
-      handlers: createService,
-      messages: fc.constantFrom(...orders),
-      paths: fc.constantFrom("/", "/a", "/b"),
-      variesOptions: true,
-      maxSteps: MAX_STEPS,
-      onEnd: ({ steps }) => {
-        seen.lives++;
-        seen.steps += steps;
-      },
-    }),
+    lives(life),
     { runs: LIVES, timeLimitMs: TIME_LIMIT_MS },
+  );
+
+  law(
+    "keeps every law as one of several, whatever becomes of NATS",
+    lives({ ...life, instances: 2 }),
+    { runs: CLUSTERED_LIVES, timeLimitMs: TIME_LIMIT_MS },
   );
 
   it("has lived enough to say so", () => {

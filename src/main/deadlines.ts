@@ -60,3 +60,14 @@ export function moveDeadline(withinMs: number, now: number): number {
 
 /** How often main looks at what tells nobody when it changes. */
 export const POLL_MS = 25;
+
+/** Waits until something has settled, and no longer than so many milliseconds. Leaves no timer behind. */
+export async function settledWithin(
+  work: Promise<unknown>,
+  ms: number,
+): Promise<void> {
+  const { promise: tooLate, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  await Promise.race([Promise.allSettled([work]), tooLate]);
+  clearTimeout(timer);
+}

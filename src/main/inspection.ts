@@ -5,7 +5,7 @@ import { channels } from "../protocol/channels.ts";
 import { monotonicNow } from "../protocol/clock.ts";
 import type { InspectionShardMessage } from "../protocol/messages.ts";
 import { aside } from "./aside.ts";
-import { POLL_MS } from "./deadlines.ts";
+import { POLL_MS, settledWithin } from "./deadlines.ts";
 import {
   type AdminAddress,
   type Inspector,
@@ -70,7 +70,7 @@ export class Inspection {
         await this.open(inherited);
       else {
         aside(inherited.handle.close(), "closing a socket");
-        await Promise.race([isGone, after(ADMIN_PAUSE_MS)]);
+        await settledWithin(isGone, ADMIN_PAUSE_MS);
         await this.open();
       }
     } catch (error) {

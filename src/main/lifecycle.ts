@@ -1,7 +1,7 @@
 import { aside } from "./aside.ts";
 import { channel } from "node:diagnostics_channel";
 import { type ActorRefFrom, createActor } from "xstate";
-import { patientClock } from "./patient-clock.ts";
+import type { PatientClock } from "./patient-clock.ts";
 import type { Config } from "../config.ts";
 import { SluiceError } from "../errors.ts";
 import {
@@ -26,6 +26,8 @@ import type { Stoppage } from "./stoppage.ts";
 /** What the lifecycle of a server has in its hands. */
 export interface LifecycleHost {
   readonly config: Config;
+  /** Of its machine. */
+  readonly patientClock: PatientClock;
   readonly fleet: Fleet;
   readonly cluster: Cluster;
   readonly ledger: Ledger;
@@ -77,7 +79,9 @@ export class Lifecycle {
   constructor(host: LifecycleHost) {
     this.#host = host;
     this.record = new StopRecord(host);
-    this.#actor = createActor(this.#machine(), { clock: patientClock });
+    this.#actor = createActor(this.#machine(), {
+      clock: host.patientClock,
+    });
     let announced: ServerState | undefined;
     this.#actor.subscribe(() => {
       this.#followStop();

@@ -7,11 +7,13 @@ import { closeInherited } from "./handover/close-inherited.ts";
 import { findPredecessor, startSuccessor } from "./handover/node-processes.ts";
 import { connectOnLoopback } from "./handover/self-test.ts";
 import { notifySystemd } from "./handover/systemd.ts";
+import { processTime } from "./patient-clock.ts";
 import { PiscinaThread } from "./shards/shard-thread.ts";
 import type { MainSurroundings } from "./surroundings.ts";
 
 /** Main among real threads, sockets and processes. */
 export const nodeMainSurroundings: MainSurroundings = {
+  clock: processTime,
   startThread: (...given) => new PiscinaThread(...given),
   createListener: (config, onSocket, onAcceptError) =>
     new TcpListener(config, onSocket, onAcceptError),

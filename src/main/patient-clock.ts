@@ -7,11 +7,13 @@ const TURN_MS = 100;
 /** What threads may take, after a standstill, to read what has come and to say so. */
 const CATCH_UP_MS = 500;
 
-/** Where time comes from; tests give a simulated one. */
-interface TimeSource {
+/** Where time comes from: Node, a simulation, or a test. */
+export interface TimeSource {
+  /** Milliseconds on a clock that all threads of a process share, and that only goes forward. */
   now(): number;
   setTimeout(callback: () => void, ms: number): unknown;
   clearTimeout(handle: unknown): void;
+  /** Calls back when what has come so far was read. */
   afterPoll(callback: () => void): void;
 }
 
@@ -21,7 +23,8 @@ interface Wait {
   isOver: boolean;
 }
 
-const processTime: TimeSource = {
+/** Of this process. */
+export const processTime: TimeSource = {
   now: monotonicNow,
   setTimeout: (callback, ms) => setTimeout(callback, asDelay(ms)),
   clearTimeout: (handle) => clearTimeout(handle as NodeJS.Timeout | undefined),
@@ -44,7 +47,7 @@ export class PatientClock {
   #lastTurn = 0;
   #resumedAt = -Infinity;
 
-  constructor(time: TimeSource = processTime) {
+  constructor(time: TimeSource) {
     this.#time = time;
   }
 
@@ -98,5 +101,3 @@ export class PatientClock {
     this.#lastTurn = now;
   }
 }
-
-export const patientClock = new PatientClock();

@@ -12,6 +12,7 @@ import type { Inspector, ListeningAdmin } from "./inspector.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { Malformed } from "./malformed.ts";
 import { Operations } from "./operations.ts";
+import { PatientClock } from "./patient-clock.ts";
 import { PublicServer } from "./public-server.ts";
 import { Readiness } from "./readiness.ts";
 import { type Ledger, readLedger, type ShutdownReport } from "./report.ts";
@@ -46,6 +47,8 @@ export interface ServerParts {
 export class Server {
   readonly config: Config;
   readonly surroundings: MainSurroundings;
+  /** Of its machines. */
+  readonly patientClock: PatientClock;
   readonly moveBlocker: string | undefined;
   readonly malformed = new Malformed();
   readonly stoppage = new Stoppage();
@@ -72,6 +75,7 @@ export class Server {
   constructor(parts: ServerParts) {
     const { config, surroundings, openInspector, moveBlocker, tls } = parts;
     const instance = nameInstance();
+    this.patientClock = new PatientClock(surroundings.clock);
     this.config = config;
     this.surroundings = surroundings;
     this.moveBlocker = moveBlocker;
@@ -97,6 +101,7 @@ export class Server {
     const { readiness } = this;
     this.environment = {
       surroundings,
+      patientClock: this.patientClock,
       config,
       tls,
       instance,

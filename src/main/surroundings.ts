@@ -7,6 +7,7 @@ import type {
 } from "../protocol/messages.ts";
 import type { SocketHandle } from "../protocol/socket-handle.ts";
 import type { NatsClient, NatsOptions } from "./cluster/nats-client.ts";
+import type { TimeSource } from "./patient-clock.ts";
 import type { DroppedLines } from "./thread-output.ts";
 
 /** Where the server is reached. */
@@ -118,6 +119,7 @@ export interface StartingProcess extends ProcessChannel {
  * that of a simulation.
  */
 export interface MainSurroundings {
+  readonly clock: TimeSource;
   /**
    * Starts a thread with a shard in it.
    *

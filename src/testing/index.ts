@@ -7,20 +7,26 @@
  */
 import { resolveConfig, type ServerOptions } from "../config.ts";
 import type { Handlers } from "../handlers.ts";
+import type { SluiceServer } from "../index.ts";
 import type { ShutdownReport } from "../main/report.ts";
 import { checkHandlers } from "../workers/load-handlers.ts";
 import { makeScene, type Scene } from "./scene.ts";
-import { type Breach, findBreaches } from "./simulation/laws.ts";
+import type { Breach } from "./simulation/law.ts";
+import { findBreaches } from "./simulation/laws.ts";
+import type { SimService } from "./simulation/sim-service.ts";
 import { World } from "./simulation/world.ts";
 
 export {
   Client,
   type OpenOptions,
   type Scene,
+  type SceneCluster,
+  type SceneInstance,
+  type SceneProcess,
   type SceneShard,
 } from "./scene.ts";
 export type { ClientEnd } from "./simulation/sim-client.ts";
-export type { Breach } from "./simulation/laws.ts";
+export type { Breach } from "./simulation/law.ts";
 
 /** What a simulation is made of. */
 export interface SimulateOptions {
@@ -31,7 +37,9 @@ export interface SimulateOptions {
    */
   // oxlint-disable-next-line typescript/no-explicit-any -- whatever data they keep
   readonly handlers: URL | (() => Handlers<any> | Promise<Handlers<any>>);
-  /** How many shards; 1. */
+  /** How many instances, linked by NATS; 1, which is by itself. */
+  readonly instances?: number;
+  /** How many shards each has; 1. */
   readonly shards?: number;
   /** Options of the server, as for `serve`. */
   readonly server?: Omit<ServerOptions, "handlers" | "workers">;
@@ -52,6 +60,7 @@ export interface SimulateOptions {
 /** How a simulation ended. */
 export interface SimulationResult {
   readonly story: readonly string[];
+  /** Of the process that served last; there is none when that was killed, and reading it throws. */
   readonly report: ShutdownReport;
   /** Of everything that happened: the same for the same seed. */
   readonly hash: string;
@@ -161,19 +170,20 @@ async function playOnce(
     server,
     loadHandlers: () => loadHandlersOf(options),
     ...(options.latencyMs !== undefined && { latencyMs: options.latencyMs }),
+    ...(options.instances !== undefined && { instances: options.instances }),
   });
   try {
     world.monitor.onMessage = options.onMessage;
-    const instance = await world.startInstance();
-    const scene = makeScene(world, instance, seed);
+    await world.start();
+    const scene = makeScene(world, seed);
     let failure: { readonly cause: unknown } | undefined;
     try {
       await script(scene);
     } catch (cause) {
       failure = { cause };
     }
-    world.network.release();
-    const report = await scene.server.shutdown();
+    await world.endServices();
+    const report = await lastReport(world);
     await world.calm();
     try {
       if (failure === undefined) options.atTheEnd?.();
@@ -182,7 +192,7 @@ async function playOnce(
     }
     const breaches =
       failure === undefined
-        ? findBreaches(world.describeLife(config, [report]), options.exceptLaws)
+        ? findBreaches(world.describeLife(config), options.exceptLaws)
         : [];
     if (failure !== undefined || breaches.length > 0)
       throw new SimulationError(complaint(failure, breaches), {
@@ -191,10 +201,36 @@ async function playOnce(
         breaches,
         ...(failure !== undefined && { cause: failure.cause }),
       });
-    return { story: world.story, report, hash: world.hash, steps: world.steps };
+    const { story, hash, steps } = world;
+    return {
+      story,
+      hash,
+      steps,
+      get report() {
+        if (report !== undefined) return report;
+        throw new Error(
+          "the process that served last was killed: there is no report",
+        );
+      },
+    };
   } finally {
     world.end();
   }
+}
+
+/**
+ * Of the process that served last.
+ *
+ * @returns `undefined` when that was killed
+ * @throws what its server failed with
+ */
+async function lastReport({
+  services,
+}: World): Promise<ShutdownReport | undefined> {
+  const [{ current }] = services as [SimService];
+  const { report, wasKilled, server } = current;
+  if (report !== undefined || wasKilled) return report;
+  return await (server as SluiceServer).terminated;
 }
 
 function complaint(
@@ -214,9 +250,12 @@ function refuseUnsimulated(config: ReturnType<typeof resolveConfig>): void {
   const refused = [
     ["tlsKeyFile", config.tlsKeyFile !== undefined, "TLS"],
     ["compression", config.compression, "compression"],
-    ["nats", config.nats.length > 0, "a cluster"],
     ["admin", config.admin, "the inspector"],
   ] as const;
+  if (config.nats.length > 0)
+    throw new TypeError(
+      "server.nats: a simulation has a NATS of its own; leave it out, and say how many instances there are",
+    );
   for (const [option, isSet, what] of refused)
     if (isSet)
       throw new TypeError(

@@ -1,6 +1,6 @@
 import type { ServerOptions } from "../config.ts";
 import type { DrainTarget } from "../main/drain.ts";
-import type { Client, Scene } from "./scene.ts";
+import type { Client, Scene, SceneInstance, SceneProcess } from "./scene.ts";
 import { Draws } from "./simulation/draws.ts";
 
 /**
@@ -24,6 +24,12 @@ export const faults = [
   "reload",
   "call-off",
   "shutdown",
+  "upgrade",
+  "kill",
+  "cut",
+  "lose",
+  "late",
+  "nats-restart",
 ] as const;
 export type Fault = (typeof faults)[number];
 
@@ -48,18 +54,22 @@ export class Life {
   readonly #scene: Scene;
   readonly #pending = new Map<string, number>();
   #operations = 0;
-  /** A shutdown that was not called off: nobody is let in any more. */
-  hasEnded = false;
+  /** Those that were shut down, and it was not called off: nobody is let in any more. */
+  readonly #over = new Set<SceneInstance>();
 
   constructor(scene: Scene) {
     this.#scene = scene;
   }
 
   async play(steps: readonly Step[]): Promise<void> {
+    const { time } = this.#scene;
     for (const step of steps) {
-      if (this.hasEnded) return;
-      await this.#do(step);
-      await this.#scene.time.advance(step.pause);
+      const instance = this.#instance(step.pick);
+      if (instance === undefined) return;
+      // One whose process was killed is about to be started again.
+      await time.until(() => instance.processes.some(isServing), LONG_MS);
+      await this.#do(step, instance);
+      await time.advance(step.pause);
     }
   }
 
@@ -70,25 +80,38 @@ export class Life {
    * @throws Error that names what hangs
    */
   async recover(): Promise<void> {
-    const { server, time, network } = this.#scene;
+    const { time, network, instances } = this.#scene;
     network.release();
-    if (this.hasEnded) return;
-    // What was drained when a shutdown came, and was called off, is drained still.
-    server.resume();
+    if (this.#isClustered) this.#scene.cluster.heal();
+    const left = instances.filter((instance) => !this.#over.has(instance));
+    for (const { server, processes } of left)
+      // What was drained when a shutdown came, and was called off, is drained still.
+      if (processes.some(isServing) && server.stats().state === "listening")
+        server.resume();
     const isWell = (): boolean =>
       this.#pending.size === 0 &&
-      server
-        .stats()
-        .shards.every(
-          ({ state }) =>
-            state === "serving.accepting" || state === "serving.draining",
-        );
+      left.every(
+        ({ server, processes }) =>
+          processes.filter(isServing).length === 1 &&
+          server
+            .stats()
+            .shards.every(
+              ({ state }) =>
+                state === "serving.accepting" || state === "serving.draining",
+            ),
+      );
     try {
       await time.until(isWell, LONG_MS);
-    } catch {
-      const states = server
-        .stats()
-        .shards.map(({ shard, state }) => `shard ${shard} is ${state}`);
+      if (this.#isClustered) await this.#knowEachOther(left);
+    } catch (error) {
+      if (error instanceof Error && error.message.startsWith("broken"))
+        throw error;
+      const states = left.flatMap(({ server, processes }, place) => [
+        `server ${place + 1} has ${processes.filter(isServing).length} processes`,
+        ...server
+          .stats()
+          .shards.map(({ shard, state }) => `shard ${shard} is ${state}`),
+      ]);
       throw new Error(
         `broken: once faults stop, everything gets on\n  after ${LONG_MS / 1000} s: ${[
           ...this.#pending.keys(),
@@ -96,12 +119,62 @@ export class Life {
           .map((what) => `${what} has not settled`)
           .concat(states)
           .join(", ")}`,
+        { cause: error },
       );
     }
   }
 
-  async #do(step: Step): Promise<void> {
-    const { time, network, server, shards } = this.#scene;
+  /** Nobody is missed, and nobody is thought to be there who is not: entries of the dead have expired by then. */
+  async #knowEachOther(left: readonly SceneInstance[]): Promise<void> {
+    const { time } = this.#scene;
+    let known: readonly number[] = [];
+    let isAsking = false;
+    const ask = (): void => {
+      if (isAsking) return;
+      isAsking = true;
+      const lists = left.map(({ server }) => server.instances());
+      this.#scene.whenSettled(
+        Promise.allSettled(lists).then((results) => {
+          known = results.map((result) =>
+            result.status === "fulfilled" ? result.value.length : -1,
+          );
+        }),
+        () => (isAsking = false),
+      );
+    };
+    const all = this.#scene.instances.reduce(
+      (sum, { processes }) => sum + processes.filter(isServing).length,
+      0,
+    );
+    try {
+      await time.until(() => {
+        ask();
+        return (
+          known.length === left.length && known.every((count) => count === all)
+        );
+      }, LONG_MS);
+    } catch {
+      throw new Error(
+        `broken: once faults stop, the instances know each other\n  there are ${all}, and they know of ${known.join(", ")}`,
+      );
+    }
+  }
+
+  get #isClustered(): boolean {
+    return this.#scene.instances.length > 1;
+  }
+
+  /** One that was not shut down. */
+  #instance(pick: number): SceneInstance | undefined {
+    const all = this.#scene.instances;
+    const left = all.filter((instance) => !this.#over.has(instance));
+    return pickBy(pick, left, (instance) => String(all.indexOf(instance)));
+  }
+
+  async #do(step: Step, instance: SceneInstance): Promise<void> {
+    const { time, network } = this.#scene;
+    const { server, shards, processes } = instance;
+    const place = this.#scene.instances.indexOf(instance);
     const { does, amount, message } = step;
     const client = this.#client(step.pick);
     const shard = pickBy(step.pick, shards, ({ index }) => String(index));
@@ -110,6 +183,7 @@ export class Life {
         this.clients.push(
           this.#scene.connect(step.path, {
             name: `client ${step.pick}.${this.clients.length}`,
+            instance: place,
           }),
         );
         return;
@@ -155,6 +229,7 @@ export class Life {
       case "move":
         if (shard !== undefined)
           this.#drain(
+            instance,
             { shard: shard.index, move: true, deadlineMs: 600 },
             amount,
           );
@@ -164,6 +239,7 @@ export class Life {
         return;
       case "drain":
         this.#drain(
+          instance,
           [
             {},
             { pathPrefix: step.path },
@@ -186,25 +262,46 @@ export class Life {
         const ended = server.shutdown();
         this.#note("shutdown()", ended);
         await time.advance(amount);
-        if (!server.callOff()) this.hasEnded = true;
+        if (!server.callOff()) this.#over.add(instance);
         return;
       }
       case "shutdown":
         this.#note("shutdown()", server.shutdown());
-        this.hasEnded = true;
+        this.#over.add(instance);
+        return;
+      case "upgrade":
+        this.#ask("upgrade()", () => server.upgrade());
+        return;
+      case "kill":
+        pickBy(step.amount, processes, ({ pid }) => String(pid))?.kill();
+        // A supervisor starts it again, where it was the last.
+        return;
+      case "cut":
+        if (this.#isClustered) this.#scene.cluster.cut(place);
+        return;
+      case "lose":
+        if (this.#isClustered) this.#scene.cluster.lose(amount / 200);
+        return;
+      case "late":
+        if (this.#isClustered) this.#scene.cluster.delay(amount / 200);
+        return;
+      case "nats-restart":
+        if (this.#isClustered) this.#scene.cluster.restart(amount * 10);
     }
   }
 
-  #drain(target: DrainTarget, amount: number): void {
+  #drain(instance: SceneInstance, target: DrainTarget, amount: number): void {
+    const { server } = instance;
+    const processes = (): readonly SceneProcess[] => instance.processes;
     this.#ask(`drain(${JSON.stringify(target)})`, () => {
-      const drain = this.#scene.server.drain({ deadlineMs: 400, ...target });
+      const drain = server.drain({ deadlineMs: 400, ...target });
       if (amount % 4 === 0) drain.callOff();
       // What was drained takes connections again.
       return new Promise((resolve) => {
         this.#scene.whenSettled(drain.done, () => resolve(undefined));
       }).finally(() => {
-        if (this.#scene.server.stats().state === "listening")
-          this.#scene.server.resume();
+        if (processes().some(isServing) && server.stats().state === "listening")
+          server.resume();
       });
     });
   }
@@ -231,6 +328,10 @@ export class Life {
     );
     return pickBy(pick, open, ({ name }) => name);
   }
+}
+
+function isServing(process: SceneProcess): boolean {
+  return process.isServing;
 }
 
 /** The one of all whose name goes best with the number: who else is there hardly matters. */
@@ -266,5 +367,6 @@ export function drawServerOptions(draws: Draws): ServerOptions {
     heartbeatIntervalMs: draws.below(2) * 500,
     pongDeadlineMs: 200,
     rebalancePercent: draws.below(3) === 0 ? 30 : 0,
+    clusterHeartbeatMs: 1_000,
   };
 }

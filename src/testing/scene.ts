@@ -1,6 +1,7 @@
 import type { SluiceServer } from "../index.ts";
 import type { SimClient, ClientEnd } from "./simulation/sim-client.ts";
 import type { SimInstance } from "./simulation/sim-instance.ts";
+import type { SimService } from "./simulation/sim-service.ts";
 import type { World } from "./simulation/world.ts";
 
 /** A client waits no longer than this for what it was promised; virtual time. */
@@ -12,6 +13,8 @@ export interface OpenOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** In place of an address of its own. */
   readonly address?: string;
+  /** The instance that it connects to; 0. */
+  readonly instance?: number;
 }
 
 /** A WebSocket client in a scene. */
@@ -139,11 +142,47 @@ export interface SceneShard {
   block(ms: number): void;
 }
 
-/** What a script has in its hands. */
-export interface Scene {
-  /** The server; promises of its methods let time pass while they are awaited. */
+/** A process in a scene: one at first, two while one takes the place of the other. */
+export interface SceneProcess {
+  readonly pid: number;
+  /** It was started to take the place of another. */
+  readonly isSuccessor: boolean;
+  readonly shards: readonly SceneShard[];
+  /** Its server has started, and has not ended. One that was replaced lives on until its successor ends. */
+  readonly isServing: boolean;
+  /** The system ends it at once. A service that is left without a process is started again. */
+  kill(): void;
+}
+
+/** One instance of a cluster, through all processes that take each other's place. */
+export interface SceneInstance {
+  /** The server of the process that serves now; promises of its methods let time pass while they are awaited. */
   readonly server: SluiceServer;
   readonly shards: readonly SceneShard[];
+  /** Those that live, in the order of their start. */
+  readonly processes: readonly SceneProcess[];
+}
+
+/** NATS, which links the instances of a scene. */
+export interface SceneCluster {
+  /** Nothing passes between an instance and NATS any more. */
+  cut(instance?: number): void;
+  /** All links are whole, and nothing is lost or late any more. */
+  heal(): void;
+  /** Of the messages between instances, so many are lost: 0 to 1. */
+  lose(share: number): void;
+  /** And so many come late. */
+  delay(share: number): void;
+  /** NATS ends, and comes back after so long without what it kept. */
+  restart(downMs?: number): void;
+}
+
+/** What a script has in its hands. */
+export interface Scene extends SceneInstance {
+  /** All instances; the scene itself is the first. */
+  readonly instances: readonly SceneInstance[];
+  /** What is between them. @throws TypeError when there is only one */
+  readonly cluster: SceneCluster;
   readonly time: {
     /** Milliseconds since the scene began. */
     readonly now: number;
@@ -179,29 +218,29 @@ export interface Scene {
   readonly settle: () => Promise<void>;
 }
 
-/** Makes a scene of a world with one server in it. */
-export function makeScene(
-  world: World,
-  instance: SimInstance,
-  seed: number,
-): Scene {
+/** Makes a scene of a world whose services have started. */
+export function makeScene(world: World, seed: number): Scene {
   const begunAt = world.now;
-  const connect = (path: string, options: OpenOptions = {}): SimClient =>
-    world.connect(instance, { path, ...options });
+  const connect = (
+    path: string,
+    { instance = 0, ...options }: OpenOptions = {},
+  ): SimClient =>
+    world.connect(serviceAt(world, instance), { path, ...options });
+  const instances = world.services.map((service) =>
+    sceneInstance(world, service),
+  );
+  const [first] = instances as [SceneInstance];
   return {
-    server: driven(world, instance),
+    server: first.server,
     get shards() {
-      return instance.liveThreads.map((shard): SceneShard => ({
-        index: shard.shard,
-        crash: (error = new Error("crashed on purpose")) => {
-          world.tell(`shard ${shard.shard} crashes`);
-          shard.crash(error);
-        },
-        block: (ms) => {
-          world.tell(`shard ${shard.shard} is blocked for ${ms} ms`);
-          shard.thread.block(ms);
-        },
-      }));
+      return first.shards;
+    },
+    get processes() {
+      return first.processes;
+    },
+    instances,
+    get cluster() {
+      return sceneCluster(world);
     },
     time: {
       get now() {
@@ -253,6 +292,83 @@ export function makeScene(
   };
 }
 
+function serviceAt({ services }: World, index: number): SimService {
+  const service = services[index];
+  if (service === undefined)
+    throw new RangeError(
+      `there is no instance ${index}; there are ${services.length}`,
+    );
+  return service;
+}
+
+function sceneInstance(world: World, service: SimService): SceneInstance {
+  return {
+    server: driven(world, service),
+    get shards() {
+      return shardsOf(world, service.current);
+    },
+    get processes() {
+      return service.alive.map((process): SceneProcess => ({
+        pid: process.pid,
+        isSuccessor: process.isSuccessor,
+        get shards() {
+          return shardsOf(world, process);
+        },
+        get isServing() {
+          const state = process.server?.stats().state ?? "terminated";
+          return state !== "terminated" && !process.hasEnded;
+        },
+        kill: () => service.kill(process),
+      }));
+    },
+  };
+}
+
+function shardsOf(world: World, process: SimInstance): SceneShard[] {
+  return process.liveThreads.map((shard) => ({
+    index: shard.shard,
+    crash: (error = new Error("crashed on purpose")) => {
+      world.tell(`shard ${shard.shard} crashes`);
+      shard.crash(error);
+    },
+    block: (ms) => {
+      world.tell(`shard ${shard.shard} is blocked for ${ms} ms`);
+      shard.thread.block(ms);
+    },
+  }));
+}
+
+function sceneCluster(world: World): SceneCluster {
+  const { nats } = world;
+  if (nats === undefined)
+    throw new TypeError(
+      "cluster: there is one instance only; simulate with { instances: 2 } or more",
+    );
+  return {
+    cut: (instance = 0) => {
+      const { alive, name } = serviceAt(world, instance);
+      world.tell(`${name} is cut off from NATS`);
+      for (const process of alive) nats.cut(process);
+    },
+    heal: () => {
+      world.tell("NATS is whole again");
+      nats.heal();
+    },
+    lose: (share) => {
+      world.tell("messages between instances are lost");
+      nats.lose(share);
+    },
+    delay: (share) => {
+      world.tell("messages between instances come late");
+      nats.delay(share);
+    },
+    restart: (downMs = 500) => {
+      world.tell("NATS ends, and comes back");
+      nats.restart(downMs);
+    },
+  };
+}
+
 /** Methods of the server that belong into the story. */
 const told: ReadonlySet<string> = new Set([
   "shutdown",
@@ -267,42 +383,76 @@ const told: ReadonlySet<string> = new Set([
   "publish",
 ]);
 
-function sentenceOf(method: string, given: readonly unknown[]): string {
-  return `the operator calls ${method}(${given.map((each) => JSON.stringify(each)).join(", ")})`;
+function sentenceOf(
+  whose: string,
+  method: string,
+  given: readonly unknown[],
+): string {
+  return `the operator${whose} calls ${method}(${given.map((each) => JSON.stringify(each)).join(", ")})`;
 }
 
-/** The server, called in its own thread; what it promises lets time pass. */
-function driven(world: World, instance: SimInstance): SluiceServer {
-  const server = instance.server as SluiceServer;
-  return new Proxy(server, {
-    get(target, key) {
-      const value: unknown = instance.main.enter(() =>
-        Reflect.get(target, key, target),
+/** The server that serves now, called in its own thread; what it promises lets time pass. */
+function driven(world: World, service: SimService): SluiceServer {
+  return new Proxy({} as SluiceServer, {
+    get(_target, key) {
+      const process = service.current;
+      const { server } = process;
+      if (server === undefined)
+        throw new Error(`${process.name} has not started yet`);
+      const value: unknown = process.main.enter(() =>
+        Reflect.get(server, key, server),
       );
       if (typeof value === "function")
         return (...given: unknown[]) => {
-          if (told.has(String(key))) world.tell(sentenceOf(String(key), given));
-          return promised(
+          if (told.has(String(key)))
+            world.tell(
+              sentenceOf(
+                world.services.length > 1 ? ` of ${service.name}` : "",
+                String(key),
+                given,
+              ),
+            );
+          if (key === "shutdown" || key === "force") service.isOver = true;
+          const result = promised(
             world,
-            instance.main.enter(() => Reflect.apply(value, target, given)),
+            process,
+            process.main.enter(() => Reflect.apply(value, server, given)),
           );
+          if (key === "callOff" && result === true) service.isOver = false;
+          return result;
         };
-      return promised(world, value);
+      return promised(world, process, value);
     },
+    has: (_target, key) => key in (service.current.server as SluiceServer),
   });
 }
 
-function promised(world: World, value: unknown): unknown {
-  if (value instanceof Promise) return new DrivenPromise(world, value);
+function promised(world: World, process: SimInstance, value: unknown): unknown {
+  if (value instanceof Promise)
+    return new DrivenPromise(world, orKilled(process, value));
   if (typeof value === "object" && value !== null && "done" in value)
     return Object.assign(
       Object.create(Object.getPrototypeOf(value) as object),
       value,
       {
-        done: promised(world, value.done),
+        done: promised(world, process, value.done),
       },
     );
   return value;
+}
+
+/** Of a process that was killed nothing comes any more. */
+function orKilled<Value>(
+  process: SimInstance,
+  promise: Promise<Value>,
+): Promise<Value> {
+  const killed = new Promise<never>((_resolve, reject) => {
+    process.onEnd((_status, signal) => {
+      if (signal !== null)
+        reject(new Error(`the process has ended with ${signal}`));
+    });
+  });
+  return Promise.race([promise, killed]);
 }
 
 /** Lets time pass as soon as somebody waits for it. */

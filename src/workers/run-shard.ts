@@ -87,7 +87,7 @@ async function serveShard(
     task.config.heartbeatIntervalMs,
   );
   await handlers.started?.(context.topics);
-  const beat = beginBeat(context.counters, clock);
+  const beat = beginBeat(context.counters, clock, surroundings.measureLoad());
   const shard = new Shard(context, surroundings, post);
   port.on("message", (message: MainMessage) => shard.take(message));
   post({ type: "ready", moveBlocker: context.moveBlocker });

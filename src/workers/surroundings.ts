@@ -21,6 +21,8 @@ export interface ShardSurroundings {
   loadHandlers(module: string | undefined): Promise<Handlers>;
   /** A socket around a handle that has come to this thread. */
   adopt(handle: SocketHandle, onread?: Reading): Socket;
+  /** @returns what measures how busy the thread's loop was since it was last asked, 0 to 1 */
+  measureLoad(): () => number;
   /** Resolves when what handlers have printed has left the thread, or with `false` after so long. */
   printed(withinMs: number): Promise<boolean>;
 }
@@ -38,5 +40,14 @@ export const nodeShardSurroundings: ShardSurroundings = {
   },
   loadHandlers,
   adopt: adoptHandle,
+  measureLoad: () => {
+    let last = performance.eventLoopUtilization();
+    return () => {
+      const now = performance.eventLoopUtilization();
+      const { utilization } = performance.eventLoopUtilization(now, last);
+      last = now;
+      return utilization;
+    };
+  },
   printed: (withinMs) => written(OUTPUT, withinMs),
 };

@@ -6,20 +6,17 @@ const BEAT_MS = 100;
 /**
  * Shows main, in shared memory, that this thread's event loop turns. A handler
  * that blocks it stops the beat.
+ *
+ * @param measureLoad - Share of time that the loop was busy since it was last asked.
  */
 export function beginBeat(
   counters: ShardCounters,
   clock: Clock,
+  measureLoad: () => number,
 ): { stop(): void } {
-  let last = performance.eventLoopUtilization();
   let timer: unknown;
   const beat = (): void => {
-    const now = performance.eventLoopUtilization();
-    counters.set(
-      "utilization",
-      performance.eventLoopUtilization(now, last).utilization,
-    );
-    last = now;
+    counters.set("utilization", measureLoad());
     counters.set("beatAt", clock.now());
     timer = clock.setTimeout(beat, BEAT_MS);
   };

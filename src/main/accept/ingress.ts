@@ -103,6 +103,11 @@ export class Ingress {
     return this.#acceptor.takeNumber();
   }
 
+  /** Others may have given all numbers before this one. */
+  numberFrom(first: number): void {
+    this.#acceptor.numberFrom(first);
+  }
+
   /** Numbers below this one belong to another process, and connections come from these ports. */
   inherit({
     firstNumber,

@@ -135,7 +135,9 @@ export class Link {
     } catch {
       // Broken meanwhile: there is nothing left to flush.
     }
-    this.#actor.send({ type: "link.flushed" });
+    // It may not have been waited for: XState prints a warning about what a stopped actor is sent.
+    if (this.#actor.getSnapshot().status === "active")
+      this.#actor.send({ type: "link.flushed" });
   }
 
   #backOffMs(): number {

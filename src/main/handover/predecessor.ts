@@ -1,5 +1,4 @@
 import { aside } from "../aside.ts";
-import { setTimeout as after } from "node:timers/promises";
 import type { ListeningAdmin } from "../inspector.ts";
 import { SluiceError } from "../../errors.ts";
 import { monotonicNow } from "../../protocol/clock.ts";
@@ -9,6 +8,7 @@ import type { Malformed } from "../malformed.ts";
 import type { StartingProcess } from "../surroundings.ts";
 import type { InheritedIngress } from "../accept/ingress.ts";
 import type { Shard } from "../shards/shard.ts";
+import { settledWithin } from "../deadlines.ts";
 import type { Handover, HandoverHost } from "./handover.ts";
 import { leastLoaded } from "./least-loaded.ts";
 import { type Tally, takeTally } from "./version-comparison.ts";
@@ -202,8 +202,7 @@ export class Predecessor {
     this.#watch?.stop();
     this.#peer.close();
     this.#peer.say({ type: "failed", why: "it was asked to stop", withinMs });
-    const patience = after(withinMs * ARRIVAL_SHARE, undefined, { ref: false });
-    await Promise.race([this.#peer.emptied(), patience]);
+    await settledWithin(this.#peer.emptied(), withinMs * ARRIVAL_SHARE);
     this.#done.resolve(undefined);
   }
 
@@ -241,7 +240,7 @@ export class Predecessor {
           monotonicNow() + GIVE_BACK_MS,
         ).done,
     );
-    await Promise.race([Promise.all(moves), after(GIVE_BACK_MS)]);
+    await settledWithin(Promise.all(moves), GIVE_BACK_MS);
   }
 }
 

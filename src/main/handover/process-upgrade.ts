@@ -6,7 +6,7 @@ import { sayForeign } from "../../foreign-value.ts";
 import { monotonicNow } from "../../protocol/clock.ts";
 import type { MoveObstacles } from "../../protocol/handover-messages.ts";
 import type { SocketHandle } from "../../protocol/socket-handle.ts";
-import { POLL_MS } from "../deadlines.ts";
+import { POLL_MS, settledWithin } from "../deadlines.ts";
 import type { StartedProcess } from "../surroundings.ts";
 import { Canary } from "./canary.ts";
 import { takeTally } from "./version-comparison.ts";
@@ -80,6 +80,8 @@ export class ProcessUpgrade implements Successor {
   readonly #said = new Map<PeerMessage["type"], PromiseWithResolvers<void>>();
   #phase: "starting" | "moving" | "committed" = "starting";
   #hasStoppedAccepting = false;
+  /** From here on the new process has numbered connections of its own. */
+  #lentFrom: number | undefined;
   #tallies: NodeJS.Timeout | undefined;
   #hasSaidStop = false;
   /** How long the new process, which does not take over, may take to end. */
@@ -168,6 +170,9 @@ export class ProcessUpgrade implements Successor {
       return report;
     } catch (cause) {
       this.#over.abort();
+      // What the other one has numbered keeps its number, which nobody gives again.
+      if (this.#lentFrom !== undefined)
+        this.#host.ingress.numberFrom(this.#lentFrom + NUMBER_GAP);
       this.#canary.callOff();
       if (this.#stop === undefined) await this.#goBack();
       else await this.#stopBoth(this.#stop);
@@ -208,6 +213,7 @@ export class ProcessUpgrade implements Successor {
     const { address, ports, handle } = ingress;
     await this.#hears("hello", config.startDeadlineMs);
     const firstNumber = ingress.takeNumber() + NUMBER_GAP;
+    this.#lentFrom = firstNumber;
     this.#peer.say(
       { type: "take-over", firstNumber, ...address, ports },
       handle,
@@ -282,7 +288,7 @@ export class ProcessUpgrade implements Successor {
     // It has nobody, and is asked nothing while it starts.
     if (this.#phase === "starting") return this.#childEnds(0);
     // Who is on the way arrives before it is told to stop.
-    await Promise.race([this.#canary.settled(), after(SETTLE_MS)]);
+    await settledWithin(this.#canary.settled(), SETTLE_MS);
     const leftMs = Math.max(1, Math.round(deadline - monotonicNow()));
     this.#sayStop({ reason, deadlineMs: leftMs });
     await this.#childEnds(leftMs + LAST_WORDS_MS);
@@ -315,7 +321,8 @@ export class ProcessUpgrade implements Successor {
       asDelay(deadlineMs),
     );
     try {
-      await this.#saying(type).promise;
+      // Once it has failed, nobody waits for anything any more.
+      await Promise.race([this.#saying(type).promise, this.#failed.promise]);
     } finally {
       clearTimeout(timer);
     }

@@ -5,11 +5,14 @@ import type {
   TlsMaterial,
 } from "../../protocol/messages.ts";
 import type { Malformed } from "../malformed.ts";
+import type { PatientClock } from "../patient-clock.ts";
 import type { MainSurroundings } from "../surroundings.ts";
 
 /** What every thread of a server is started with. */
 export interface ShardEnvironment {
   readonly surroundings: MainSurroundings;
+  /** Of the shards' machines. */
+  readonly patientClock: PatientClock;
   readonly config: Config;
   /** As it was read last. */
   readonly tls: TlsMaterial | undefined;

@@ -23,7 +23,6 @@ import type {
 } from "../../protocol/messages.ts";
 import { ShardCounters } from "../../protocol/shard-counters.ts";
 import { killDelay, timeUntil } from "../deadlines.ts";
-import { patientClock } from "../patient-clock.ts";
 import type { ShardThread, ThreadEnd } from "../surroundings.ts";
 import { BackOff } from "./back-off.ts";
 import { Handoff } from "./handoff.ts";
@@ -156,7 +155,8 @@ export class Shard {
     this.#plan = undefined;
     this.#backOff.started();
     const { environment } = this.#owner;
-    const { surroundings, malformed, topicTable, ...shared } = environment;
+    const { surroundings, patientClock, malformed, topicTable, ...shared } =
+      environment;
     this.#late = undefined;
     const task: Omit<ShardTask, "port"> = {
       ...shared,

@@ -1,34 +1,12 @@
-import type { Config } from "../../config.ts";
-import type { ShutdownReport } from "../../main/report.ts";
-import type { ConnectionRecord, Monitor } from "./monitor.ts";
+import type { Breach, Law, Life } from "./law.ts";
+import { clusterLaws, DELIVERY_MS, homeAround } from "./cluster-laws.ts";
+import type { ConnectionRecord } from "./monitor.ts";
 import type { SimClient } from "./sim-client.ts";
 import type { SimInstance } from "./sim-instance.ts";
 import type { SimThread } from "./sim-thread.ts";
 
-/** A law that was broken, and by what. */
-export interface Breach {
-  readonly law: string;
-  readonly what: string;
-}
-
-/** All that is known at the end of a simulated life. */
-export interface Life {
-  readonly config: Config;
-  readonly monitor: Monitor;
-  readonly clients: readonly SimClient[];
-  readonly instances: readonly SimInstance[];
-  /** Of each instance that has ended; in order. */
-  readonly reports: readonly ShutdownReport[];
-  readonly uncaught: readonly unknown[];
-  readonly timersLeft: readonly string[];
-}
-
-type Law = (life: Life) => Iterable<string>;
-
 /** Of a connection's close: the turns of the loop in which the last of it happens. */
 const GRACE_MS = 100;
-/** A publication has come through by then, however long its way. */
-const DELIVERY_MS = 2_000;
 
 /**
  * What holds for every service, whatever its handlers, its clients and its
@@ -167,7 +145,7 @@ export const laws: Readonly<Record<string, Law>> = {
   }) {
     const publishers = new Map<string, string[]>();
     for (const { data, publisher, topic } of monitor.publications) {
-      const key = `${publisher} ${topic}`;
+      const key = JSON.stringify([publisher, topic]);
       publishers.set(key, [...(publishers.get(key) ?? []), data.toString()]);
     }
     const recordOf = new Map<SimClient, ConnectionRecord>();
@@ -198,7 +176,7 @@ export const laws: Readonly<Record<string, Law>> = {
             (place, index) => index > 0 && place < (order[index - 1] as number),
           )
         )
-          yield `${client.name} read what ${key.split(" ")[0]} published out of order`;
+          yield `${client.name} read out of order what was published by ${key}`;
       }
     }
   },
@@ -226,6 +204,9 @@ export const laws: Readonly<Record<string, Law>> = {
           if (publication.topic !== topic || at < from || at > last) continue;
           if (publisher === id || counts.get(text) !== 1) continue;
           if (thread !== undefined && isDead(thread)) continue;
+          // Others hear of it by way of NATS, if at all.
+          const home = homeAround(record, at);
+          if (home === undefined || home !== thread?.home) continue;
           const heard = client.texts.filter((each) => each === text).length;
           if (heard !== 1)
             yield `${client.name} heard ${text.slice(0, 40)} of ${topic} ${heard} times; it was published ${Math.round(at - from)} ms after it subscribed`;
@@ -259,7 +240,11 @@ export const laws: Readonly<Record<string, Law>> = {
         yield `the shutdown (${reason}) took ${Math.round(durationMs)} ms of ${Math.round(deadlineMs)}`;
   },
 
-  *"nothing outlives the server"({ timersLeft, uncaught }) {
+  *"nothing outlives the server"({ timersLeft, uncaught, instances }) {
+    for (const { name, hasEnded, socketsLeft } of instances) {
+      if (!hasEnded) yield `${name} runs on`;
+      if (socketsLeft > 0) yield `${name} has left ${socketsLeft} sockets open`;
+    }
     for (const timer of timersLeft) yield `a timer: ${timer}`;
     for (const error of uncaught) yield `nobody caught ${describe(error)}`;
   },
@@ -296,7 +281,7 @@ export function findBreaches(
     law,
     what,
   }));
-  for (const [law, check] of Object.entries(laws))
+  for (const [law, check] of Object.entries({ ...laws, ...clusterLaws }))
     for (const what of check(life)) breaches.push({ law, what });
   return breaches.filter(({ law }) => !except.includes(law));
 }

@@ -26,21 +26,41 @@ export class MemoryHandle implements Receiver {
   #isReading = false;
   #isReadPending = false;
   isClosed = false;
-  /** Its peer has gone: Node refuses to hand it over. */
-  isTransferable = true;
+  /** So many processes have it: the connection ends when the last has closed it. */
+  readonly #copies: { open: number };
 
   constructor(
     incoming: Direction,
     outgoing: Direction,
-    { remoteAddress, draws }: { remoteAddress: string; draws: Draws },
+    {
+      remoteAddress,
+      draws,
+      copies = { open: 0 },
+    }: { remoteAddress: string; draws: Draws; copies?: { open: number } },
   ) {
     this.incoming = incoming;
     this.outgoing = outgoing;
     this.remoteAddress = remoteAddress;
     this.#draws = draws;
-    incoming.receiver = this;
+    this.#copies = copies;
+    copies.open++;
+    incoming.receiver ??= this;
     // RFC 9293, 3.10.7.1: what comes for a connection that is closed is answered with a reset.
     incoming.onRefused = () => outgoing.reset();
+  }
+
+  /** For another process: the same connection, which has two owners until one closes. */
+  duplicate(): MemoryHandle {
+    return new MemoryHandle(this.incoming, this.outgoing, {
+      remoteAddress: this.remoteAddress,
+      draws: this.#draws.of("copy"),
+      copies: this.#copies,
+    });
+  }
+
+  /** Its peer has gone: Node refuses to hand it over to another thread. */
+  get isTransferable(): boolean {
+    return !this.incoming.isReset;
   }
 
   /** The simulated thread that has it. */
@@ -85,6 +105,7 @@ export class MemoryHandle implements Receiver {
   close(): void {
     if (this.isClosed) return;
     this.isClosed = true;
+    if (--this.#copies.open > 0) return;
     const { incoming, outgoing } = this;
     if (incoming.hasBytes || outgoing.unsentBytes > 0) outgoing.reset();
     else outgoing.end();
@@ -98,7 +119,9 @@ export class MemoryHandle implements Receiver {
   }
 
   resetPeer(): void {
+    if (this.isClosed) return;
     this.isClosed = true;
+    if (--this.#copies.open > 0) return;
     this.outgoing.reset();
     this.incoming.drop();
   }
@@ -107,6 +130,7 @@ export class MemoryHandle implements Receiver {
   adopt(onread: Reading | undefined): MemorySocket {
     this.#thread = currentThread();
     this.#socket = new MemorySocket(this, onread);
+    this.incoming.receiver = this;
     this.#isReadPending = false;
     this.reading = true;
     return this.#socket;
@@ -120,7 +144,6 @@ export class MemoryHandle implements Receiver {
   }
 
   readable(): void {
-    if (this.incoming.isReset) this.isTransferable = false;
     const thread = this.#thread;
     const isWanted = this.#isReading || this.incoming.isReset;
     if (thread === undefined || !isWanted || this.#isReadPending) return;
@@ -236,7 +259,10 @@ export class MemorySocket extends Duplex {
     if (this._handle === null)
       return done(Object.assign(new Error("write EPIPE"), { code: "EPIPE" }));
     this.bytesWritten += chunk.length;
-    return this._handle.outgoing.send(chunk, () => done());
+    return this._handle.outgoing.send(
+      chunk,
+      here(() => done()),
+    );
   }
 
   override _writev(
@@ -252,7 +278,7 @@ export class MemorySocket extends Duplex {
 
   override _final(done: () => void): void {
     if (this._handle === null) done();
-    else this._handle.outgoing.end(done);
+    else this._handle.outgoing.end(here(done));
   }
 
   override _destroy(
@@ -264,6 +290,15 @@ export class MemorySocket extends Duplex {
     handle?.close();
     done(error);
   }
+}
+
+/** What is called back at once, or later in the thread that asked: whoever makes room for it lives elsewhere. */
+function here(done: () => void): () => void {
+  const thread = currentThread();
+  return () => {
+    if (thread === currentThread()) done();
+    else thread?.fromOutside(done, 0);
+  };
 }
 
 /** What of a simulated handle the server's code is given. */

@@ -12,6 +12,9 @@ import { currentThread, type SimThread } from "./sim-thread.ts";
 
 type HookName = keyof Handlers;
 
+/** Connections of others are told by their service as well: each numbers its own. */
+const FIRST = "server 1";
+
 /** A call of a hook. */
 export interface HookCall {
   readonly hook: HookName;
@@ -174,7 +177,9 @@ export class Monitor {
   }
 
   #recordOf(connection: Connection): ConnectionRecord {
-    const { id } = connection;
+    const lineage = currentThread()?.home?.lineage ?? FIRST;
+    const id =
+      lineage === FIRST ? connection.id : `${connection.id} of ${lineage}`;
     let record = this.records.get(id);
     if (record === undefined) {
       const { _handle } = (
@@ -265,7 +270,7 @@ export class Monitor {
     const publish: HandlerShard["publish"] = (topic, data, options) => {
       const status = shard.publish(topic, data, options);
       if (status !== "refused")
-        this.#published(topic, data, `shard ${shard.index}`);
+        this.#published(topic, data, currentThread()?.name ?? "nobody");
       return status;
     };
     return {

@@ -17,7 +17,9 @@ export class SimPort extends EventEmitter {
   // oxlint-disable-next-line no-unused-private-class-members -- used through the class, which the rule does not see
   #peer!: SimPort;
   #thread: SimThread | undefined;
-  readonly #waiting: unknown[] = [];
+  readonly #waiting: Posted[] = [];
+  /** On their way here: what travels with them is lost with the thread. */
+  readonly #underWay = new Set<Posted>();
   /** In order: nothing overtakes what was posted before. */
   #lastDue = 0;
   #isClosed = false;
@@ -58,7 +60,8 @@ export class SimPort extends EventEmitter {
       ? given
       : ((given as { transfer?: readonly object[] }).transfer ?? []);
     const clone = cloneMessage(message, transfer);
-    if (!this.#isClosed) this.#peer.#take(clone);
+    if (this.#isClosed) closeAll(transfer);
+    else this.#peer.#take({ message: clone, transfer });
   }
 
   override on(event: string, listener: (...given: never[]) => void): this {
@@ -84,6 +87,7 @@ export class SimPort extends EventEmitter {
   abandon(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#dropAll();
     this.#peer.#take(END);
   }
 
@@ -102,16 +106,17 @@ export class SimPort extends EventEmitter {
   #adopt(): void {
     this.#thread ??= currentThread();
     const waiting = this.#waiting.splice(0);
-    for (const message of waiting) this.#schedule(message);
+    for (const posted of waiting) this.#schedule(posted);
   }
 
-  #take(message: unknown): void {
-    if (this.#isClosed) return;
-    if (this.#thread === undefined) this.#waiting.push(message);
-    else this.#schedule(message);
+  #take(posted: Posted): void {
+    if (this.#isClosed) return closeAll(posted.transfer);
+    if (this.#thread === undefined) this.#waiting.push(posted);
+    else this.#schedule(posted);
+    return undefined;
   }
 
-  #schedule(message: unknown): void {
+  #schedule(posted: Posted): void {
     const thread = this.#thread as SimThread;
     const { least, greatest } = LATENCY_MS;
     const due = Math.max(
@@ -119,20 +124,44 @@ export class SimPort extends EventEmitter {
       this.#lastDue,
     );
     this.#lastDue = due;
+    this.#underWay.add(posted);
     thread.fromOutside(() => {
-      if (message === END) this.#end();
-      else if (!this.#isClosed) this.emit("message", message);
+      this.#underWay.delete(posted);
+      if (posted === END) this.#end();
+      else if (!this.#isClosed) this.emit("message", posted.message);
+      else closeAll(posted.transfer);
     }, due - thread.now);
+  }
+
+  #dropAll(): void {
+    for (const { transfer } of [...this.#waiting, ...this.#underWay])
+      closeAll(transfer);
+    this.#waiting.length = 0;
+    this.#underWay.clear();
   }
 
   #end(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#dropAll();
     this.emit("close");
   }
 }
 
-const END = Symbol("the other end is closed");
+/** A message on its way, and what is handed over with it. */
+interface Posted {
+  readonly message: unknown;
+  readonly transfer: readonly object[];
+}
+
+/** The other end is closed. */
+const END: Posted = { message: undefined, transfer: [] };
+
+/** What nobody can take any more is closed by the system. */
+function closeAll(transfer: readonly object[]): void {
+  for (const each of transfer)
+    (each as { close?: () => void }).close?.call(each);
+}
 
 /** Stands for an object that is handed over instead of cloned. */
 interface Slot {

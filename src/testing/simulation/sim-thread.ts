@@ -13,6 +13,13 @@ export function currentThread(): SimThread | undefined {
   return current.getStore();
 }
 
+/** The process that a thread is in. */
+export interface ThreadHome {
+  readonly name: string;
+  /** The first of the processes that have taken each other's place: what they number, they number together. */
+  readonly lineage: string;
+}
+
 /** What threads share: the time. */
 export interface Timeline {
   now: number;
@@ -31,6 +38,8 @@ export class SimThread {
   readonly name: string;
   readonly timeline: Timeline;
   readonly draws: Draws;
+  /** `undefined` for the network. */
+  readonly home: ThreadHome | undefined;
   isDead = false;
   /** Its loop does not turn until then. */
   blockedUntil = 0;
@@ -42,9 +51,16 @@ export class SimThread {
   /** What is left are immediates, which end the turn. */
   #isEndOfTurn = true;
   #order = 0;
+  #busyMs = 0;
 
-  constructor(name: string, timeline: Timeline, draws: Draws) {
+  constructor(
+    name: string,
+    timeline: Timeline,
+    draws: Draws,
+    home?: ThreadHome,
+  ) {
     this.name = name;
+    this.home = home;
     this.timeline = timeline;
     this.draws = draws;
   }
@@ -120,7 +136,23 @@ export class SimThread {
 
   /** Its loop stands still from now on for so long. */
   block(ms: number): void {
-    this.blockedUntil = Math.max(this.blockedUntil, this.timeline.now + ms);
+    const { now } = this.timeline;
+    const until = Math.max(this.blockedUntil, now + ms);
+    this.#busyMs += until - Math.max(this.blockedUntil, now);
+    this.blockedUntil = until;
+  }
+
+  /** @returns the share of time that it was busy since it was last asked */
+  measureLoad(): () => number {
+    let { now } = this.timeline;
+    let busyMs = this.#busyMs;
+    return () => {
+      const elapsedMs = this.timeline.now - now;
+      const share = elapsedMs === 0 ? 0 : (this.#busyMs - busyMs) / elapsedMs;
+      now = this.timeline.now;
+      busyMs = this.#busyMs;
+      return Math.min(1, share);
+    };
   }
 
   /** Nothing of it ever happens again. */
@@ -160,7 +192,7 @@ export class SimThread {
 
   #schedule(heap: EventHeap, run: () => void, delayMs: number): SimEvent {
     const event: SimEvent = {
-      due: this.timeline.now + delayMs,
+      due: onGrid(this.timeline.now + delayMs),
       order: this.#order++,
       run,
       isCancelled: false,
@@ -168,4 +200,11 @@ export class SimThread {
     if (!this.isDead) heap.add(event);
     return event;
   }
+}
+
+const GRID = 1_024;
+
+/** Times are multiples of one that numbers hold exactly: what was worked out by way of another clock comes out the same in every process. */
+function onGrid(ms: number): number {
+  return Math.round(ms * GRID) / GRID;
 }

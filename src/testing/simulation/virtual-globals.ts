@@ -33,6 +33,9 @@ export function settle(): Promise<void> {
   });
 }
 
+/** What a time that was worked out by way of another clock may be off by. */
+const ROUNDING_MS = 1e-6;
+
 /** A timer as handlers see one. */
 class VirtualTimer {
   readonly #thread: SimThread;
@@ -50,7 +53,8 @@ class VirtualTimer {
     const asked = Number(ms);
     this.#thread = thread;
     this.#callback = callback;
-    this.#ms = asked >= 1 && asked <= 2 ** 31 - 1 ? Math.trunc(asked) : 1;
+    this.#ms =
+      asked >= 1 && asked <= 2 ** 31 - 1 ? Math.trunc(asked + ROUNDING_MS) : 1;
     this.#repeats = repeats;
     this.#event = this.#arm();
   }

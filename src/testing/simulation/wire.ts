@@ -1,4 +1,5 @@
 import type { Draws } from "./draws.ts";
+import { Pipe } from "./pipe.ts";
 import type { SimThread } from "./sim-thread.ts";
 
 /** What the two kernels and the network between them hold of one direction, at most. */
@@ -23,17 +24,12 @@ export interface Receiver {
 export class Direction {
   readonly #options: WireOptions;
   readonly #draws: Draws;
-  readonly #network: SimThread;
+  readonly #pipe: Pipe;
   #receiver: Receiver | undefined;
-  /** On its way; it arrives in order. */
-  #lastDue = 0;
   #arrived: Buffer[] = [];
   #heldBytes = 0;
   #unsent: { bytes: Buffer; taken: (() => void) | undefined }[] = [];
   #endAsked: (() => void) | undefined;
-  /** Held by the test: nothing arrives. */
-  #isHeld = false;
-  #held: (() => void)[] = [];
   #isDropped = false;
   hasEnded = false;
   isReset = false;
@@ -41,9 +37,13 @@ export class Direction {
   onRefused: () => void = () => {};
 
   constructor(network: SimThread, draws: Draws, options: WireOptions) {
-    this.#network = network;
+    this.#pipe = new Pipe(network);
     this.#draws = draws;
     this.#options = options;
+  }
+
+  get receiver(): Receiver | undefined {
+    return this.#receiver;
   }
 
   set receiver(receiver: Receiver | undefined) {
@@ -122,12 +122,11 @@ export class Direction {
   }
 
   hold(): void {
-    this.#isHeld = true;
+    this.#pipe.hold();
   }
 
   release(): void {
-    this.#isHeld = false;
-    for (const arrive of this.#held.splice(0)) this.#later(arrive);
+    this.#pipe.release();
   }
 
   #push(): void {
@@ -170,20 +169,6 @@ export class Direction {
   }
 
   #later(arrive: () => void): void {
-    if (this.#isHeld) {
-      this.#held.push(arrive);
-      return;
-    }
-    const [least, greatest] = this.#options.latencyMs;
-    const now = this.#network.now;
-    const due = Math.max(
-      now + this.#draws.between(least, greatest),
-      this.#lastDue,
-    );
-    this.#lastDue = due;
-    this.#network.fromOutside(() => {
-      if (this.#isHeld) this.#held.push(arrive);
-      else arrive();
-    }, due - now);
+    this.#pipe.send(arrive, this.#draws.between(...this.#options.latencyMs));
   }
 }

@@ -4,14 +4,15 @@ import {
   type ServerOptions,
 } from "../../config.ts";
 import type { Handlers } from "../../handlers.ts";
-import type { ShutdownReport } from "../../main/report.ts";
 import { Draws } from "./draws.ts";
-import type { Life } from "./laws.ts";
-import type { MemoryHandle } from "./memory-socket.ts";
+import type { Life } from "./law.ts";
 import { Monitor } from "./monitor.ts";
 import { type ClientEvents, SimClient } from "./sim-client.ts";
-import { SimInstance } from "./sim-instance.ts";
+import type { SimInstance } from "./sim-instance.ts";
+import { SimNats } from "./sim-nats.ts";
 import { SimNetwork } from "./sim-network.ts";
+import { SimService } from "./sim-service.ts";
+import type { Direction } from "./wire.ts";
 import { currentThread, SimThread, type Timeline } from "./sim-thread.ts";
 import {
   installVirtualGlobals,
@@ -19,12 +20,16 @@ import {
   uninstallVirtualGlobals,
 } from "./virtual-globals.ts";
 
+/** Nothing takes longer, in virtual time. */
+const PATIENCE_MS = 60_000;
 /** Virtual time begins here, so that no time is 0. */
 const BEGIN_MS = 1_000;
 
 export interface WorldOptions {
   readonly seed: number;
   readonly server: ServerOptions;
+  /** So many services, linked by NATS; 1 is by itself. */
+  readonly instances?: number;
   /** Makes the handlers of a shard that starts. */
   readonly loadHandlers: (shard: number) => Promise<Handlers>;
   /** Bytes that one direction of a connection holds before its sender waits. */
@@ -56,7 +61,11 @@ export class World implements Timeline, ClientEvents {
   wallOffsetMs = 0;
   readonly draws: Draws;
   readonly network: SimNetwork;
+  /** Processes, all that ever were. */
   readonly instances: SimInstance[] = [];
+  readonly services: SimService[] = [];
+  readonly nats: SimNats | undefined;
+  #pids = 1_000;
   readonly clients: SimClient[] = [];
   readonly story: string[] = [];
   /** What threw where nobody caught it, outside of shards. */
@@ -65,7 +74,7 @@ export class World implements Timeline, ClientEvents {
   /** Of everything that happened, in order: the same seed gives the same. */
   #trace = 0x811c9dc5;
   readonly #networkThread: SimThread;
-  readonly #clients = new WeakMap<MemoryHandle, SimClient>();
+  readonly #clients = new WeakMap<Direction, SimClient>();
   readonly monitor: Monitor;
   #waiting: Waiting[] = [];
   #isTurning = false;
@@ -84,8 +93,12 @@ export class World implements Timeline, ClientEvents {
       roomBytes: options.roomBytes ?? 64 * 1024,
       latencyMs: options.latencyMs ?? [0.1, 3],
     });
+    this.nats =
+      (options.instances ?? 1) > 1
+        ? new SimNats(this.#networkThread, this.draws.of("nats"))
+        : undefined;
     this.monitor = new Monitor(
-      (handle) => this.#clients.get(handle),
+      ({ incoming }) => this.#clients.get(incoming),
       () => this.now,
     );
     installVirtualGlobals();
@@ -96,25 +109,39 @@ export class World implements Timeline, ClientEvents {
     return (this.#trace >>> 0).toString(16).padStart(8, "0");
   }
 
-  /** Starts a server process. */
-  async startInstance(): Promise<SimInstance> {
-    const name = `server ${this.instances.length + 1}`;
-    const instance = new SimInstance({
-      name,
-      timeline: this,
-      draws: this.draws.of(name),
-      network: this.network,
-      loadHandlers: (shard) => this.#load(shard),
+  /** Starts all services, each with one process. */
+  async start(): Promise<void> {
+    const { instances = 1, server } = this.#options;
+    const config = resolveConfig({
+      port: 0,
+      ...server,
+      ...(instances > 1 && { nats: ["nats://nats.test:4222"] }),
     });
-    this.instances.push(instance);
-    const config = resolveConfig({ port: 0, ...this.#options.server });
-    await this.drive(instance.start(config), 60_000);
-    return instance;
+    for (let count = 1; count <= instances; count++) {
+      const service = new SimService(
+        `server ${count}`,
+        config,
+        {
+          timeline: this,
+          draws: this.draws,
+          network: this.network,
+          nats: this.nats,
+          loadHandlers: (shard) => this.#load(shard),
+          takePid: () => this.#pids++,
+          begun: (process) => void this.instances.push(process),
+          tell: (sentence) => this.tell(sentence),
+        },
+        this.#networkThread,
+      );
+      this.services.push(service);
+    }
+    const starts = this.services.map((service) => service.start());
+    await this.drive(Promise.all(starts), 60_000);
   }
 
   /** A client connects and asks for the upgrade. */
   connect(
-    instance: SimInstance,
+    service: SimService,
     { path, name, headers, address }: ConnectOptions,
   ): SimClient {
     const called = name ?? `client ${this.clients.length + 1}`;
@@ -128,10 +155,10 @@ export class World implements Timeline, ClientEvents {
       this,
     );
     this.clients.push(client);
-    this.#clients.set(wire.handle, client);
+    this.#clients.set(wire.toServer, client);
     this.tell(`${called} connects to ${path}`);
     this.#networkThread.fromOutside(
-      () => instance.accept(wire),
+      () => service.accept(wire),
       draws.between(0.1, 2),
     );
     client.upgrade(headers);
@@ -157,6 +184,30 @@ export class World implements Timeline, ClientEvents {
     return true;
   }
 
+  /**
+   * Every service that was not told to end yet is shut down; resolves when no
+   * process is left, or when the time is up.
+   */
+  async endServices(): Promise<void> {
+    this.network.release();
+    this.nats?.heal();
+    const hasCome = ({ current, isOver }: SimService): boolean =>
+      current.hasEnded
+        ? isOver || !current.wasKilled
+        : current.server !== undefined;
+    await this.until(() => this.services.every(hasCome), PATIENCE_MS);
+    for (const service of this.services) {
+      service.isOver = true;
+      const { main, server } = service.current;
+      // How it went, `terminated` tells.
+      main.enter(() => server?.shutdown())?.catch(() => {});
+    }
+    await this.until(
+      () => this.instances.every(({ hasEnded }) => hasEnded),
+      PATIENCE_MS,
+    );
+  }
+
   /** What the server's end has set off comes to its end as well. */
   async calm(): Promise<void> {
     for (const client of this.clients) client.readOn();
@@ -164,7 +215,7 @@ export class World implements Timeline, ClientEvents {
   }
 
   /** All there is to hold against the laws. */
-  describeLife(config: Config, reports: readonly ShutdownReport[]): Life {
+  describeLife(config: Config): Life {
     const timersLeft = this.instances.flatMap(({ main, threads }) =>
       [main, ...threads.map(({ thread }) => thread)].flatMap(
         ({ name, timers }) =>
@@ -173,7 +224,10 @@ export class World implements Timeline, ClientEvents {
           ),
       ),
     );
-    const { monitor, clients, instances, uncaught } = this;
+    const { monitor, clients, instances, uncaught, nats } = this;
+    const reports = instances
+      .map(({ report }) => report)
+      .filter((report) => report !== undefined);
     return {
       config,
       monitor,
@@ -182,6 +236,7 @@ export class World implements Timeline, ClientEvents {
       reports,
       uncaught,
       timersLeft,
+      nats,
     };
   }
 

@@ -5,6 +5,7 @@ import { channels } from "../../../src/protocol/channels.ts";
 import type { DrainPlan } from "../../../src/protocol/messages.ts";
 import { Cluster } from "../../../src/main/cluster/cluster.ts";
 import { Lifecycle } from "../../../src/main/lifecycle.ts";
+import { PatientClock, processTime } from "../../../src/main/patient-clock.ts";
 import { readLedger } from "../../../src/main/report.ts";
 import { Fleet } from "../../../src/main/shards/fleet.ts";
 import { Milestone } from "../../../src/main/shards/milestone.ts";
@@ -33,6 +34,7 @@ function begin(given: ServerOptions = {}, shards: readonly FakeShard[] = []) {
   onTestFinished(() => void unsubscribe(channels.server, hear));
   const lifecycle = new Lifecycle({
     config,
+    patientClock: new PatientClock(processTime),
     fleet,
     cluster: new Cluster(config, "here", () =>
       Promise.reject(new Error("a cluster of one")),

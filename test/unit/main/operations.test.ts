@@ -13,6 +13,7 @@ import {
 import type { ServerState } from "../../../src/main/server-types.ts";
 import { Fleet } from "../../../src/main/shards/fleet.ts";
 import { Stoppage } from "../../../src/main/stoppage.ts";
+import { PatientClock, processTime } from "../../../src/main/patient-clock.ts";
 import { nodeMainSurroundings } from "../../../src/main/node-surroundings.ts";
 
 /** The operations of a server whose two shards have no thread. */
@@ -23,6 +24,7 @@ function begin(state: ServerState = "listening") {
   const supervisor: ShardOwner = {
     environment: {
       surroundings: nodeMainSurroundings,
+      patientClock: new PatientClock(processTime),
       config,
       tls: undefined,
       isReady: true,
