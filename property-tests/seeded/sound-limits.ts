@@ -50,4 +50,19 @@ export const limitsDefects: readonly Defect[] = [
     defective: `  return { takes: "anything", handle };`,
     suites: adminBorder,
   },
+  {
+    rule: "the certificate that was asked for last is served",
+    file: "src/main/operations.ts",
+    original: "this.#tlsReloads.then(() => this.#reloadTls())",
+    defective: "Promise.resolve().then(() => this.#reloadTls())",
+    suites: ["test/real/connections/tls.test.ts"],
+    law: "asked last",
+  },
+  {
+    rule: "what another process says and nobody understands is counted",
+    file: "src/main/handover/read-peer-message.ts",
+    original: "  drop(word.what);\n",
+    defective: "",
+    suites: ["test/real/handover/nonsense.test.ts"],
+  },
 ];

@@ -51,6 +51,8 @@ export class Operations {
   /** What replaces all shards, or the process, at the moment. */
   #replacing: string | undefined;
   #upgrade: ProcessUpgrade | undefined;
+  /** Those of the certificate that were asked for, to the last. */
+  #tlsReloads: Promise<void> = Promise.resolve();
 
   constructor(host: OperationsHost) {
     this.#host = host;
@@ -152,7 +154,14 @@ export class Operations {
     });
   }
 
-  async reloadTls(): Promise<void> {
+  /** One after the other: what was read first must not be adopted last. */
+  reloadTls(): Promise<void> {
+    const reloaded = this.#tlsReloads.then(() => this.#reloadTls());
+    this.#tlsReloads = reloaded.catch(() => {});
+    return reloaded;
+  }
+
+  async #reloadTls(): Promise<void> {
     const { config, environment, fleet } = this.#host;
     try {
       const tls = await readTlsMaterial(config);

@@ -430,8 +430,9 @@ export class Shard {
 
   #replace(hasDied: boolean): void {
     const delayMs = this.#backOff.delayMs(hasDied);
-    this.#publish("restarting", { delayMs });
     this.#restart = setTimeout(() => this.#startInTurn(), delayMs);
+    // Whoever hears of it may ask for an end, which has to find the timer.
+    this.#publish("restarting", { delayMs });
   }
 
   /** Starts again, once native calls hold no more threads than there may be. */

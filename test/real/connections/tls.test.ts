@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rename, rm } from "node:fs/promises";
+import { mkdtemp, open, readFile, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTcp, createServer, type Socket } from "node:net";
@@ -18,6 +18,7 @@ import {
   it,
   onTestFinished,
 } from "vitest";
+import { readTlsMaterial } from "../../../src/main/tls-material.ts";
 import { serveCommand } from "../../support/command.ts";
 import { live } from "../../support/crowd.ts";
 import { RawClient } from "../../support/raw-client.ts";
@@ -274,5 +275,28 @@ describe("TLS", () => {
       return socket.getPeerCertificate().subject.CN === "newer" && socket;
     });
     expect(next.authorized).toBe(false);
+  });
+
+  it("serves what was on disk when it was asked last, however long the reading took before", async () => {
+    const [key, cert] = [join(folder, "k2.pem"), join(folder, "c2.pem")];
+    await run("cp", [first.key, key]);
+    await run("cp", [first.cert, cert]);
+    const server = await startServer({ tlsKeyFile: key, tlsCertFile: cert });
+    // A key that comes when it likes.
+    await run("rm", [key]);
+    await run("mkfifo", [key]);
+    const slow = server.reloadTls();
+    const writer = await open(key, "w");
+    const newest = await makeCertificate(folder, "newest");
+    await rename(newest.key, key);
+    await rename(newest.cert, cert);
+    const last = server.reloadTls();
+    // Read here as well, which takes as long: one that does not wait is done by then.
+    await readTlsMaterial(server.config);
+    await writer.writeFile(await readFile(first.key));
+    await writer.close();
+    await Promise.all([slow, last]);
+    const { socket } = await openTls(server.port);
+    expect(socket.getPeerCertificate().subject.CN).toBe("newest");
   });
 });

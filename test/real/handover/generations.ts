@@ -16,13 +16,23 @@ export class Generations {
     this.pid = command.child.pid as number;
   }
 
-  /** Starts the first one, with two shards and handlers that echo. */
-  static async begin(args: readonly string[] = []): Promise<Generations> {
+  /**
+   * Starts the first one, with two shards and handlers that echo.
+   *
+   * @param nodeOptions - Of Node, in every process.
+   */
+  static async begin(
+    args: readonly string[] = [],
+    nodeOptions: readonly string[] = [],
+  ): Promise<Generations> {
     const versions = await deployment();
-    const command = await serveCommand([
-      ...["--handlers", versions.file, "--workers", "2"],
-      ...["--origins", "any", "--admin-port", "0", ...args],
-    ]);
+    const command = await serveCommand(
+      [
+        ...["--handlers", versions.file, "--workers", "2"],
+        ...["--origins", "any", "--admin-port", "0", ...args],
+      ],
+      nodeOptions,
+    );
     return new Generations(command, versions);
   }
 

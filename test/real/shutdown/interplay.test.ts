@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { BroadcastChannel } from "node:worker_threads";
 import { afterAll, describe, expect, it } from "vitest";
 import { channels, type ServerOptions } from "../../../src/index.ts";
@@ -365,6 +366,56 @@ describe("a shard in back-off", () => {
     await nothingLeft(before);
     expect(news.messages.map(({ event }) => event)).not.toContain("started");
   });
+});
+
+describe("a shard in back-off, as it is said to wait", () => {
+  it.each([
+    ["a shutdown", (server: TestServer) => [server.shutdown()]],
+    [
+      "a restart and a shutdown",
+      (server: TestServer) => [server.restartShard(0), server.shutdown()],
+    ],
+    [
+      "a shutdown, a restart that is refused, and an end at once",
+      (server: TestServer) => {
+        const asked = [server.shutdown(), server.restartShard(0)];
+        server.force();
+        return asked;
+      },
+    ],
+  ])(
+    "ends with the server when %s is asked for, and nobody waits for it",
+    async (_what, ask) => {
+      const before = lookAround();
+      const server = await startServer({
+        ...OPTIONS,
+        balance: "least-connections",
+      });
+      const asked = Promise.withResolvers<readonly Promise<unknown>[]>();
+      const hear = (message: unknown): void => {
+        const { event, shard } = message as Record<string, unknown>;
+        if (event !== "restarting" || shard !== 0) return;
+        unsubscribe(channels.shard, hear);
+        asked.resolve(ask(server));
+      };
+      subscribe(channels.shard, hear);
+      const client = await RawClient.open(server.port);
+      // Of the other shard, which has time until the deadline for it.
+      const other = await RawClient.open(server.port);
+      other.send("hang");
+      client.send("die");
+      const all = await within("what was asked", asked.promise);
+      const news = overhear(channels.shard);
+      await within("all of it", Promise.allSettled(all));
+      const report = await within("the end", server.terminated);
+      expect(report).toMatchObject({
+        balanced: true,
+        outcomes: { crashed: 1 },
+      });
+      await nothingLeft(before);
+      expect(news.messages.map(({ event }) => event)).not.toContain("started");
+    },
+  );
 });
 
 describe("what is asked of a server that does not listen", () => {

@@ -96,11 +96,9 @@ describe("a reader of stdout that has stopped for good", () => {
     await openPrinters(command);
     stopReading(command);
     const gone = once(command.child, "exit");
-    const startedAt = performance.now();
     command.kill("SIGTERM");
+    // How long, a test with a clock of its own says; a reader would be awaited for ever.
     const [status] = await within("the end of the process", gone);
-    // The deadline, its grace, and a busy machine's share.
-    expect(performance.now() - startedAt).toBeLessThan(4_000);
     // Its lines are lost, and that is not success.
     expect(status).toBe(1);
     await command.logged(/not all that was printed could be written/);
