@@ -2,6 +2,7 @@ import type { Defect } from "./defect.ts";
 
 const held = ["test/real/connections/held.test.ts"];
 const frames = ["test/unit/workers/websocket/frame-reader.property.test.ts"];
+const rationing = ["test/unit/workers/connection/rationing.test.ts"];
 const writing = ["test/unit/workers/websocket/frame-writer.test.ts"];
 
 /** Mistakes on the path of bytes: what is held, and for how long. */
@@ -68,5 +69,33 @@ export const bytesDefects: readonly Defect[] = [
     original: "if (this.#earlyBytes > MAX_EARLY_BYTES)",
     defective: "if (this.#earlyBytes > 1e9)",
     suites: ["test/unit/workers/handshake/handshake.test.ts"],
+  },
+  {
+    rule: "who holds most is not read from before the budget of memory is exceeded",
+    file: "src/workers/connection/rationing.ts",
+    original: "b.weight - a.weight",
+    defective: "a.weight - b.weight",
+    suites: rationing,
+  },
+  {
+    rule: "those who have been told to go for want of memory count for what they hold",
+    file: "src/workers/connection/rationing.ts",
+    original: `if (!connection.has("open")) left -= connection.weight;`,
+    defective: "",
+    suites: rationing,
+  },
+  {
+    rule: "what all hold together is no more than it may be",
+    file: "src/workers/connection/rationing.ts",
+    original: "if (whole > this.#maxBytes) this.#shed(",
+    defective: "if (whole > 100 * this.#maxBytes) this.#shed(",
+    suites: [...rationing, ...held],
+  },
+  {
+    rule: "a publication that many have not taken is in memory once",
+    file: "src/workers/websocket/shared-pins.ts",
+    original: "if (count === 0) this.bytes += memory.byteLength;",
+    defective: "this.bytes += memory.byteLength;",
+    suites: writing,
   },
 ];

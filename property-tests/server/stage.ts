@@ -15,6 +15,7 @@ import {
   acceptHandles,
   type SocketHandle,
 } from "../../src/protocol/socket-handle.ts";
+import { MemoryBudget } from "../../src/protocol/memory-budget.ts";
 import { TopicTable } from "../../src/topics/topic-table.ts";
 import runShard from "../../src/workers/run-shard.ts";
 import { RawClient } from "../../test/support/raw-client.ts";
@@ -71,6 +72,7 @@ export class Stage {
         heartbeatIntervalMs: 0,
       }),
       topics: TopicTable.create(1, 0).buffer,
+      memory: MemoryBudget.create(1).buffer,
       tls: undefined,
       isReady: true,
       forwarded: [],

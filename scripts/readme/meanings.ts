@@ -30,7 +30,7 @@ export const closeCodeMeanings: readonly (readonly [
   [
     1008,
     "sent",
-    "more than `maxMessagesPerSecond` or `maxBytesPerSecond`, or a message in too many fragments",
+    "more than `maxMessagesPerSecond` or `maxBytesPerSecond`, a message in too many fragments, or not whole after `messageDeadlineMs`",
   ],
   [1009, "sent", "a message above `maxPayloadBytes`"],
   [
@@ -46,7 +46,7 @@ export const closeCodeMeanings: readonly (readonly [
   [
     1013,
     "sent",
-    "the client reads too slowly: above `maxBufferedBytes`, or congested for longer than `congestionDeadlineMs` (`congestionCloseCode`)",
+    "the client reads too slowly: above `maxBufferedBytes`, or congested for longer than `congestionDeadlineMs`; or it holds most when all hold `maxMemoryBytes` (`congestionCloseCode`)",
   ],
   [1005, "reported", "the client's close frame had no code"],
   [1006, "reported", "there was no close frame"],

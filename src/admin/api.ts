@@ -99,6 +99,10 @@ export interface ShardStatus {
   readonly bytesIn: number;
   readonly bytesOut: number;
   readonly handlersInFlight: number;
+  /** What its connections hold in memory: read, waiting and unwritten. */
+  readonly heldBytes: number;
+  /** Connections that were closed for want of memory. */
+  readonly shed: number;
   readonly restarts: number;
 }
 

@@ -276,6 +276,12 @@ export function createMetrics(
     eachShard(({ counters }) => counters.get("heapBytes") || undefined),
   );
   gauge(
+    "sluice_held_bytes",
+    "What the shard's connections hold in memory: read, waiting and unwritten bytes (maxMemoryBytes).",
+    ["shard"],
+    eachShard(({ counters }) => counters.get("heldBytes")),
+  );
+  gauge(
     "sluice_shutdown_deadline_seconds",
     "Time left of a shutdown under way; absent without one.",
     [],

@@ -107,6 +107,8 @@ function readShard(shard: InspectedShard): ShardStatus {
     bytesIn: counters.get("bytesIn"),
     bytesOut: counters.get("bytesOut"),
     handlersInFlight: counters.get("handlers"),
+    heldBytes: counters.get("heldBytes"),
+    shed: counters.get("shed"),
     restarts: counters.get("restarts"),
   };
 }

@@ -109,6 +109,11 @@ export const logRules: Readonly<
   [channels.connection]: {
     opened: ["debug", "connection opened"],
     congested: ["debug", "connection congested"],
+    rationed: ["debug", "connection not read from, for want of memory"],
+    shed: [
+      "warn",
+      "connection closed for want of memory (maxMemoryBytes); it held most",
+    ],
     terminated: ["debug", "connection terminated"],
   },
   [channels.handoffFailed]: {

@@ -1,4 +1,4 @@
-import { availableParallelism } from "node:os";
+import { availableParallelism, totalmem } from "node:os";
 import { MAX_DELAY_MS } from "./units.ts";
 import { CLOSE_CODE } from "../rfc6455.ts";
 
@@ -77,6 +77,7 @@ export type OptionGroup =
 const KIB = 1024;
 const MIB = 1024 * KIB;
 const MAX_BYTES = 1024 * MIB;
+const MIN_MEMORY_BYTES = 16 * MIB;
 /** The header of the largest frame that a server sends (RFC 6455, 5.2). */
 export const FRAME_HEADER_BYTES = 10;
 /** What a publication counts for in a backlog beside its payload and its topic, at most. */
@@ -320,6 +321,15 @@ export const optionSpecs = {
     min: 1,
     max: MAX_BYTES,
     common: true,
+  },
+  maxMemoryBytes: {
+    kind: "bytes",
+    group: "Limits",
+    description: "read, waiting and unwritten, of all connections",
+    default: Math.max(MIN_MEMORY_BYTES, Math.floor(availableMemory() / 4)),
+    defaultText: "a quarter of the memory",
+    min: MIN_MEMORY_BYTES,
+    max: 1024 * MAX_BYTES,
   },
   maxConnections: {
     kind: "integer",
@@ -593,3 +603,10 @@ export const optionSpecs = {
     default: undefined,
   },
 } as const satisfies Record<string, OptionSpec>;
+
+/** Of the machine, or of the control group that the process is in. */
+function availableMemory(): number {
+  // 0 where there is no limit.
+  const limit = process.constrainedMemory();
+  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+}

@@ -35,6 +35,10 @@ export interface ShardStats {
   bytesIn: number;
   bytesOut: number;
   handlersInFlight: number;
+  /** What its connections hold in memory: read, waiting and unwritten. */
+  heldBytes: number;
+  /** Connections that were closed for want of memory (`maxMemoryBytes`). */
+  shed: number;
   /** Share of time that the event loop was busy lately, 0 to 1. */
   utilization: number;
   restarts: number;

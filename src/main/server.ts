@@ -1,5 +1,6 @@
 import { channel } from "node:diagnostics_channel";
 import type { Config } from "../config.ts";
+import { MemoryBudget } from "../protocol/memory-budget.ts";
 import type { TlsMaterial } from "../protocol/messages.ts";
 import { Ingress } from "./accept/ingress.ts";
 import { Cluster } from "./cluster/cluster.ts";
@@ -108,6 +109,7 @@ export class Server {
       moveBlocker,
       malformed: this.malformed,
       topicTable: this.topics.table.buffer,
+      memory: MemoryBudget.create(this.fleet.capacity).buffer,
       forwarded: forwardable.filter((name) => channel(name).hasSubscribers),
       get isReady() {
         return readiness.atStart;

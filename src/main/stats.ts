@@ -26,6 +26,8 @@ function describeShard(shard: Shard): ShardStats {
     bytesIn: counters.get("bytesIn"),
     bytesOut: counters.get("bytesOut"),
     handlersInFlight: counters.get("handlers"),
+    heldBytes: counters.get("heldBytes"),
+    shed: counters.get("shed"),
     utilization: busyShare(shard),
     restarts: counters.get("restarts"),
     movedIn: counters.get("movedIn"),

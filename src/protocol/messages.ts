@@ -139,6 +139,8 @@ export interface ShardTask {
   config: Config;
   /** The table of topics, which all threads share. */
   topics: SharedArrayBuffer;
+  /** What the connections of each shard hold, which all threads share. */
+  memory: SharedArrayBuffer;
   tls: TlsMaterial | undefined;
   isReady: boolean;
   /** Diagnostics channels that have a subscriber in main; the rest stays in the thread. */

@@ -53,6 +53,10 @@ const names = [
   "heapBytes",
   /** Handlers in flight. */
   "handlers",
+  /** What connections hold in memory from one turn of the event loop to the next. */
+  "heldBytes",
+  /** Connections closed for want of memory. */
+  "shed",
 ] as const;
 export type CounterName = (typeof names)[number];
 
@@ -77,6 +81,7 @@ const slotCount = longestAt + stateCount + 1;
 /** What only a thread that lives has. */
 const deadGauges = [
   "handlers",
+  "heldBytes",
   "utilization",
   "loopDelayP99",
   "heapBytes",
@@ -225,9 +230,13 @@ export class ShardCounters {
 
   /** Takes over the counts of a shard that has ended for good; gauges stay. */
   absorb(other: ShardCounters): void {
-    const gauges = ["beatAt", "utilization", "loopDelayP99", "heapBytes"].map(
-      (name) => indexOf[name as CounterName],
-    );
+    const gauges = [
+      "beatAt",
+      "utilization",
+      "loopDelayP99",
+      "heapBytes",
+      "heldBytes",
+    ].map((name) => indexOf[name as CounterName]);
     for (const [slot, count] of other.#slots.entries()) {
       const own = this.#slots[slot] as number;
       if (slot >= longestAt) this.#slots[slot] = Math.max(own, count);

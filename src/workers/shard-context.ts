@@ -19,6 +19,7 @@ import type {
   ShardTask,
   TlsMaterial,
 } from "../protocol/messages.ts";
+import { MemoryBudget } from "../protocol/memory-budget.ts";
 import { ShardCounters } from "../protocol/shard-counters.ts";
 import { CLOSE_CODE } from "../rfc6455.ts";
 import { AddressLimit } from "./handshake/address-limit.ts";
@@ -43,6 +44,7 @@ import { Mover, type MoverHost, type PostHandle } from "./handover/mover.ts";
 import type { AssemblyLimits } from "./websocket/message-assembly.ts";
 import { WriteBatcher } from "./websocket/frame-writer.ts";
 import { attachSocket, openSocket } from "./connection/socket-reader.ts";
+import { Rationing } from "./connection/rationing.ts";
 import { Holdings } from "./connection/holdings.ts";
 import { Turns } from "./connection/turns.ts";
 import { paceOf } from "./lifecycle/pacer.ts";
@@ -113,7 +115,15 @@ export class ShardContext
     const { clock } = surroundings;
     this.clock = clock;
     this.turns = new Turns(clock);
-    this.holdings = new Holdings(this.config, clock);
+    this.holdings = new Holdings(this.config, clock, {
+      rationing: new Rationing(
+        this.config.maxMemoryBytes,
+        new MemoryBudget(task.memory),
+        task.shard,
+      ),
+      pins: this.batcher.pins,
+      onTotal: (total) => this.counters.set("heldBytes", total),
+    });
     const { maxPayloadBytes } = this.config;
     this.plainLimits = { maxPayloadBytes, isCompressible: false };
     this.compressedLimits = { maxPayloadBytes, isCompressible: true };
@@ -266,6 +276,23 @@ export class ShardContext
       event: "congested",
       connection: connection.id,
       bufferedBytes: connection.bufferedBytes,
+    }));
+  }
+
+  reportRation(connection: LiveConnection): void {
+    this.#publish(channels.connection, () => ({
+      event: "rationed",
+      connection: connection.id,
+      heldBytes: connection.weight,
+    }));
+  }
+
+  reportShed(connection: LiveConnection): void {
+    this.counters.add("shed");
+    this.#publish(channels.connection, () => ({
+      event: "shed",
+      connection: connection.id,
+      heldBytes: connection.weight,
     }));
   }
 

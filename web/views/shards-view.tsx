@@ -120,6 +120,7 @@ function Card({
         <Fact name="bytes in" value={`${bytes(per((of) => of.bytesIn))}/s`} />
         <Fact name="bytes out" value={`${bytes(per((of) => of.bytesOut))}/s`} />
         <Fact name="handlers" value={count(shard.handlersInFlight)} />
+        <Fact name="held" value={bytes(shard.heldBytes)} />
         <Fact name="restarts" value={count(shard.restarts)} />
       </dl>
       <div class="buttons">

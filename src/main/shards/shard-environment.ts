@@ -21,6 +21,8 @@ export interface ShardEnvironment {
   readonly forwarded: readonly string[];
   /** What the shards share to know of each other's subscribers. */
   readonly topicTable: SharedArrayBuffer;
+  /** What the connections of each shard hold, of what all may hold together. */
+  readonly memory: SharedArrayBuffer;
   readonly instance: string;
   /** Handover is off, and why. */
   readonly moveBlocker: string | undefined;

@@ -21,6 +21,7 @@ import type {
   ShardMessage,
   ShardTask,
 } from "../../protocol/messages.ts";
+import { MemoryBudget } from "../../protocol/memory-budget.ts";
 import { ShardCounters } from "../../protocol/shard-counters.ts";
 import { killDelay, timeUntil } from "../deadlines.ts";
 import type { ShardThread, ThreadEnd } from "../surroundings.ts";
@@ -404,6 +405,7 @@ export class Shard {
     // Nobody takes them any more, but they are counted before the death is.
     this.#handoff?.flush();
     const crashed = this.counters.bookDeath();
+    new MemoryBudget(this.#owner.environment.memory).set(this.index, 0);
     const hasDied = error !== undefined && !wasKilled;
     if (hasDied) {
       this.crashes++;

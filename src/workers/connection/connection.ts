@@ -49,6 +49,8 @@ import { closeCodeOf } from "../websocket/ws-engine.ts";
 import type { Clock } from "../lifecycle/timer-wheel.ts";
 
 const MAX_REASON_BYTES = 123;
+/** Whoever is closed for want of memory may keep it for so long. */
+const SHED_DEADLINE_MS = 1_000;
 
 /** What a connection asks of its shard. */
 export interface ConnectionHost {
@@ -89,6 +91,10 @@ export interface ConnectionHost {
     reason: string,
   ): void;
   reportCongestion(connection: LiveConnection): void;
+  /** It is not read from for want of memory. */
+  reportRation(connection: LiveConnection): void;
+  /** It is closed for want of memory. */
+  reportShed(connection: LiveConnection): void;
   reportEnded(connection: LiveConnection, end: ConnectionEnd): void;
   reportHookFailure(
     connection: { readonly id: string },
@@ -141,6 +147,7 @@ export class LiveConnection
   compressor: Compressor | null = null;
   inflater: Inflater | null = null;
   countedBytes = 0;
+  isRationed = false;
   turnBytes = 0;
   readonly inbox: Inbox;
   rateLimiter: RateLimiter | null = null;
@@ -214,11 +221,34 @@ export class LiveConnection
   get heldBytes(): number {
     return (
       this.writer.heldBytes +
+      (this.isSecure ? this.socket.readableLength : 0) +
       this.inbox.heldBytes +
       (this.compressor?.bufferedBytes ?? 0) +
       (this.assembly?.heldBytes ?? 0) +
       (this.unread?.buffer.byteLength ?? 0)
     );
+  }
+
+  get weight(): number {
+    return this.heldBytes + this.writer.bufferedBytes;
+  }
+
+  ration(): void {
+    this.pauseReading();
+    this.shard.reportRation(this);
+  }
+
+  relieveRation(): void {
+    this.resumeReading();
+  }
+
+  shed(): void {
+    const { shard } = this;
+    shard.reportShed(this);
+    this.assembly?.forget();
+    this.limitDeadline(shard.clock.now() + SHED_DEADLINE_MS);
+    this.tell("buffer.exceeded");
+    this.countHeld();
   }
 
   /** What it holds may have changed; for most, it is nothing as ever. */
@@ -451,6 +481,7 @@ export class LiveConnection
   get isHeldBack(): boolean {
     const isWaiting =
       this.inbox.isFull ||
+      this.isRationed ||
       this.#isInflating ||
       this.lifecycle.name === "open.congested";
     // Once our close frame is out, the peer's is what we wait for.
@@ -460,7 +491,9 @@ export class LiveConnection
   /** What has been read has to wait as well. */
   get isStopped(): boolean {
     const isWaiting =
-      this.#isInflating || this.lifecycle.name === "open.congested";
+      this.isRationed ||
+      this.#isInflating ||
+      this.lifecycle.name === "open.congested";
     return isWaiting && !this.has("sealed");
   }
 

@@ -1,5 +1,6 @@
 import type { Config } from "../../config.ts";
 import { CLOSE_CODE } from "../../rfc6455.ts";
+import type { Rationed, Rationing } from "./rationing.ts";
 import type { Clock } from "../lifecycle/timer-wheel.ts";
 
 /** Whoever holds something is looked at so often in its shortest deadline. */
@@ -8,7 +9,7 @@ const SHORTEST_LOOK_MS = 25;
 const LONGEST_LOOK_MS = 1_000;
 
 /** A connection that may hold memory beyond the tick. */
-export interface Holder {
+export interface Holder extends Rationed {
   readonly lifecycle: { readonly isFinal: boolean };
   /** A frame or a message that has come in part, and since when the peer has owed the rest. */
   readonly assembly: { since: number } | null;
@@ -16,7 +17,7 @@ export interface Holder {
   readonly writer: { readonly isStuck: boolean };
   /** Changes whenever the kernel takes something of what it did not take at once. */
   readonly progress: string;
-  /** Read, waiting and unwritten bytes. */
+  /** Read, waiting and unwritten bytes that it alone keeps. */
   readonly heldBytes: number;
   /** The same, as it was counted last. */
   countedBytes: number;
@@ -40,6 +41,10 @@ export class Holdings<Connection extends Holder> {
   readonly #config: Pick<Config, "messageDeadlineMs" | "congestionDeadlineMs">;
   readonly #clock: Clock;
   readonly #lookMs: number;
+  readonly #rationing: Rationing<Connection>;
+  /** What connections keep alive together. */
+  readonly #pins: { readonly bytes: number };
+  readonly #onTotal: (total: number) => void;
   readonly #holders = new Map<Connection, Standstill | undefined>();
   #total = 0;
   #timer: unknown;
@@ -47,7 +52,15 @@ export class Holdings<Connection extends Holder> {
   constructor(
     config: Pick<Config, "messageDeadlineMs" | "congestionDeadlineMs">,
     clock: Clock,
+    parts: {
+      rationing: Rationing<Connection>;
+      pins: { readonly bytes: number };
+      onTotal: (total: number) => void;
+    },
   ) {
+    this.#rationing = parts.rationing;
+    this.#pins = parts.pins;
+    this.#onTotal = parts.onTotal;
     this.#config = config;
     this.#clock = clock;
     const shortest = Math.min(
@@ -62,7 +75,7 @@ export class Holdings<Connection extends Holder> {
 
   /** Of all connections. */
   get total(): number {
-    return this.#total;
+    return this.#total + this.#pins.bytes;
   }
 
   /** What a connection holds may have changed. */
@@ -73,8 +86,9 @@ export class Holdings<Connection extends Holder> {
     if (now === before) return;
     connection.countedBytes = now;
     this.#total += now - before;
-    if (now === 0) this.#holders.delete(connection);
+    if (now === 0) this.#forget(connection);
     else if (before === 0) this.#holders.set(connection, undefined);
+    this.#changed();
     this.#schedule();
   }
 
@@ -82,7 +96,28 @@ export class Holdings<Connection extends Holder> {
   release(connection: Connection): void {
     this.#total -= connection.countedBytes;
     connection.countedBytes = 0;
+    this.#forget(connection);
+    this.#changed();
+  }
+
+  #forget(connection: Connection): void {
     this.#holders.delete(connection);
+    this.#rationing.forget(connection);
+  }
+
+  #changed(): void {
+    const { total } = this;
+    this.#onTotal(total);
+    if (this.#rationing.changed(total)) this.#ration();
+  }
+
+  #ration(): void {
+    this.#rationing.look(
+      this.#holders.keys(),
+      this.total,
+      this.#clock.now(),
+      this.#config.congestionDeadlineMs,
+    );
   }
 
   stop(): void {
@@ -106,12 +141,15 @@ export class Holdings<Connection extends Holder> {
       this.#judgeMessage(connection, now);
       this.#judgeReader(connection, standstill, now);
     }
+    this.#changed();
+    this.#ration();
   }
 
   /** The rest of a message is owed, but not while we do not read. */
   #judgeMessage(connection: Connection, now: number): void {
     const { assembly, isHeldBack } = connection;
     if (assembly === null) return;
+    // Whoever is not read from for want of memory has another deadline.
     if (isHeldBack) assembly.since = now;
     else if (now - assembly.since >= this.#config.messageDeadlineMs)
       connection.dismiss(

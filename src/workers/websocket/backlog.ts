@@ -1,3 +1,5 @@
+import type { SharedPins } from "./shared-pins.ts";
+
 /** Chunks for small pieces: the first, and the largest. Each is twice as large as the one before. */
 const FIRST_CHUNK_BYTES = 1024;
 const MAX_CHUNK_BYTES = 64 * 1024;
@@ -11,20 +13,29 @@ const MAX_CHUNK_BYTES = 64 * 1024;
 export class Backlog {
   /** To be sent. */
   bytes = 0;
-  /** Kept in memory for that. */
+  /** Kept in memory for that, by this backlog alone. */
   heldBytes = 0;
+  readonly #pins: SharedPins;
+  readonly #pinned: ArrayBufferLike[] = [];
   #pieces: Uint8Array[] = [];
   #chunk: Buffer | null = null;
   #used = 0;
 
+  constructor(pins: SharedPins) {
+    this.#pins = pins;
+  }
+
   add(piece: Uint8Array): void {
-    const { length } = piece;
+    const { buffer, length } = piece;
     this.bytes += length;
-    const { byteLength } = piece.buffer;
+    const { byteLength } = buffer;
     if (byteLength > 2 * length) return this.#copy(piece);
     this.#seal();
     this.#pieces.push(piece);
-    this.heldBytes += byteLength;
+    if (buffer instanceof SharedArrayBuffer) {
+      this.#pinned.push(buffer);
+      this.#pins.add(buffer);
+    } else this.heldBytes += byteLength;
     return undefined;
   }
 
@@ -32,6 +43,11 @@ export class Backlog {
   take(): readonly Uint8Array[] {
     this.#seal();
     return this.#pieces;
+  }
+
+  /** It is not needed any more. */
+  release(): void {
+    for (const memory of this.#pinned) this.#pins.delete(memory);
   }
 
   #copy(piece: Uint8Array): void {

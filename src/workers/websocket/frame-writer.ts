@@ -2,11 +2,14 @@ import type { Socket } from "node:net";
 import type { Opcode } from "../../rfc6455.ts";
 import { FIN, headerBytes, writeHeader } from "../../rfc6455.ts";
 import { Backlog } from "./backlog.ts";
+import { SharedPins } from "./shared-pins.ts";
 
 const SLAB_BYTES = 32 * 1024;
 /** Payloads up to this are copied behind each other; larger ones are written as they are. */
 const JOIN_LIMIT_BYTES = 4 * 1024;
 const NOTHING = Buffer.alloc(0);
+/** What Node keeps for a write that the kernel has not taken, besides its bytes. */
+const UNDER_WAY_BYTES = 256;
 /** TLS completes nothing at once: so much may be under way before its peer is said not to read. */
 const TLS_UNDER_WAY_BYTES = 16 * 1024;
 
@@ -22,6 +25,8 @@ export interface FrameWriterOwner {
  * follow each other to the same socket are one piece already.
  */
 export class WriteBatcher {
+  /** What the writes under way of all connections keep alive. */
+  readonly pins = new SharedPins();
   slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
   slabUsed = 0;
   #waiting: FrameWriter[] = [];
@@ -85,6 +90,8 @@ export class FrameWriter {
   #queuedBytes = 0;
   /** What has to wait until the socket has written what it has. */
   #backlog: Backlog | null = null;
+  /** What the socket's write keeps alive. */
+  #pinned: ArrayBufferLike[] | null = null;
   /** How often the socket has written something that the kernel did not take at once. */
   takings = 0;
   #isWatched = false;
@@ -111,11 +118,11 @@ export class FrameWriter {
     return this.#unwrittenBytes > (this.#isSecure ? TLS_UNDER_WAY_BYTES : 0);
   }
 
-  /** What it keeps in memory. */
+  /** What it alone keeps in memory: what it shares with others is in {@link WriteBatcher.pins}. */
   get heldBytes(): number {
     return (
       this.#queuedBytes +
-      this.socket.writableLength +
+      (this.socket.writableLength > 0 ? UNDER_WAY_BYTES : 0) +
       (this.#backlog?.heldBytes ?? 0)
     );
   }
@@ -126,7 +133,9 @@ export class FrameWriter {
 
   /** The connection has ended: nothing more is written. */
   drop(): void {
+    this.#backlog?.release();
     this.#backlog = null;
+    this.#unpin();
     this.#pieces = null;
     this.#slab = null;
     this.#queuedBytes = 0;
@@ -171,7 +180,10 @@ export class FrameWriter {
     if (this.#unwrittenBytes > 0) this.#wait();
     else if (this.#pieces === null) {
       const piece = this.#takePiece();
-      if (this.socket.writable) this.#writePiece(piece);
+      if (this.socket.writable) {
+        this.#writePiece(piece);
+        this.#pin(piece);
+      }
     } else {
       this.#seal();
       const pieces = this.#pieces;
@@ -187,25 +199,42 @@ export class FrameWriter {
     this.#seal();
     const pieces = this.#pieces as Uint8Array[];
     this.#pieces = null;
-    this.#backlog ??= new Backlog();
+    this.#backlog ??= new Backlog(this.#batcher.pins);
     for (const piece of pieces) this.#backlog.add(piece);
     this.#writeBacklog();
   }
 
   #writeBacklog(): void {
     if (this.#backlog === null || this.socket.writableLength > 0) return;
-    const pieces = this.#backlog.take();
+    const backlog = this.#backlog;
     this.#backlog = null;
-    this.#writePieces(pieces);
+    this.#writePieces(backlog.take());
+    backlog.release();
   }
 
   #writePieces(pieces: readonly Uint8Array[]): void {
     const { socket } = this;
     if (!socket.writable) return;
-    if (pieces.length === 1) return this.#writePiece(pieces[0] as Uint8Array);
-    socket.cork();
-    for (const piece of pieces) this.#writePiece(piece);
-    return socket.uncork();
+    if (pieces.length === 1) this.#writePiece(pieces[0] as Uint8Array);
+    else {
+      socket.cork();
+      for (const piece of pieces) this.#writePiece(piece);
+      socket.uncork();
+    }
+    for (const piece of pieces) this.#pin(piece);
+  }
+
+  /** What the kernel has not taken keeps all the memory alive that it is a part of. */
+  #pin({ buffer }: Uint8Array): void {
+    if (this.socket.writableLength === 0) return;
+    (this.#pinned ??= []).push(buffer);
+    this.#batcher.pins.add(buffer);
+  }
+
+  #unpin(): void {
+    const pinned = this.#pinned;
+    this.#pinned = null;
+    for (const memory of pinned ?? []) this.#batcher.pins.delete(memory);
   }
 
   #writePiece(piece: Uint8Array): void {
@@ -226,6 +255,7 @@ export class FrameWriter {
     return (this.#onTaken ??= () => {
       this.#isWatched = false;
       this.takings++;
+      if (this.socket.writableLength === 0) this.#unpin();
       this.#writeBacklog();
       this.#watchIfNeeded();
       this.#owner.writerChanged();

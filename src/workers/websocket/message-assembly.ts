@@ -81,6 +81,11 @@ export class MessageAssembly {
     return OWN_BYTES + (this.#message?.length ?? 0);
   }
 
+  /** Nobody will take the message under way: what has come of it is not kept. */
+  forget(): void {
+    this.#message = null;
+  }
+
   /**
    * Takes bytes to the end of the frame under way, or as many as there are.
    *

@@ -1,5 +1,7 @@
 import { setFlagsFromString } from "node:v8";
 import { describe, expect, it } from "vitest";
+import { channels } from "../../../src/index.ts";
+import { overhear } from "../../support/diagnostics.ts";
 import { openMany } from "../../support/crowd.ts";
 import { frame, OPCODE } from "../../../src/testing/frame-codec.ts";
 import { RawClient } from "../../support/raw-client.ts";
@@ -158,5 +160,50 @@ describe("what a client owes and does not give", () => {
     );
     client.socket.resume();
     expect((await client.closeFrame()).code).toBe(1013);
+  });
+});
+
+describe("what all clients together make the server hold", () => {
+  it("is no more than it may: those who hold most are closed with 1013, and the others go on", async () => {
+    const shed = overhear(channels.connection);
+    const server = await startServer({ maxMemoryBytes: 16 * MIB });
+    const other = await RawClient.open(server.port);
+    const clients = await openMany(server.port, 40);
+    // Most of a message of the largest size, which is never finished.
+    const begun = frame(OPCODE.binary, Buffer.alloc(MIB)).subarray(0, 900_000);
+    for (const client of clients) client.write(begun);
+    await shed.said({ event: "shed" });
+    other.send("still there");
+    expect(await other.message()).toBe("still there");
+    await until("enough have gone", () => {
+      const [shard] = server.stats().shards;
+      return (
+        (shard?.heldBytes ?? Infinity) <= 16 * MIB && (shard?.shed ?? 0) > 0
+      );
+    });
+    const codes = await Promise.race(
+      clients.map(async (client) => (await client.closeFrame(60_000)).code),
+    );
+    expect(codes).toBe(1013);
+    expect(server.stats().shards[0]?.shed).toBeLessThan(40);
+  });
+
+  it("is nothing once they have gone", async () => {
+    const server = await startServer();
+    const clients = await openMany(server.port, 10);
+    for (const client of clients)
+      client.write(
+        frame(OPCODE.binary, Buffer.alloc(MIB)).subarray(0, 100_000),
+      );
+    await until(
+      "it is counted",
+      () => (server.stats().shards[0]?.heldBytes ?? 0) >= 1_000_000,
+    );
+    for (const client of clients) client.destroy();
+    await until(
+      "nothing is held",
+      () => server.stats().shards[0]?.heldBytes === 0,
+    );
+    expect(server.stats().shards[0]?.shed).toBe(0);
   });
 });

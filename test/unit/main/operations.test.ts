@@ -30,6 +30,7 @@ function begin(state: ServerState = "listening") {
       isReady: true,
       forwarded: [],
       topicTable: new SharedArrayBuffer(0),
+      memory: new SharedArrayBuffer(0),
       instance: "here",
       moveBlocker: undefined,
       malformed: new Malformed(),
