@@ -14,7 +14,7 @@ const LEAST_STEPS_A_LIFE = 200;
 const TIME_LIMIT_MS = 90_000;
 
 /** What was lived. */
-const seen = { lives: 0, steps: 0 };
+const seen = { lives: 0, steps: 0, rare: new Map<string, number>() };
 
 /** A life of a service that uses everything there is. */
 const life: LivesOptions<undefined> = {
@@ -23,7 +23,9 @@ const life: LivesOptions<undefined> = {
   paths: fc.constantFrom("/", "/a", "/b"),
   variesOptions: true,
   maxSteps: MAX_STEPS,
-  onEnd: ({ steps }) => {
+  onEnd: ({ steps, rare }) => {
+    for (const [branch, times] of Object.entries(rare))
+      seen.rare.set(branch, (seen.rare.get(branch) ?? 0) + times);
     seen.lives++;
     seen.steps += steps;
   },
@@ -46,7 +48,10 @@ describe("a server in simulation", () => {
     console.log(
       `${seen.lives} lives of ${Math.round(seen.steps / seen.lives)} steps on average`,
     );
-    if (process.env["SLUICE_PROPERTY_RUNS"] !== undefined) return;
+    for (const [branch, times] of seen.rare) console.log(`${times}× ${branch}`);
+    // Asked for less, they are what was asked for.
+    if (Number(process.env["SLUICE_PROPERTY_RUNS"] ?? LIVES) < LIVES) return;
+    expect([...seen.rare].filter(([, times]) => times === 0)).toEqual([]);
     expect(seen.lives).toBeGreaterThanOrEqual(LEAST_LIVES);
     expect(seen.steps / seen.lives).toBeGreaterThanOrEqual(LEAST_STEPS_A_LIFE);
   });

@@ -153,6 +153,7 @@ async function liveOnce<Model>(
       ...(options.variesOptions === true && {
         shards: 1 + draws.of("shards").below(3),
       }),
+      rareBranches: true,
       ...options,
       seed,
       server: { ...drawn, ...options.server },

@@ -47,6 +47,11 @@ export interface SimulateOptions {
   readonly seed?: number;
   /** Plays the script with so many seeds, from `seed` on; 1. */
   readonly seeds?: number;
+  /**
+   * Makes happen what seldom does: writes that are taken in part, handles that
+   * close while they travel, timers that fire late …; off. The result says how often.
+   */
+  readonly rareBranches?: boolean;
   /** What the network takes from end to end, in milliseconds; 0.1 to 3. */
   readonly latencyMs?: readonly [number, number];
   /** Is told of each message that is given to the hook `message`, and by whom. */
@@ -65,6 +70,8 @@ export interface SimulationResult {
   /** Of everything that happened: the same for the same seed. */
   readonly hash: string;
   readonly steps: number;
+  /** How often each rare branch was taken. */
+  readonly rare: Readonly<Record<string, number>>;
 }
 
 /** A law was broken, or the script failed; the message tells the story. */
@@ -170,6 +177,9 @@ async function playOnce(
     server,
     loadHandlers: () => loadHandlersOf(options),
     ...(options.latencyMs !== undefined && { latencyMs: options.latencyMs }),
+    ...(options.rareBranches !== undefined && {
+      rareBranches: options.rareBranches,
+    }),
     ...(options.instances !== undefined && { instances: options.instances }),
   });
   try {
@@ -201,11 +211,12 @@ async function playOnce(
         breaches,
         ...(failure !== undefined && { cause: failure.cause }),
       });
-    const { story, hash, steps } = world;
+    const { story, hash, steps, rare } = world;
     return {
       story,
       hash,
       steps,
+      rare: rare.counts,
       get report() {
         if (report !== undefined) return report;
         throw new Error(

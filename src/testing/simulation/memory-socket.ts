@@ -138,6 +138,7 @@ export class MemoryHandle implements Receiver {
 
   /** It has left its thread. */
   leave(): void {
+    currentThread()?.timeline.travels(this);
     this.#socket = undefined;
     this.#thread = undefined;
     this.#isReading = false;

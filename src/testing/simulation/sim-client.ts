@@ -45,7 +45,7 @@ export class SimClient implements Receiver {
   readonly #toServer: Direction;
   readonly #fromServer: Direction;
   readonly #network: SimThread;
-  readonly #draws: Draws;
+  readonly draws: Draws;
   readonly #events: ClientEvents;
   readonly #reader = new FrameReader();
   #head = "";
@@ -89,7 +89,7 @@ export class SimClient implements Receiver {
     this.#toServer = wires.toServer;
     this.#fromServer = wires.fromServer;
     this.#network = network;
-    this.#draws = draws;
+    this.draws = draws;
     this.#events = events;
     wires.fromServer.receiver = this;
     wires.fromServer.onRefused = () => wires.toServer.reset();
@@ -146,7 +146,7 @@ export class SimClient implements Receiver {
       `says ${JSON.stringify(abridge(this.said.at(-1)?.toString() ?? ""))}`,
     );
     const opcode = typeof data === "string" ? OPCODE.text : OPCODE.binary;
-    this.write(write(opcode, data, { mask: this.#draws.bytes(4) }));
+    this.write(write(opcode, data, { mask: this.draws.bytes(4) }));
   }
 
   /** The first part of a message whose rest never comes. */
@@ -222,7 +222,7 @@ export class SimClient implements Receiver {
         this.#isReadPending = false;
         this.#read();
       },
-      this.#draws.between(...READ_MS),
+      this.draws.between(...READ_MS),
     );
   }
 

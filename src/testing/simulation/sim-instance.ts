@@ -28,6 +28,9 @@ import type { ChannelOwner, SimProcessChannel } from "./sim-process-channel.ts";
 import { SimShardThread, type ThreadHost } from "./sim-shard-thread.ts";
 import { SimThread, type Timeline } from "./sim-thread.ts";
 
+/** What a module that loads slowly takes. */
+const SLOW_LOAD_MS = [20, 400] as const;
+
 /** Processes that share it listen at one address; whoever takes it over does so, too. */
 const LISTENING_SOCKET = {
   close: () => {},
@@ -304,7 +307,14 @@ export class SimInstance implements ThreadHost, ChannelOwner {
   #shardSurroundings(thread: SimThread, shard: number): ShardSurroundings {
     return {
       clock: clockOf(thread),
-      loadHandlers: () => this.#host.loadHandlers(shard),
+      loadHandlers: async () => {
+        const { rare } = thread.timeline;
+        if (rare.take("a module loads slowly", thread.draws))
+          await new Promise<void>((resolve) => {
+            thread.setTimer(resolve, thread.draws.between(...SLOW_LOAD_MS));
+          });
+        return await this.#host.loadHandlers(shard);
+      },
       adopt: adoptMemoryHandle,
       measureLoad: () => thread.measureLoad(),
       printed: () => Promise.resolve(true),

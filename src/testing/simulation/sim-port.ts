@@ -4,6 +4,8 @@ import { currentThread, type SimThread } from "./sim-thread.ts";
 
 /** How long a message between two threads is under way. */
 const LATENCY_MS = { least: 0.01, greatest: 1.5 } as const;
+/** And one that comes late. */
+const LATE_MS = [2, 40] as const;
 
 /**
  * An end of a channel between threads, as `MessagePort` is one: what is posted
@@ -76,6 +78,13 @@ export class SimPort extends EventEmitter {
     return this;
   }
 
+  /** What is posted from now on comes to the other end no earlier than in so long. */
+  slowDown(ms: number): void {
+    const { now } = this.#peer.#thread ?? {};
+    if (now !== undefined)
+      this.#peer.#lastDue = Math.max(this.#peer.#lastDue, now + ms);
+  }
+
   /** The other end closes behind what was posted before. */
   close(): void {
     if (this.#isClosed) return;
@@ -119,8 +128,15 @@ export class SimPort extends EventEmitter {
   #schedule(posted: Posted): void {
     const thread = this.#thread as SimThread;
     const { least, greatest } = LATENCY_MS;
+    const { rare } = thread.timeline;
+    const isLate = rare.take(
+      "a message comes late to another thread",
+      this.#draws,
+    );
     const due = Math.max(
-      thread.now + this.#draws.between(least, greatest),
+      thread.now +
+        this.#draws.between(least, greatest) +
+        (isLate ? this.#draws.between(...LATE_MS) : 0),
       this.#lastDue,
     );
     this.#lastDue = due;

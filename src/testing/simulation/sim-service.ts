@@ -140,10 +140,14 @@ export class SimService implements Pick<ProcessHost, "startSuccessor"> {
       onError: () => {},
       onExit: (listener) =>
         child.onEnd((status, signal) => {
-          of.main.fromOutside(
-            () => listener(status, signal),
-            exits.between(...EXIT_MS),
-          );
+          const tell = (): void =>
+            void of.main.fromOutside(
+              () => listener(status, signal),
+              exits.between(...EXIT_MS),
+            );
+          const { rare } = of.main.timeline;
+          if (rare.take("an end is heard before the last words", exits)) tell();
+          else near.onGone(tell);
         }),
       kill: (signal) => {
         if (signal === "SIGKILL") child.crash();

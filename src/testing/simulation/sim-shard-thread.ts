@@ -14,6 +14,9 @@ import type { ShardSurroundings } from "../../workers/surroundings.ts";
 import { SimPort } from "./sim-port.ts";
 import type { SimThread } from "./sim-thread.ts";
 
+const ENDING = "a thread that is about to end is sent something";
+/** For so long it is about to end. */
+const ENDING_MS = [5, 60] as const;
 /** Until main hears that a thread is gone. */
 const END_MS = [0.1, 2] as const;
 
@@ -81,11 +84,16 @@ export class SimShardThread implements ShardThread {
     if (message.type === "shutdown")
       this.deadlineAt =
         this.thread.now + message.plan.deadline - monotonicNow();
+    if (this.isEnding && message.type !== "end" && !this.thread.isDead)
+      this.thread.timeline.rare.happened(ENDING);
     this.#near.postMessage(message, transfer);
   }
 
   letEnd(): void {
     this.isEnding = true;
+    const { timeline, draws } = this.thread;
+    if (timeline.rare.isDue(ENDING, draws))
+      this.#near.slowDown(draws.between(...ENDING_MS));
     this.post({ type: "end" });
   }
 

@@ -1,9 +1,13 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Draws } from "./draws.ts";
+import type { Rare } from "./rare.ts";
 import { EventHeap, type SimEvent } from "./event-heap.ts";
 
 /** What one callback costs its thread: time moves on, however much is set off in a moment. */
 const CALLBACK_MS = 0.005;
+
+/** A timer that is late is so late. */
+const LATE_MS = [1, 60] as const;
 
 /** The thread that what runs at this moment belongs to; `undefined` outside of a simulation. */
 const current = new AsyncLocalStorage<SimThread>();
@@ -25,6 +29,9 @@ export interface Timeline {
   now: number;
   /** How far the wall clock has been put forward or back. */
   wallOffsetMs: number;
+  readonly rare: Rare;
+  /** A connection's handle leaves a thread for another. */
+  travels(handle: { readonly incoming: object }): void;
   /** Something threw that nobody caught. */
   threw(thread: SimThread, error: unknown): void;
 }
@@ -104,7 +111,10 @@ export class SimThread {
   /** A timer. Node's least delay is a millisecond. */
   setTimer(callback: () => void, delayMs: number): SimEvent {
     const bound = AsyncLocalStorage.bind(callback);
-    return this.#schedule(this.#timers, bound, Math.max(1, delayMs));
+    const lateMs = this.timeline.rare.take("a timer fires late", this.draws)
+      ? this.draws.between(...LATE_MS)
+      : 0;
+    return this.#schedule(this.#timers, bound, Math.max(1, delayMs) + lateMs);
   }
 
   /** Something comes from outside, after this long. */

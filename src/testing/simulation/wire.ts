@@ -10,6 +10,9 @@ export interface WireOptions {
   readonly latencyMs: readonly [number, number];
 }
 
+/** Of a write that is taken in part, the rest follows after so long. */
+const REST_MS = [1, 20] as const;
+
 /** Who sits at the end of a direction. */
 export interface Receiver {
   /** Something can be read: bytes, the end, or a reset. */
@@ -24,6 +27,7 @@ export interface Receiver {
 export class Direction {
   readonly #options: WireOptions;
   readonly #draws: Draws;
+  readonly #network: SimThread;
   readonly #pipe: Pipe;
   #receiver: Receiver | undefined;
   #arrived: Buffer[] = [];
@@ -37,6 +41,7 @@ export class Direction {
   onRefused: () => void = () => {};
 
   constructor(network: SimThread, draws: Draws, options: WireOptions) {
+    this.#network = network;
     this.#pipe = new Pipe(network);
     this.#draws = draws;
     this.#options = options;
@@ -133,8 +138,15 @@ export class Direction {
     for (;;) {
       const first = this.#unsent[0];
       if (first === undefined) break;
-      const room = this.#options.roomBytes - this.#heldBytes;
+      let room = this.#options.roomBytes - this.#heldBytes;
       if (room <= 0 && first.bytes.length > 0) return;
+      if (this.#isTakenInPart(first.bytes)) {
+        room = Math.min(room, 1 + this.#draws.below(first.bytes.length - 1));
+        this.#network.fromOutside(
+          () => this.#push(),
+          this.#draws.between(...REST_MS),
+        );
+      }
       const part = first.bytes.subarray(0, room);
       this.#heldBytes += part.length;
       if (part.length > 0) this.#carry(part);
@@ -153,6 +165,11 @@ export class Direction {
       this.#receiver?.readable();
     });
     done();
+  }
+
+  #isTakenInPart({ length }: Buffer): boolean {
+    const { rare } = this.#network.timeline;
+    return length > 1 && rare.take("a write is taken in part", this.#draws);
   }
 
   #carry(part: Buffer): void {

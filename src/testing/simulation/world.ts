@@ -10,9 +10,9 @@ import { Monitor } from "./monitor.ts";
 import { type ClientEvents, SimClient } from "./sim-client.ts";
 import type { SimInstance } from "./sim-instance.ts";
 import { SimNats } from "./sim-nats.ts";
+import { Rare } from "./rare.ts";
 import { SimNetwork } from "./sim-network.ts";
 import { SimService } from "./sim-service.ts";
-import type { Direction } from "./wire.ts";
 import { currentThread, SimThread, type Timeline } from "./sim-thread.ts";
 import {
   installVirtualGlobals,
@@ -22,6 +22,8 @@ import {
 
 /** Nothing takes longer, in virtual time. */
 const PATIENCE_MS = 60_000;
+/** The wall clock jumps by so much at most. */
+const JUMP_MS = 3_600_000;
 /** Virtual time begins here, so that no time is 0. */
 const BEGIN_MS = 1_000;
 
@@ -30,6 +32,8 @@ export interface WorldOptions {
   readonly server: ServerOptions;
   /** So many services, linked by NATS; 1 is by itself. */
   readonly instances?: number;
+  /** Makes happen what seldom does; off. */
+  readonly rareBranches?: boolean;
   /** Makes the handlers of a shard that starts. */
   readonly loadHandlers: (shard: number) => Promise<Handlers>;
   /** Bytes that one direction of a connection holds before its sender waits. */
@@ -60,12 +64,14 @@ export class World implements Timeline, ClientEvents {
   now = BEGIN_MS;
   wallOffsetMs = 0;
   readonly draws: Draws;
+  readonly rare: Rare;
   readonly network: SimNetwork;
   /** Processes, all that ever were. */
   readonly instances: SimInstance[] = [];
   readonly services: SimService[] = [];
   readonly nats: SimNats | undefined;
   #pids = 1_000;
+  readonly #jumps: Draws;
   readonly clients: SimClient[] = [];
   readonly story: string[] = [];
   /** What threw where nobody caught it, outside of shards. */
@@ -74,7 +80,7 @@ export class World implements Timeline, ClientEvents {
   /** Of everything that happened, in order: the same seed gives the same. */
   #trace = 0x811c9dc5;
   readonly #networkThread: SimThread;
-  readonly #clients = new WeakMap<Direction, SimClient>();
+  readonly #clients = new WeakMap<object, SimClient>();
   readonly monitor: Monitor;
   #waiting: Waiting[] = [];
   #isTurning = false;
@@ -84,6 +90,8 @@ export class World implements Timeline, ClientEvents {
   constructor(options: WorldOptions) {
     this.#options = options;
     this.draws = new Draws(options.seed, "world");
+    this.#jumps = this.draws.of("jumps");
+    this.rare = new Rare(options.rareBranches ?? false);
     this.#networkThread = new SimThread(
       "network",
       this,
@@ -163,6 +171,14 @@ export class World implements Timeline, ClientEvents {
     );
     client.upgrade(headers);
     return client;
+  }
+
+  travels(handle: { readonly incoming: object }): void {
+    const client = this.#clients.get(handle.incoming);
+    if (client === undefined || client.isOver) return;
+    const { rare } = this;
+    if (rare.take("a handle closes while it travels", client.draws))
+      this.#networkThread.fromOutside(() => client.reset(), 0);
   }
 
   tell(sentence: string): void {
@@ -287,6 +303,8 @@ export class World implements Timeline, ClientEvents {
     if (next === undefined) return false;
     this.now = Math.max(this.now, at);
     this.steps++;
+    if (this.rare.take("the wall clock jumps", this.#jumps))
+      this.wallOffsetMs += this.#jumps.between(-JUMP_MS, JUMP_MS);
     this.#mix(`${next.name} ${this.now}`);
     next.step();
     return true;
