@@ -10,7 +10,7 @@ const shares = {
   "a handle closes while it travels": 0.01,
   "a timer fires late": 0.005,
   "a message comes late to another thread": 0.01,
-  "a thread that is about to end is sent something": 0.5,
+  "a thread that is about to end is sent something": 1,
   "a module loads slowly": 0.1,
   "the wall clock jumps": 0.000_5,
   "an end is heard before the last words": 0.5,

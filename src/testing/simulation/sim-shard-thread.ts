@@ -16,7 +16,7 @@ import type { SimThread } from "./sim-thread.ts";
 
 const ENDING = "a thread that is about to end is sent something";
 /** For so long it is about to end. */
-const ENDING_MS = [5, 60] as const;
+const ENDING_MS = [5, 120] as const;
 /** Until main hears that a thread is gone. */
 const END_MS = [0.1, 2] as const;
 
