@@ -29,6 +29,14 @@ export const chaosDefects: readonly Defect[] = [
     law: "nested too deeply",
   },
   {
+    rule: "a process leaves when those whom it has sent have landed",
+    file: "src/main/handover/process-upgrade.ts",
+    original: "    await this.#haveLanded();\n",
+    defective: "    void this.#haveLanded();\n",
+    suites: ["test/real/handover/killed-upgrade.test.ts"],
+    law: "by the last that comes to it",
+  },
+  {
     rule: "a connection's bytes are counted through all its threads",
     file: "src/workers/handover/connection-snapshot.ts",
     original: "connection.bytesInBefore = snapshot.bytesIn ?? 0;",

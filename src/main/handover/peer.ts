@@ -32,7 +32,11 @@ export type PeerMessage =
   | { type: "failed"; why: string; withinMs: number }
   /** Old to new, again and again: how the connections fare that have stayed. */
   | { type: "tally"; tally: Tally }
-  /** Old to new, with the inspector's listening socket if there is one: all that could come has come. */
+  /** Old to new: all that could come has come. */
+  | { type: "sent" }
+  /** New to old: that lives on its shards. */
+  | { type: "landed" }
+  /** Old to new, with the inspector's listening socket if there is one: it is on its own. */
   | { type: "committed"; admin: ServerAddress | undefined }
   /** Old to new: it was asked to stop, and what it has handed over stops with it. */
   | { type: "stop"; reason: string; deadlineMs: number | undefined }
@@ -132,6 +136,8 @@ export class Peer {
       case "ready":
       case "failed":
       case "tally":
+      case "sent":
+      case "landed":
       case "committed":
       case "stop":
       case "force":

@@ -135,6 +135,13 @@ export class Predecessor {
           return over(message.admin && handle && { ...message.admin, handle });
         case "tally":
           return this.#hear(message.tally);
+        case "sent":
+          return aside(
+            this.#handover.relay
+              .landed()
+              .then(() => this.#peer.say({ type: "landed" })),
+            "waiting for connections to land",
+          );
         case "stop":
           return this.#stop(message);
         case "force":
@@ -143,6 +150,7 @@ export class Predecessor {
         case "take-over":
         case "ready":
         case "failed":
+        case "landed":
         case "connection":
         case "received":
         case "refused":

@@ -20,6 +20,8 @@ import type { ShutdownOrder } from "../shutdown-options.ts";
 const NUMBER_GAP = 1_000_000;
 /** How often the new process is told how those fare that have stayed. */
 const TALLY_EVERY_MS = 50;
+/** Connections that have all come may take so long to live on shards; a process of an older version does not say when they do. */
+const LANDING_MS = 2_000;
 /** How long a process that has failed may take to give connections back. */
 const GIVE_BACK_MS = 5_000;
 /** Who is on the way when both stop has so long to arrive. */
@@ -230,6 +232,7 @@ export class ProcessUpgrade implements Successor {
     this.#host.ingress.suspend();
     await this.#handshakesDone();
     await this.#canary.move();
+    await this.#haveLanded();
     this.#over.signal.throwIfAborted();
     this.#phase = "committed";
     const admin = this.#host.inspection.passOn();
@@ -252,6 +255,14 @@ export class ProcessUpgrade implements Successor {
       refused,
       durationMs: monotonicNow() - this.#startedAt,
     };
+  }
+
+  /** If the new process dies of those that come to it last, this one still serves. */
+  async #haveLanded(): Promise<void> {
+    this.#peer.say({ type: "sent" });
+    const { signal } = this.#over;
+    const patience = after(LANDING_MS, undefined, { signal, ref: false });
+    await Promise.race([this.#saying("landed").promise, patience]);
   }
 
   #tellTally(): void {

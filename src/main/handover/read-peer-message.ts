@@ -51,6 +51,8 @@ const shapes: Readonly<Record<PeerMessage["type"], Check>> = {
   ready: isRecord,
   failed: hasShape({ why: isSaid, withinMs: isDelay }),
   tally: hasShape({ tally: isTally }),
+  sent: isRecord,
+  landed: isRecord,
   committed: hasShape({ admin: isEither(isNothing, hasShape(isAddress)) }),
   stop: hasShape({ reason: isSaid, deadlineMs: isEither(isNothing, isDelay) }),
   force: isRecord,

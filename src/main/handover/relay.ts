@@ -96,6 +96,7 @@ export class Relay {
   /** How many of these each shard has not taken yet. */
   readonly #untaken = new Map<Shard, number>();
   #waiting: Waiting[] = [];
+  #onLanded: PromiseWithResolvers<void> | undefined;
   #count = 0;
   /** Connections that came from another process, and that went to one. */
   movedIn = 0;
@@ -178,6 +179,19 @@ export class Relay {
   adopt(moving: MovingConnection, choose: () => Shard | undefined): void {
     this.movedIn++;
     this.#deliver(moving, undefined, choose(), undefined);
+  }
+
+  /** Resolves when whoever has come from another process lives on a shard, or nowhere. */
+  async landed(): Promise<void> {
+    if (!this.#hasArrivals) return;
+    this.#onLanded ??= Promise.withResolvers();
+    await this.#onLanded.promise;
+  }
+
+  get #hasArrivals(): boolean {
+    return [...this.#waiting, ...this.#transit.values()].some(
+      ({ from }) => from === undefined,
+    );
   }
 
   /** The shard's thread is gone: what was on its way to it is booked as crashed with it, and nothing more comes from it. */
@@ -314,6 +328,8 @@ export class Relay {
     order: Order | undefined,
   ): void {
     from?.post({ type: "landed", number });
+    if (this.#onLanded !== undefined && !this.#hasArrivals)
+      this.#onLanded.resolve();
     if (order === undefined) return;
     order.outstanding--;
     this.#finishIfDone(order);

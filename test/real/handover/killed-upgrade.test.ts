@@ -81,6 +81,22 @@ describe("a process that takes over and is killed", () => {
     },
   );
 
+  it("by the last that comes to it leaves the port to the old one", async () => {
+    const server = await Generations.begin(ARGUMENTS);
+    const talkers = await openTalkers(server.command.port, CLIENTS);
+    const old = server.pid;
+    await server.versions.deploy(
+      "bad",
+      "is killed by the last that it takes over",
+    );
+    process.kill(old, "SIGUSR2");
+    await server.logged(/"event":"rolled-back"/, old);
+    const { closed } = await judgeTalkers(talkers);
+    const report = await serveAndEnd({ server, talkers, old, next: 0 }, old);
+    expect(report).toMatchObject({ opened: CLIENTS + 1, balanced: true });
+    expect(report.movedOut - report.movedIn).toBe(closed);
+  });
+
   it("when it is on its own takes along whom it has, and the old one still ends with its report", async () => {
     const scene = await upgrading("is on its own");
     process.kill(scene.next, "SIGKILL");

@@ -14,6 +14,7 @@ export type Behaviour =
   | "dies on a message"
   | "trusts its clients"
   | "is killed while it takes over"
+  | "is killed by the last that it takes over"
   | "has opened without resume"
   | "cannot be cloned"
   | "is nested too deeply"
@@ -42,6 +43,12 @@ const bodies: Record<Behaviour, { top?: string; hooks: string }> = {
   "is killed while it takes over": {
     top: `let taken = 0;`,
     hooks: `resume() { if (++taken === 8) process.kill(process.pid, "SIGKILL"); },`,
+  },
+  // So long after all have been sent that the process before could have left.
+  "is killed by the last that it takes over": {
+    top: `let taken = 0;
+      function hold(ms) { for (const end = Date.now() + ms; Date.now() < end; ); }`,
+    hooks: `resume() { if (++taken === 20) { hold(500); process.kill(process.pid, "SIGKILL"); } },`,
   },
   "has opened without resume": { hooks: `opened() {},` },
   "cannot be cloned": {

@@ -32,6 +32,8 @@ const honest: readonly PeerMessage[] = [
   { type: "ready" },
   { type: "failed", why: "so", withinMs: 3_000 },
   { type: "tally", tally: takeTally([]) },
+  { type: "sent" },
+  { type: "landed" },
   { type: "committed", admin: undefined },
   { type: "committed", admin: { host: "::", port: 1 } },
   { type: "stop", reason: "so", deadlineMs: undefined },

@@ -82,6 +82,31 @@ describe("connections that come from another process", () => {
     },
   );
 
+  it("have landed when shards have taken all of them", async () => {
+    const { shard, relay, adopt } = scene();
+    await expect(relay.landed()).resolves.toBeUndefined();
+    for (const number of upTo(UNTAKEN + 1)) adopt(number);
+    let hasLanded = false;
+    const landed = relay.landed().then(() => {
+      hasLanded = true;
+    });
+    for (const number of upTo(UNTAKEN)) {
+      relay.take(shard, { type: "moved-in", number });
+      await Promise.resolve();
+      expect(hasLanded).toBe(false);
+    }
+    relay.take(shard, { type: "moved-in", number: UNTAKEN });
+    await landed;
+  });
+
+  it("have landed where their shard is no more", async () => {
+    const { shard, relay, adopt } = scene();
+    adopt(0);
+    const landed = relay.landed();
+    relay.forget(shard);
+    await expect(landed).resolves.toBeUndefined();
+  });
+
   it("are closed, and counted, where the last thread ends", () => {
     const { host, taker, relay, adopt } = scene();
     host.isStopping = true;
