@@ -78,6 +78,8 @@ export class UpgradeUnderResets extends ProcessUpgrade {
     const since = generations.log.length;
     const restless = speakers.filter(({ name }) => name % 2 === 0);
     const upgraded = new Upgrade().run(scene);
+    // What it comes to is heard below, however early.
+    upgraded.catch(() => {});
     await generations.logged(
       ({ event }) => event === "upgrading",
       since,
@@ -139,6 +141,7 @@ export class FailingUpgrade extends ProcessUpgrade {
     const since = generations.log.length;
     generations.deploy(this.#behaviour, "bad");
     const upgraded = generations.ask("POST", "/api/upgrade");
+    upgraded.catch(() => {});
     const { pid } = await generations.logged(
       ({ event }) => event === "taking-over",
       since,
@@ -166,6 +169,7 @@ export class KillNew extends ProcessUpgrade {
     const before = await generations.standing();
     const since = generations.log.length;
     const upgraded = generations.ask("POST", "/api/upgrade");
+    upgraded.catch(() => {});
     const { pid } = await generations.logged(
       ({ event }) => event === "taking-over",
       since,

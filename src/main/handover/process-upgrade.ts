@@ -260,9 +260,11 @@ export class ProcessUpgrade implements Successor {
   /** If the new process dies of those that come to it last, this one still serves. */
   async #haveLanded(): Promise<void> {
     this.#peer.say({ type: "sent" });
-    const { signal } = this.#over;
-    const patience = after(LANDING_MS, undefined, { signal, ref: false });
-    await Promise.race([this.#saying("landed").promise, patience]);
+    const landed = this.#saying("landed").promise;
+    await settledWithin(
+      Promise.race([landed, this.#failed.promise]),
+      LANDING_MS,
+    );
   }
 
   #tellTally(): void {
