@@ -1,6 +1,8 @@
+import { once } from "node:events";
+import { connect } from "node:net";
 import { describe, expect, it } from "vitest";
 import type { ShutdownReport } from "../../../src/index.ts";
-import { within } from "../../support/within.ts";
+import { until, within } from "../../support/within.ts";
 import { endWithTest, Generations, gone } from "./generations.ts";
 import { judgeTalkers, openTalkers, type Talker } from "./talkers.ts";
 
@@ -64,6 +66,18 @@ async function serveAndEnd(
   return JSON.parse(reports.at(-1) ?? "") as ShutdownReport;
 }
 
+async function accepts(port: number): Promise<boolean> {
+  const socket = connect(port, "127.0.0.1");
+  try {
+    await once(socket, "connect");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
+
 describe("a process that takes over and is killed", () => {
   // While it takes everyone over it may be on its own by the time it dies.
   it.each<Phase>(["starts", "has begun to try its shards", "is in its trial"])(
@@ -92,6 +106,7 @@ describe("a process that takes over and is killed", () => {
     process.kill(old, "SIGUSR2");
     await server.logged(/"event":"rolled-back"/, old);
     const { closed } = await judgeTalkers(talkers);
+    await until("the port is open again", () => accepts(server.command.port));
     const report = await serveAndEnd({ server, talkers, old, next: 0 }, old);
     expect(report).toMatchObject({ opened: CLIENTS + 1, balanced: true });
     expect(report.movedOut - report.movedIn).toBe(closed);
