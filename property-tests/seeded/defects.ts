@@ -15,6 +15,7 @@ import { limitsDefects } from "./sound-limits.ts";
 import { upgradeDefects } from "./sound-upgrade.ts";
 import { operatorDefects } from "./sound-operators.ts";
 import { workersDefects } from "./sound-workers.ts";
+import { survivors } from "./survivors.ts";
 
 export const defects: readonly Defect[] = [
   ...machineDefects,
@@ -31,6 +32,7 @@ export const defects: readonly Defect[] = [
   ...workersDefects,
   ...deployDefects,
   ...figureDefects,
+  ...survivors,
   ...limitsDefects,
   ...clientDefects,
 ];

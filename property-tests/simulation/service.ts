@@ -12,7 +12,7 @@ interface Kept {
 
 /**
  * A service that uses everything there is, made anew for each shard. A message
- * is an order: `sub a`, `unsub a`, `pub a`, `slow 250`, `flood`, `leave`; any
+ * is an order: `sub a`, `unsub a`, `pub a`, `pub-both`, `slow 250`, `flood`, `leave`; any
  * other is answered with how many have been.
  */
 export function createService() {
@@ -55,6 +55,10 @@ export function createService() {
         case "pub":
           connection.publish(what, publication(what, connection.id));
           return;
+        case "pub-both":
+          for (const topic of ["a", "b", "a"])
+            connection.publish(topic, publication(topic, connection.id));
+          return;
         case "slow":
           await after(Number(what));
           connection.send(`slow ${what}`);
@@ -92,6 +96,7 @@ export const orders = [
   "unsub a",
   "pub a",
   "pub b",
+  "pub-both",
   "slow 30",
   "slow 250",
   "flood",

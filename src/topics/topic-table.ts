@@ -91,6 +91,14 @@ export class TopicTable {
     return false;
   }
 
+  /** How many topics the thread is counted for. */
+  sumOf(column: number): number {
+    let sum = 0;
+    for (let at = column; at < this.#counts.length; at += this.columns)
+      sum += Atomics.load(this.#counts, at);
+    return sum;
+  }
+
   /** The thread is gone, and all its subscribers with it. */
   clear(column: number): void {
     for (let at = column; at < this.#counts.length; at += this.columns)

@@ -1,3 +1,4 @@
+import { ShardCounters } from "../../protocol/shard-counters.ts";
 import type { Breach, Law, Life } from "./law.ts";
 import { clusterLaws, DELIVERY_MS, homeAround } from "./cluster-laws.ts";
 import type { ConnectionRecord } from "./monitor.ts";
@@ -231,6 +232,64 @@ export const laws: Readonly<Record<string, Law>> = {
       const most = config.maxBufferedBytes + largestMessage + 14;
       if (largestBuffered > most)
         yield `${id}: ${largestBuffered} bytes, ${most} at most`;
+    }
+  },
+
+  *"who waits for room hears of it, at the latest when the connection ends"({
+    monitor,
+    instances,
+  }) {
+    const isDead = diedBadly(instances);
+    for (const { id, waits, end } of monitor.records.values()) {
+      if (end === undefined) continue;
+      const hang = waits.filter(
+        ({ thread, isOver }) =>
+          !isOver && (thread === undefined || !isDead(thread)),
+      );
+      if (hang.length > 0)
+        yield `${id}: ${hang.length} calls of drained() hang`;
+    }
+  },
+
+  *"a shard that ends leaves nothing behind"({ monitor, instances }) {
+    for (const { threads } of instances)
+      for (const { thread, leftBehind, topicsLeft } of threads) {
+        for (const what of leftBehind) yield `${thread.name}: ${what}`;
+        if (topicsLeft > 0 && !monitor.watching.has(thread))
+          yield `${thread.name}: it subscribed to ${topicsLeft} topics, for nobody`;
+      }
+  },
+
+  *"what is counted is what happened"({ monitor, instances }) {
+    const isCut = cutBy(instances);
+    const records = [...monitor.records.values()];
+    for (const record of records) {
+      const { id, client, counted, given, end } = record;
+      if (client === undefined || counted === undefined) continue;
+      if (counted.in < given.length)
+        yield `${id}: ${given.length} messages were given, ${counted.in} are counted`;
+      if (client.isRude || isCut(record) || end?.outcome !== "clean") continue;
+      if (client.hasReadToTheEnd && counted.out !== client.messages.length)
+        yield `${id} (${client.name}): ${client.messages.length} messages were read, ${counted.out} are counted`;
+    }
+    // What a thread that died had counted of its connections is not known.
+    if (records.some((record) => record.counted === undefined)) return;
+    const sumOf = (counts: readonly number[]): number =>
+      counts.reduce((sum, count) => sum + count, 0);
+    const threads = instances.flatMap((instance) => instance.threads);
+    // The threads of one shard count in the same memory, one after the other.
+    const memories = new Set(threads.map(({ counters }) => counters));
+    const shards = [...memories].map((memory) => new ShardCounters(memory));
+    const pairs = [
+      ["messages in", "messagesIn", "in"],
+      ["messages out", "messagesOut", "out"],
+      ["messages dropped", "messagesDropped", "dropped"],
+    ] as const;
+    for (const [what, counter, own] of pairs) {
+      const ofShards = sumOf(shards.map((shard) => shard.get(counter)));
+      const ofOwn = sumOf(records.map(({ counted }) => counted?.[own] ?? 0));
+      if (ofShards !== ofOwn)
+        yield `${what}: ${ofShards} by shard, ${ofOwn} by connection`;
     }
   },
 

@@ -142,6 +142,8 @@ export class MemoryHandle implements Receiver {
     this.#socket = undefined;
     this.#thread = undefined;
     this.#isReading = false;
+    // In Node too: it waits in the loop of the thread that is left.
+    this.outgoing.loseUnsent();
   }
 
   readable(): void {

@@ -36,6 +36,12 @@ export interface ConnectionRecord {
   readonly sent: { readonly data: Buffer; readonly at: number }[];
   /** Everything it ever subscribed to, and when. */
   readonly subscriptions: Subscription[];
+  /** Calls of `drained`, and whether they have come back. */
+  readonly waits: { readonly thread: SimThread | undefined; isOver: boolean }[];
+  /** What its connection had counted when it ended. */
+  counted:
+    | { readonly in: number; readonly out: number; readonly dropped: number }
+    | undefined;
   end: (ConnectionEnd & { readonly at: number }) | undefined;
   /** What `suspend` returned, on its way. */
   inTransit: { readonly state: unknown } | undefined;
@@ -73,6 +79,8 @@ export class Monitor {
   readonly publications: PublicationRecord[] = [];
   /** Faults that can only be seen at the moment they happen. */
   readonly faults: { readonly law: string; readonly what: string }[] = [];
+  /** Threads in which somebody has watched a topic. */
+  readonly watching = new Set<SimThread>();
   readonly #clientOf: (handle: MemoryHandle) => SimClient | undefined;
   readonly #now: () => number;
   readonly #watched = new WeakSet<object>();
@@ -161,8 +169,15 @@ export class Monitor {
         isBinary: given[2] as boolean,
       });
     }
-    if (hook === "closed")
+    if (hook === "closed") {
       record.end = { ...(given[1] as ConnectionEnd), at: this.#now() };
+      const { messagesIn, messagesOut, droppedMessages } = given[0] as Counting;
+      record.counted = {
+        in: messagesIn,
+        out: messagesOut,
+        dropped: droppedMessages,
+      };
+    }
     if (hook !== "resume") return;
     const { inTransit } = record;
     record.inTransit = undefined;
@@ -192,6 +207,8 @@ export class Monitor {
         given: [],
         sent: [],
         subscriptions: [],
+        waits: [],
+        counted: undefined,
         end: undefined,
         inTransit: undefined,
         wasDismissed: false,
@@ -214,10 +231,17 @@ export class Monitor {
     const unsubscribe = connection.unsubscribe.bind(connection);
     const publish = connection.publish.bind(connection);
     const close = connection.close.bind(connection);
+    const drained = connection.drained.bind(connection);
     const overrides = {
       close: (...given: Parameters<Connection["close"]>): void => {
         record.wasDismissed = true;
         close(...given);
+      },
+      drained: async (): Promise<void> => {
+        const wait = { thread: currentThread(), isOver: false };
+        record.waits.push(wait);
+        await drained();
+        wait.isOver = true;
       },
       send: (...given: Parameters<Connection["send"]>): SendStatus => {
         const hasEnded = record.end !== undefined;
@@ -278,7 +302,11 @@ export class Monitor {
       publish,
       published: () => shard.published(),
       subscribers: (topic) => shard.subscribers(topic),
-      watch: (topic, listener) => shard.watch(topic, listener),
+      watch: (topic, listener) => {
+        const thread = currentThread();
+        if (thread !== undefined) this.watching.add(thread);
+        return shard.watch(topic, listener);
+      },
     };
   }
 
@@ -298,6 +326,13 @@ export class Monitor {
 }
 
 type Run = (...given: unknown[]) => unknown;
+
+/** What a connection counts besides what handlers see of it. */
+interface Counting {
+  readonly messagesIn: number;
+  readonly messagesOut: number;
+  readonly droppedMessages: number;
+}
 
 function isThenable(value: unknown): value is Promise<unknown> {
   return (

@@ -9,6 +9,8 @@ import type {
   ShardTotals,
 } from "../../protocol/messages.ts";
 import { SluiceError } from "../../errors.ts";
+import { ShardCounters } from "../../protocol/shard-counters.ts";
+import { TopicTable } from "../../topics/topic-table.ts";
 import { runShardIn } from "../../workers/run-shard.ts";
 import type { ShardSurroundings } from "../../workers/surroundings.ts";
 import { SimPort } from "./sim-port.ts";
@@ -30,6 +32,7 @@ export interface ThreadHost {
 export class SimShardThread implements ShardThread {
   readonly thread: SimThread;
   readonly shard: number;
+  readonly counters: SharedArrayBuffer;
   readonly port: MessagePort;
   readonly ended: Promise<ThreadEnd>;
   end: ThreadEnd | undefined;
@@ -40,6 +43,10 @@ export class SimShardThread implements ShardThread {
   endedAt = Infinity;
   /** It has ended as a shutdown ends it, and was not cut off. */
   hasEndedWell = false;
+  /** What its shard had not put back when it ended well, in words. */
+  leftBehind: readonly string[] = [];
+  /** Topics that it was known to subscribe to when it ended well. */
+  topicsLeft = 0;
   readonly #host: ThreadHost;
   readonly #near: SimPort;
   readonly #far: SimPort;
@@ -61,6 +68,7 @@ export class SimShardThread implements ShardThread {
   ) {
     this.thread = thread;
     this.shard = task.shard;
+    this.counters = task.counters;
     this.#host = host;
     const names = [`main<${thread.name}`, `${thread.name}<main`] as const;
     const { port1, port2 } = SimPort.pair(names, thread.draws);
@@ -125,11 +133,23 @@ export class SimShardThread implements ShardThread {
     runShardIn(surroundings, task).then(
       ({ failure }: ShardTotals) => {
         this.hasEndedWell = failure === undefined;
+        if (this.hasEndedWell) this.#lookBack(task);
         const error = failure && new SluiceError(failure.code, failure.message);
         this.#stop({ error, wasKilled: false, isStuck: false });
       },
       (error: unknown) => this.crash(error),
     );
+  }
+
+  /** What main and the other threads see of it is as if nobody had ever been there. */
+  #lookBack({ counters: buffer, topics, shard }: ShardTask): void {
+    const counters = new ShardCounters(buffer);
+    const states = counters.states.reduce((sum, count) => sum + count, 0);
+    const gauges = { states, live: counters.live };
+    this.leftBehind = Object.entries(gauges)
+      .filter(([, count]) => count !== 0)
+      .map(([name, count]) => `${count} ${name}`);
+    this.topicsLeft = TopicTable.over(topics).sumOf(shard);
   }
 
   #stop(end: ThreadEnd): void {

@@ -126,6 +126,11 @@ export class Direction {
       this.#arrived = [Buffer.concat(this.#arrived)];
   }
 
+  /** What the sender's kernel has not taken is lost with the sender's thread. */
+  loseUnsent(): void {
+    this.#unsent = [];
+  }
+
   hold(): void {
     this.#pipe.hold();
   }
