@@ -22,6 +22,11 @@ export const sampleReport: ShutdownReport = {
     closeCodes: { 1001: 4365, 1006: 9 },
     shardsKilled: 0,
     shardsCrashed: 0,
+    states: {
+      "open.healthy": { count: 4374, p50Ms: 92_000, p99Ms: 9e5, maxMs: 1.2e6 },
+      closing: { count: 4374, p50Ms: 0, p99Ms: 180, maxMs: 210 },
+      "draining.awaiting": { count: 4374, p50Ms: 24, p99Ms: 310, maxMs: 7900 },
+    },
   },
   accepted: 5012,
   rejected: 12,

@@ -41,14 +41,13 @@ export function summarize({ durationMs, shutdown }: ShutdownReport): string {
 
 /** The report for people; sixty columns at most, without a final line break. */
 export function renderReport(report: ShutdownReport): string {
-  const { shutdown, states } = report;
+  const { shutdown } = report;
   const wholes = [thoseOf(shutdown), thoseOf({ ...report, live: 0 })];
   const both = (name: string, read: Reading): string =>
     row(name, [read(shutdown), read(report)]);
   const seen = (name: string, read: Reading): string[] =>
     read(report) > 0 ? [both(name, read)] : [];
   const codes = Object.keys(report.closeCodes);
-  const visited = byPhase(states);
   return [
     `Shutdown (${report.reason}) took ${seconds(report.durationMs)} of ${seconds(report.deadlineMs)}.`,
     ...describeProblems(report).map(
@@ -75,12 +74,8 @@ export function renderReport(report: ShutdownReport): string {
     ...codes.map((code) =>
       both(`  ${code}`, ({ closeCodes }) => closeCodes[code] ?? 0),
     ),
-    ...(visited.length > 0
-      ? ["", timesRow("time spent in", ["p50", "p99", "max"])]
-      : []),
-    ...visited.map(([name, { p50Ms, p99Ms, maxMs }]) =>
-      timesRow(`  ${name}`, [p50Ms, p99Ms, maxMs].map(time)),
-    ),
+    ...timesOf("time spent in, this shutdown", shutdown.states),
+    ...timesOf("time spent in, since start", report.states),
   ].join("\n");
 }
 
@@ -94,6 +89,19 @@ function thoseOf({
   movedIn,
 }: Pick<ShutdownPart, "live" | "opened" | "movedIn">): number {
   return live + opened + movedIn;
+}
+
+/** How long connections stayed in the states that they have left; nothing where none has. */
+function timesOf(title: string, states: ShutdownPart["states"]): string[] {
+  const visited = byPhase(states);
+  if (visited.length === 0) return [];
+  return [
+    "",
+    timesRow(title, ["p50", "p99", "max"]),
+    ...visited.map(([name, { p50Ms, p99Ms, maxMs }]) =>
+      timesRow(`  ${name}`, [p50Ms, p99Ms, maxMs].map(time)),
+    ),
+  ];
 }
 
 /** The states in the order of a life: what begins with the same phase stands together. */
@@ -125,7 +133,7 @@ function share(part: number, whole: number): string {
 }
 
 function timesRow(name: string, cells: readonly string[]): string {
-  return name.padEnd(26) + cells.map((cell) => cell.padStart(12)).join("");
+  return name.padEnd(29) + cells.map((cell) => cell.padStart(10)).join("");
 }
 
 function time(milliseconds: number): string {

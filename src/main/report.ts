@@ -1,6 +1,7 @@
 import type { Outcome } from "../machines/connection-machine.ts";
 import { connectionTable } from "../machines/connection-table.ts";
 import {
+  bucketCeilingMs,
   type DurationSummary,
   HISTOGRAM_SLOTS,
   summarize,
@@ -41,6 +42,8 @@ export interface ShutdownPart {
   shardsKilled: number;
   /** Threads that died. */
   shardsCrashed: number;
+  /** Time spent in each state that any has left since. */
+  states: Record<string, DurationSummary>;
 }
 
 /** What a shutdown came to. But for `shutdown`, counts are of the server's whole life. */
@@ -148,14 +151,26 @@ export interface Standing {
   readonly closeCodes: Record<string, number>;
   readonly kills: number;
   readonly crashes: number;
+  readonly visits: Visits;
 }
+
+/** By state, how many connections have left it after how long. */
+type Visits = Readonly<
+  Record<string, { readonly buckets: Float64Array; readonly longestMs: number }>
+>;
 
 /** What is counted, as it stands at this moment. */
 export function takeStanding(
   ledger: Ledger,
   { counters, kills, crashes }: Pick<Fleet, "counters" | "kills" | "crashes">,
 ): Standing {
-  return { ledger, closeCodes: readCloseCodes(counters), kills, crashes };
+  return {
+    ledger,
+    closeCodes: readCloseCodes(counters),
+    kills,
+    crashes,
+    visits: readVisits(counters),
+  };
 }
 
 /** What was counted from one moment to another. */
@@ -178,7 +193,29 @@ export function partSince(begun: Standing, now: Standing): ShutdownPart {
     // Those of a version on trial that failed are not the server's, and go with it.
     shardsKilled: Math.max(0, now.kills - begun.kills),
     shardsCrashed: Math.max(0, now.crashes - begun.crashes),
+    states: visitsSince(begun.visits, now.visits),
   };
+}
+
+function visitsSince(
+  before: Visits,
+  after: Visits,
+): Record<string, DurationSummary> {
+  const durations: Record<string, DurationSummary> = {};
+  for (const [name, { buckets, longestMs }] of Object.entries(after)) {
+    const earlier = before[name]?.buckets;
+    const since = buckets.map((count, bucket) =>
+      Math.max(0, count - (earlier?.[bucket] ?? 0)),
+    );
+    const last = since.findLastIndex((count) => count > 0);
+    // How long the longest of them took is known as far as its bucket.
+    if (last !== -1)
+      durations[name] = summarize(
+        since,
+        Math.min(longestMs, bucketCeilingMs(last)),
+      );
+  }
+  return durations;
 }
 
 function difference<Name extends string>(
@@ -225,7 +262,7 @@ export function describeEnd(
     shardsKilled: now.kills,
     shardsStuck: fleet.stuck,
     shardsCrashed: now.crashes,
-    states: readDurations(fleet.counters),
+    states: summarizeVisits(now.visits),
   };
 }
 
@@ -248,7 +285,20 @@ export function readCloseCodes(
 export function readDurations(
   shards: readonly ShardCounters[],
 ): Record<string, DurationSummary> {
+  return summarizeVisits(readVisits(shards));
+}
+
+function summarizeVisits(visits: Visits): Record<string, DurationSummary> {
   const durations: Record<string, DurationSummary> = {};
+  for (const [name, { buckets, longestMs }] of Object.entries(visits)) {
+    const summary = summarize(buckets, longestMs);
+    if (summary.count > 0) durations[name] = summary;
+  }
+  return durations;
+}
+
+function readVisits(shards: readonly ShardCounters[]): Visits {
+  const visits: Record<string, Visits[string]> = {};
   for (const { name, index, isFinal } of connectionTable.states) {
     if (isFinal) continue;
     const buckets = new Float64Array(HISTOGRAM_SLOTS);
@@ -256,8 +306,7 @@ export function readDurations(
       for (const [bucket, count] of shard.histogram(index).entries())
         (buckets[bucket] as number) += count;
     const longestMs = shards.map((shard) => shard.longestVisitMs(index));
-    const summary = summarize(buckets, Math.max(0, ...longestMs));
-    if (summary.count > 0) durations[name] = summary;
+    visits[name] = { buckets, longestMs: Math.max(0, ...longestMs) };
   }
-  return durations;
+  return visits;
 }

@@ -28,9 +28,12 @@ close codes
   1001                  3980                4980
   1006                    20                  20
 
-time spent in                      p50         p99         max
-  open.healthy                 61.00 s     90.50 s     91.00 s
-  closing                         0 ms      204 ms      1.10 s
+time spent in, this shutdown        p50       p99       max
+  closing                          0 ms    204 ms    1.10 s
+
+time spent in, since start          p50       p99       max
+  open.healthy                  61.00 s   90.50 s   91.00 s
+  closing                          0 ms    204 ms    1.10 s
 `.trim(),
     );
   });
@@ -45,7 +48,10 @@ time spent in                      p50         p99         max
       crashed: 0,
     };
     const empty = reportOf({
-      shutdown: { ...reportOf().shutdown, live: 0, accepted: 0, outcomes },
+      shutdown: {
+        ...reportOf().shutdown,
+        ...{ live: 0, accepted: 0, outcomes, states: {} },
+      },
       accepted: 0,
       rejected: 0,
       opened: 0,

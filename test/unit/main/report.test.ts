@@ -75,6 +75,8 @@ describe("the ledger", () => {
       crashed: 5,
     });
     shard.closeCodes[1006] = 95;
+    shard.addVisit(0, 8);
+    shard.addVisit(1, 600_000);
     const read = () => readLedger([shard], 0);
     const begun = takeStanding(read(), {
       counters: [shard],
@@ -89,6 +91,8 @@ describe("the ledger", () => {
     shard.add("forced", 2);
     shard.closeCodes[1001] = 9;
     shard.closeCodes[1006] = 97;
+    shard.addVisit(1, 2);
+    shard.addVisit(1, 4);
     const report = describeEnd(
       read(),
       { counters: [shard], kills: 1, stuck: 0, crashes: 5 },
@@ -114,7 +118,12 @@ describe("the ledger", () => {
       closeCodes: { 1001: 9, 1006: 2 },
       shardsKilled: 0,
       shardsCrashed: 1,
+      states: {
+        "open.healthy": { count: 2, p50Ms: 2.048, p99Ms: 4.096, maxMs: 4.096 },
+      },
     });
+    expect(report.states["open.healthy"]).toMatchObject({ maxMs: 600_000 });
+    expect(report.states["upgrading.handshaking"]?.maxMs).toBe(8);
     expect(report).toMatchObject({
       opened: 106,
       outcomes: { lost: 90, crashed: 5, clean: 9 },
