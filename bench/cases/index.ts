@@ -3,6 +3,7 @@ import type { BenchCase } from "./case.ts";
 import { churnCases } from "./churn.ts";
 import { echoCases } from "./echo.ts";
 import { fanOutCases } from "./fan-out.ts";
+import { floodCases } from "./flood.ts";
 import { halfSaturationCase } from "./half-saturation.ts";
 import { idleMemoryCase } from "./idle-memory.ts";
 import { machineCase } from "./machine.ts";
@@ -14,6 +15,7 @@ export const benchCases: readonly BenchCase[] = [
   ...echoCases,
   ...churnCases,
   halfSaturationCase,
+  ...floodCases,
   idleMemoryCase,
   ...fanOutCases,
   ...publishCases,

@@ -91,6 +91,13 @@ export class Client {
     if (batch !== undefined) this.#socket.write(batch);
   }
 
+  /** Sends the same bytes, again and again, as fast as the server takes them. */
+  flood(bytes: Buffer): void {
+    this.#socket.write(bytes, (error) => {
+      if (error === undefined || error === null) this.flood(bytes);
+    });
+  }
+
   /** Starts the closing handshake, or ends TCP where there is none. */
   close(): void {
     if (this.#closing) return;

@@ -3,6 +3,7 @@ import { writeSync } from "node:fs";
 import { churn } from "./churn.ts";
 import { closedLoop } from "./closed-loop.ts";
 import { fanOut } from "./fan-out.ts";
+import { flood } from "./flood.ts";
 import { hold } from "./hold.ts";
 import { openLoop } from "./open-loop.ts";
 import type { LoadOrder, LoadReport } from "./plan.ts";
@@ -27,6 +28,8 @@ async function carryOut(order: LoadOrder): Promise<LoadReport> {
       return fanOut(order, plan);
     case "hold":
       return hold(order, plan, print);
+    case "flood":
+      return flood(order, plan, print);
     case "shutdown":
       return shutdown(order, plan);
     default:

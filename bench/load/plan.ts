@@ -62,6 +62,12 @@ export interface HoldPlan {
   readonly bytes: number;
 }
 
+/** Connections that send pongs, which nobody has asked for, as fast as they can. */
+export interface FloodPlan {
+  readonly kind: "flood";
+  readonly connections: number;
+}
+
 /** Open connections, have the server stop, and watch what each one sees. */
 export interface ShutdownPlan {
   readonly kind: "shutdown";
@@ -77,6 +83,7 @@ export type LoadPlan =
   | ChurnPlan
   | FanOutPlan
   | HoldPlan
+  | FloodPlan
   | ShutdownPlan;
 
 /** The load process's one argument. */

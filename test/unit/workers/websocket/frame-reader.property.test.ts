@@ -1,5 +1,5 @@
 import { fc, test } from "@fast-check/vitest";
-import { describe, expect } from "vitest";
+import { describe, expect, it } from "vitest";
 import {
   type IntakeOwner,
   takeIn,
@@ -221,6 +221,32 @@ const streams = frames.chain((stream) =>
         .filter((chunk) => chunk.length > 0);
     }),
 );
+
+describe("a share of a turn", () => {
+  it.each([
+    ["pongs", 0x8a],
+    ["messages", 0x82],
+    ["fragments", 0x02],
+  ])("is 256 %s of one connection; the rest waits", (_, first) => {
+    const one = encode({
+      first,
+      payload: new Uint8Array(1),
+      mask: new Uint8Array(4),
+    });
+    const middle = encode({
+      first: first === 0x02 ? 0x00 : first,
+      payload: new Uint8Array(1),
+      mask: new Uint8Array(4),
+    });
+    const rest = Array.from({ length: 599 }, () => middle);
+    const recorder = new Recorder();
+    takeIn(recorder, Buffer.concat([one, ...rest]));
+    expect(recorder.meteredFrames).toBe(256);
+    expect(recorder.unread?.length).toBe(344 * one.length);
+    finish(recorder);
+    expect(recorder.meteredFrames).toBe(600);
+  });
+});
 
 describe("the laws of the frame reader", () => {
   test.prop([streams], { numRuns: 2000 })(
