@@ -290,7 +290,11 @@ export class Shard {
   /** Hands a fresh socket to its thread. */
   give(arrival: Arrival): void {
     this.counters.add("handed");
-    this.#handoff?.add(arrival);
+    // Its death is booked: what it is given now, nobody would count any more.
+    const isGone = this.#thread === undefined || this.#thread.end !== undefined;
+    if (!isGone) return this.#handoff?.add(arrival);
+    aside(arrival.handle.close(), "closing a socket");
+    return this.#countLost("ERR_CLOSED_MESSAGE_PORT", arrival.address);
   }
 
   /** Hands a live connection to its thread. */
