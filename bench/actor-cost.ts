@@ -15,7 +15,7 @@ import {
   machineHandlers,
 } from "../src/index.ts";
 
-const LIVES = 20_000;
+const LIVES = 4_000;
 const MESSAGES = 10;
 const ROUNDS = 5;
 
@@ -135,9 +135,11 @@ function measure(handlers: Handlers): Cost {
 }
 
 function timed(run: () => void): number {
-  const from = performance.now();
+  // CPU time: what else the machine does is not counted.
+  const from = process.cpuUsage();
   run();
-  return performance.now() - from;
+  const { user, system } = process.cpuUsage(from);
+  return (user + system) / 1000;
 }
 
 function median(values: readonly number[]): number {

@@ -1,6 +1,7 @@
 import { clientDefects } from "./client.ts";
 import type { Defect } from "./defect.ts";
 import { machineDefects } from "./machine-defects.ts";
+import { machineHandlersDefects } from "./machine-handlers.ts";
 import { serverDefects } from "./server-defects.ts";
 import { bordersDefects } from "./sound-borders.ts";
 import { bytesDefects } from "./sound-bytes.ts";
@@ -19,6 +20,7 @@ import { survivors } from "./survivors.ts";
 
 export const defects: readonly Defect[] = [
   ...machineDefects,
+  ...machineHandlersDefects,
   ...serverDefects,
   ...bordersDefects,
   ...lifecycleDefects,

@@ -57,7 +57,8 @@ function cut({ id, states, edges }: MachineGraph): MachineGraph {
   const kept = states.slice(0, MOST_STATES);
   const ids = new Set(kept.map((state) => state.id));
   return {
-    id: short(id),
+    // The page makes the names of its arrows of it.
+    id: short(id).replaceAll(/\W/g, "-"),
     states: kept.map((state) => ({
       ...state,
       description: state.description.slice(0, LONGEST_DESCRIPTION),

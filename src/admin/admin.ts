@@ -34,6 +34,7 @@ import type {
   Inspector,
 } from "../main/inspector.ts";
 import { StatusPoller } from "./status-poller.ts";
+import { readMachine } from "./machine.ts";
 import { createMetrics } from "./metrics.ts";
 import { pagePaths, sendPage } from "./page.ts";
 import { plain, Router, type Routes, unread } from "./router.ts";
@@ -231,6 +232,9 @@ export class Admin implements Inspector {
       ),
       "GET /api/instances": plain(async (call) =>
         call.json(await this.#server.instances()),
+      ),
+      "GET /api/machine": plain(async (call) =>
+        call.json(await readMachine(this.#server, this.#requests)),
       ),
       "GET /api/connections": {
         takes: listFields,

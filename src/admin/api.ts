@@ -242,6 +242,8 @@ export interface ListedConnection {
 export interface ConnectionDetails extends ListedConnection {
   readonly url: string;
   readonly subprotocol: string;
+  /** State of its own actor, where handlers run a machine. */
+  readonly actorState: string | undefined;
   readonly isCompressed: boolean;
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly deadlineInMs: number | undefined;
@@ -251,8 +253,20 @@ export interface ConnectionDetails extends ListedConnection {
   } | null;
 }
 
+/** The machine that handlers run for each connection, with who is where. */
+export interface MachineStatus {
+  /** Its drawing, a packed chart as JSON; undefined where handlers run none. */
+  readonly chart: string | undefined;
+  /** Who is in a state is counted in its parents as well. */
+  readonly population: readonly (readonly [state: string, count: number])[];
+  /** Shards that did not answer in time. */
+  readonly unanswered: readonly number[];
+}
+
 /** One transition of a followed connection. */
 export interface Transition {
+  /** Of the connection's machine, or of the one that its handlers run. */
+  readonly machine: "connection" | "actor";
   readonly at: number;
   readonly event: string;
   readonly from: string | undefined;

@@ -85,10 +85,13 @@ export class Following {
     if (followed === undefined) return;
     const shard = shardAt(this.#server, from);
     if (shard !== undefined) followed.shard = shard;
-    this.#feed?.transition({ number, ...transition });
     const told: Transition = transition;
+    const isOwn = told.machine === "actor";
     for (const stream of followed.streams)
-      stream.send("transition", JSON.stringify(told), true);
+      stream.send(isOwn ? "actor" : "transition", JSON.stringify(told), true);
+    // The rest is about the connection's life, which is not its actor's.
+    if (isOwn) return;
+    this.#feed?.transition({ number, ...transition });
     if (transition.isFinal) this.#end(number, followed);
     // It may land on any shard, also on one that did not exist when the following began.
     else if (transition.to === MOVING) this.#tellShards(number, true);

@@ -2,6 +2,7 @@ import type { Status } from "../../src/admin/api.ts";
 import { charts } from "../../src/diagrams/charts.ts";
 import type { GraphState } from "../../src/diagrams/graph.ts";
 import { count, plural, shortCount } from "../format.ts";
+import { type OwnMachine, useMachine } from "../machine.ts";
 import { type Live, outcomeTotal, perSecond, population } from "../live.ts";
 import { barHeights, familyOf, fullest } from "../parts/bars.tsx";
 import {
@@ -11,7 +12,7 @@ import {
 } from "../parts/statechart.tsx";
 import { connectionsHref, type Route } from "../route.ts";
 
-const machines = ["connection", "shard", "server"] as const;
+const machines = ["connection", "shard", "server", "yours"] as const;
 
 /** The statecharts with who is in which state, and the same as a table. */
 export function ChartView({
@@ -26,19 +27,22 @@ export function ChartView({
   const shown =
     machines.find((name) => name === route.query.get("machine")) ??
     "connection";
+  const own = useMachine(shown === "yours");
   return (
     <div class="chart-view">
       <section aria-label="The chart">
         <div class="chooser" role="group" aria-label="Machine">
-          {machines.map((name) => (
-            <a
-              key={name}
-              href={name === "connection" ? "#/" : `#/?machine=${name}`}
-              aria-current={name === shown ? "true" : undefined}
-            >
-              {name}
-            </a>
-          ))}
+          {machines
+            .filter((name) => name !== "yours" || own !== undefined)
+            .map((name) => (
+              <a
+                key={name}
+                href={name === "connection" ? "#/" : `#/?machine=${name}`}
+                aria-current={name === shown ? "true" : undefined}
+              >
+                {name}
+              </a>
+            ))}
         </div>
         <div
           class="scroller"
@@ -52,6 +56,7 @@ export function ChartView({
           )}
           {shown === "shard" && <ShardChart status={status} />}
           {shown === "server" && <ServerChart status={status} />}
+          {shown === "yours" && own !== undefined && <OwnChart own={own} />}
         </div>
       </section>
       <aside>
@@ -145,6 +150,27 @@ function ServerChart({ status: { server } }: { status: Status }) {
       faceOf={faceOf}
       traffic={[]}
       label="The server machine; its current state is lit"
+    />
+  );
+}
+
+/** The machine that the handlers run. Its words are theirs: they are shown as text, and nothing else is made of them. */
+function OwnChart({ own: { chart, population: here } }: { own: OwnMachine }) {
+  const faceOf = ({ id, kind }: GraphState): StateFace => {
+    if (kind === "final") return { spoken: id };
+    const many = here.get(id) ?? 0;
+    return {
+      count: shortCount(many),
+      isLit: kind === "leaf" && many > 0,
+      spoken: `${id}: ${plural(many, "connection")}`,
+    };
+  };
+  return (
+    <Statechart
+      chart={chart}
+      faceOf={faceOf}
+      traffic={[]}
+      label="The machine of your handlers with its live population"
     />
   );
 }

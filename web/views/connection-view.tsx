@@ -2,10 +2,12 @@ import { useEffect, useState } from "preact/hooks";
 import type { ConnectionDetails, Transition } from "../../src/admin/api.ts";
 import { charts } from "../../src/diagrams/charts.ts";
 import type { GraphState } from "../../src/diagrams/graph.ts";
+import type { Chart } from "../../src/diagrams/layout.ts";
 import { explain, read } from "../api.ts";
 import { bytes, clock, count, duration, plural } from "../format.ts";
 import { familyOf } from "../parts/bars.tsx";
 import { CloseDialog } from "../parts/close-dialog.tsx";
+import { useMachine } from "../machine.ts";
 import { type StateFace, Statechart } from "../parts/statechart.tsx";
 
 const KEPT_TRANSITIONS = 500;
@@ -23,6 +25,7 @@ interface Followed {
 export function ConnectionView({ id }: { id: string }) {
   const { facts, log, end, failure } = useFollowed(id);
   const [isClosing, setClosing] = useState(false);
+  const own = useMachine(false)?.chart;
   if (failure !== "")
     return (
       <div class="empty" role="alert">
@@ -38,7 +41,9 @@ export function ConnectionView({ id }: { id: string }) {
         <p class="big">Looking for {id}…</p>
       </div>
     );
-  const state = log.at(-1)?.to ?? facts.state;
+  const state =
+    log.findLast(({ machine }) => machine === "connection")?.to ?? facts.state;
+  const { actorState } = facts;
   return (
     <section aria-labelledby="connection-title" class="connection-view">
       <div class="title">
@@ -69,7 +74,23 @@ export function ConnectionView({ id }: { id: string }) {
           role="region"
           aria-label="Statechart"
         >
-          <OneChart state={state} log={log} />
+          <OneChart
+            chart={charts.connection}
+            of="connection"
+            states={[state]}
+            log={log}
+          />
+          {own !== undefined && actorState !== undefined && (
+            <OneChart
+              chart={own}
+              of="actor"
+              states={(
+                log.findLast(({ machine }) => machine === "actor")?.to ??
+                actorState
+              ).split(", ")}
+              log={log}
+            />
+          )}
         </div>
       </div>
       {isClosing && (
@@ -101,18 +122,17 @@ function useFollowed(id: string): Followed {
         const facts = JSON.parse(data) as ConnectionDetails;
         setFollowed((before) => ({ ...before, facts }));
       });
-      source.addEventListener(
-        "transition",
-        ({ data }: MessageEvent<string>) => {
-          const transition = JSON.parse(data) as Transition;
-          if (transition.isFinal) stop();
-          setFollowed((before) => ({
-            ...before,
-            log: [...before.log, transition].slice(-KEPT_TRANSITIONS),
-            end: transition.isFinal ? outcomeOf(transition) : before.end,
-          }));
-        },
-      );
+      const take = ({ data }: MessageEvent<string>): void => {
+        const transition = JSON.parse(data) as Transition;
+        if (transition.isFinal) stop();
+        setFollowed((before) => ({
+          ...before,
+          log: [...before.log, transition].slice(-KEPT_TRANSITIONS),
+          end: transition.isFinal ? outcomeOf(transition) : before.end,
+        }));
+      };
+      source.addEventListener("transition", take);
+      source.addEventListener("actor", take);
       source.addEventListener("crashed", () => {
         stop();
         setFollowed((before) => ({ ...before, end: "crashed" }));
@@ -148,18 +168,24 @@ function outcomeOf({ actions }: Transition): string {
 }
 
 function OneChart({
-  state,
+  chart,
+  of,
+  states,
   log,
 }: {
-  state: string;
+  chart: Chart;
+  of: Transition["machine"];
+  /** Where it is: of parallel states, several. */
+  states: readonly string[];
   log: readonly Transition[];
 }) {
-  const chart = charts.connection;
   const faceOf = ({ id, kind }: GraphState): StateFace => {
-    const isLit = kind !== "parent" && id === state;
+    const isLit = kind !== "parent" && states.includes(id);
     return { isLit, spoken: isLit ? `${id}: the current state` : id };
   };
-  const recent = log.filter(({ at }) => Date.now() - at < LIT_MS);
+  const recent = log.filter(
+    ({ at, machine }) => machine === of && Date.now() - at < LIT_MS,
+  );
   const traffic = chart.graph.edges.map(({ source, target, events }) =>
     recent.some(
       ({ from = "", event, to }) =>
@@ -175,7 +201,7 @@ function OneChart({
       chart={chart}
       faceOf={faceOf}
       traffic={traffic}
-      label="The machine of this connection; its current state is lit"
+      label={`The machine of this ${of}; its current state is lit`}
     />
   );
 }
@@ -245,7 +271,10 @@ function Log({ log }: { log: readonly Transition[] }) {
             class={`family-${familyOf(transition.to)}`}
           >
             <time>{clock(transition.at)}</time>
-            <span class="event">{eventName(transition.event)}</span>
+            <span class="event">
+              {transition.machine === "actor" && "your machine: "}
+              {eventName(transition.event)}
+            </span>
             <span class="way">
               {transition.from} → <strong>{transition.to}</strong>
             </span>

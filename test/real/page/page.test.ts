@@ -6,6 +6,7 @@ import { callAdmin, connect } from "../admin/call-admin.ts";
 import type { ShutdownPart, ShutdownReport } from "../../../src/index.ts";
 import { serveCommand } from "../../support/command.ts";
 import { startServer } from "../../support/server.ts";
+import { machineDeployment } from "../handover/machine-versions.ts";
 import { open, picture, useBrowser } from "./browser.ts";
 
 const ADMIN = {
@@ -99,6 +100,26 @@ describe("the inspector in a browser", () => {
     expect(await page.locator("table.list tbody tr").count()).toBe(3);
     await page.getByLabel("State").selectOption("draining");
     await page.getByText("No connection is like that").waitFor();
+  });
+
+  it("draws the machine of the handlers, whatever its states are called, and follows it", async () => {
+    const { file, deploy } = await machineDeployment();
+    await deploy("<img src=x onerror=alert(1)>");
+    const server = await startServer({ ...ADMIN, handlers: file });
+    const clients = await connectMany(server, 3, "/");
+    const page = await open(server.adminAddress);
+    await page.getByRole("link", { name: "yours" }).click();
+    await page
+      .getByLabel("<img src=x onerror=alert(1)>: 3 connections")
+      .waitFor();
+    expect(await page.locator("img").count()).toBe(0);
+    clients[0]?.send("work");
+    await page.getByLabel("working: 1 connection").waitFor();
+    const shown = await open(server.adminAddress, "#/connections/c1");
+    await shown.locator('[data-state="working"].lit').waitFor();
+    await shown.locator('[data-state="open.healthy"].lit').waitFor();
+    clients[0]?.send("count");
+    await shown.getByText("your machine: count").waitFor();
   });
 
   it("shows each transition of a followed connection, in order", async () => {

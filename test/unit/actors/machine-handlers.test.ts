@@ -383,16 +383,20 @@ describe("a machine that moves", () => {
     ));
 });
 
+/** What a new version brings that has not lost what was invoked. */
+const knows = setup({
+  types: { events: {} as ConnectionFact | Said },
+  actors: { held: fromCallback(() => {}) },
+  actions: connectionActions,
+});
 /** The machine after a change of its states, as a new version has it. */
 const later = {
-  "has lost its state": setup({
-    types: { events: {} as ConnectionFact | Said },
-    actions: connectionActions,
-  }).createMachine({ id: "m", initial: "new", states: { new: {} } }),
-  "has states within it": setup({
-    types: { events: {} as ConnectionFact | Said },
-    actions: connectionActions,
-  }).createMachine({
+  "has lost its state": knows.createMachine({
+    id: "m",
+    initial: "new",
+    states: { new: {} },
+  }),
+  "has states within it": knows.createMachine({
     id: "m",
     initial: "idle",
     states: { idle: { initial: "first", states: { first: {} } } },
@@ -401,14 +405,12 @@ const later = {
     types: { events: {} as ConnectionFact | Said },
     actions: connectionActions,
   }).createMachine({ id: "m", initial: "idle", states: { idle: {} } }),
-  "is another": setup({
-    types: { events: {} as ConnectionFact | Said },
-    actions: connectionActions,
-  }).createMachine({ id: "another", initial: "idle", states: { idle: {} } }),
-  "ends there": setup({
-    types: { events: {} as ConnectionFact | Said },
-    actions: connectionActions,
-  }).createMachine({
+  "is another": knows.createMachine({
+    id: "another",
+    initial: "idle",
+    states: { idle: {} },
+  }),
+  "ends there": knows.createMachine({
     id: "m",
     initial: "other",
     states: { other: {}, idle: { type: "final" } },
