@@ -91,6 +91,54 @@ describe("found by random lives, and mended", () => {
     warn.mockRestore();
   });
 
+  it("shutdowns that are called off during a reload, twice, leave a server that serves", async () => {
+    await simulate(
+      { handlers: createService, shards: 2, seeds: 5 },
+      async ({ server, open, time }) => {
+        for (const pauseMs of [5, 40]) {
+          const reload = server.reload();
+          await time.advance(pauseMs);
+          const shutdown = server.shutdown();
+          expect(server.callOff()).toBe(true);
+          await expect(shutdown).rejects.toThrow("called off");
+          await reload.then(
+            () => {},
+            () => {},
+          );
+        }
+        const states = server.stats().shards.map(({ state }) => state);
+        expect(states).toEqual(["serving.accepting", "serving.accepting"]);
+        const client = await open("/");
+        client.send("hello");
+        expect(await client.next()).toBe("heard hello 1");
+      },
+    );
+  });
+
+  it("a shard that crashes while a shutdown waits is replaced when that is called off", async () => {
+    await simulate(
+      {
+        handlers: createService,
+        shards: 2,
+        seeds: 5,
+        server: { shutdownDelayMs: 200 },
+      },
+      async ({ server, shards, time }) => {
+        const shutdown = server.shutdown();
+        await time.advance(50);
+        shards[0]?.crash();
+        await time.advance(20);
+        expect(server.callOff()).toBe(true);
+        await expect(shutdown).rejects.toThrow("called off");
+        await time.until(() =>
+          server
+            .stats()
+            .shards.every(({ state }) => state === "serving.accepting"),
+        );
+      },
+    );
+  });
+
   it("a handler whose client has gone is not cut by an orderly end", async () => {
     const { report } = await simulate(
       { handlers: createService },
