@@ -1,9 +1,31 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import type { Defect } from "./defect.ts";
 import { defects } from "./defects.ts";
+import { seed } from "./seed.ts";
 
 const read = (path: string): string =>
   readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
+
+/** So many are made again each day, at the same time. */
+const AGAIN = 3;
+const DAY_MS = 24 * 60 * 60 * 1_000;
+/** All of them together; one that was not noticed by then counts as not noticed. */
+const TIME_LIMIT_MS = 40_000;
+
+/** Noticed in seconds, and the same each time: by unit tests alone. */
+const quick = defects.filter(({ suites }) =>
+  suites.every((path) => path.startsWith("test/unit/")),
+);
+
+/** Those of today: each has its turn after so many days, whatever has happened meanwhile. */
+function ofToday(): readonly Defect[] {
+  const today = Math.floor(Date.now() / DAY_MS);
+  return Array.from(
+    { length: AGAIN },
+    (_, at) => quick[(today * AGAIN + at) % quick.length] as Defect,
+  );
+}
 
 describe("the seeded defects", () => {
   it.each(defects)(
@@ -23,4 +45,22 @@ describe("the seeded defects", () => {
     expect(rows).toHaveLength(1);
     expect(rows[0]).not.toContain("**nobody**");
   });
+
+  it(
+    `are noticed again: ${AGAIN} of ${quick.length} that are noticed by unit tests, others each day`,
+    async () => {
+      const chosen = ofToday();
+      for (const { rule } of chosen)
+        console.log(`made again: node property-tests/seeded/run.ts "${rule}"`);
+      const signal = AbortSignal.timeout(TIME_LIMIT_MS);
+      const results = await Promise.all(
+        chosen.map((defect) => seed(defect, signal)),
+      );
+      const unnoticed = results
+        .filter(({ caughtBy }) => caughtBy.length === 0)
+        .map(({ defect }) => defect.rule);
+      expect(unnoticed).toEqual([]);
+    },
+    TIME_LIMIT_MS * 1.5,
+  );
 });

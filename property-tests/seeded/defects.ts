@@ -16,6 +16,7 @@ import { limitsDefects } from "./sound-limits.ts";
 import { upgradeDefects } from "./sound-upgrade.ts";
 import { operatorDefects } from "./sound-operators.ts";
 import { workersDefects } from "./sound-workers.ts";
+import { subtleDefects } from "./subtle.ts";
 import { survivors } from "./survivors.ts";
 
 export const defects: readonly Defect[] = [
@@ -35,6 +36,7 @@ export const defects: readonly Defect[] = [
   ...deployDefects,
   ...figureDefects,
   ...survivors,
+  ...subtleDefects,
   ...limitsDefects,
   ...clientDefects,
 ];

@@ -75,3 +75,11 @@ test.prop([
     expect(content.payload.equals(payload)).toBe(true);
   }
 });
+
+it("does not forget a subscriber where there were too many to be counted", () => {
+  const table = TopicTable.create(1, 1);
+  const tooMany = 2 ** 16;
+  for (let count = 0; count < tooMany; count++) table.add(7, 0);
+  for (let count = 0; count < tooMany - 1; count++) table.remove(7, 0);
+  expect(table.has(7, 0)).toBe(true);
+});

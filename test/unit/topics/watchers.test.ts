@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import type { PresenceEvent, PresenceListener } from "../../../src/index.ts";
+import { presenceTopic } from "../../../src/topics/rules.ts";
 import { TopicTable } from "../../../src/topics/topic-table.ts";
 import { Watchers } from "../../../src/topics/watchers.ts";
 
@@ -31,4 +32,21 @@ it("tells everyone who watches, whatever a listener throws or rejects with", asy
   await Promise.resolve();
   expect(heard).toEqual([EVENT]);
   expect(failures).toEqual([thrown, rejected]);
+});
+
+it("wants nothing any more when the last who watched has ceased to", () => {
+  const table = TopicTable.create(1, 1);
+  const watchers = new Watchers(
+    table,
+    0,
+    () => {},
+    () => {},
+  );
+  const slot = table.slotOf(presenceTopic("news"));
+  const ends = [1, 2].map(() => watchers.add("news", () => {}));
+  ends[0]?.();
+  ends[0]?.();
+  expect(table.has(slot, 0)).toBe(true);
+  ends[1]?.();
+  expect(table.has(slot, 0)).toBe(false);
 });
