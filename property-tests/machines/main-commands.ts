@@ -1,37 +1,38 @@
 import * as fc from "fast-check";
-import type { ShardEvent } from "../../src/machines/shard-machine.ts";
+import type { ShardMessage } from "../../src/protocol/messages.ts";
 import { replay } from "../support/laws.ts";
-import { MainSimulation, type SimulatedShard } from "./main-simulation.ts";
+import { type MadeUpThread, MainSimulation } from "./main-simulation.ts";
 
 type Model = Record<string, never>;
 
 /** Something that happens to a server in simulated time. */
-abstract class Command implements fc.Command<Model, MainSimulation> {
+abstract class Command implements fc.AsyncCommand<Model, MainSimulation> {
   check(): boolean {
     return true;
   }
 
-  run(_model: Model, main: MainSimulation): void {
-    this.happen(main);
+  async run(_model: Model, main: MainSimulation): Promise<void> {
+    await this.happen(main);
     for (const look of main.looks) look();
   }
 
-  abstract happen(main: MainSimulation): void;
+  abstract happen(main: MainSimulation): Promise<void>;
   abstract toString(): string;
 }
 
-class ServerListens extends Command {
-  happen(main: MainSimulation): void {
-    main.listens();
+class PortIsTaken extends Command {
+  happen(main: MainSimulation): Promise<void> {
+    main.takePort();
+    return main.settle();
   }
   toString(): string {
-    return "the server listens";
+    return "another process takes the port";
   }
 }
 
 class ServerFails extends Command {
-  happen(main: MainSimulation): void {
-    main.fails();
+  happen(main: MainSimulation): Promise<void> {
+    return main.fail();
   }
   toString(): string {
     return "the server fails";
@@ -46,8 +47,8 @@ class ShutdownIsRequested extends Command {
     this.#deadlineMs = deadlineMs;
     this.#isClustered = isClustered;
   }
-  happen(main: MainSimulation): void {
-    main.shutDown(this.#deadlineMs, this.#isClustered);
+  happen(main: MainSimulation): Promise<void> {
+    return main.shutDown(this.#deadlineMs, this.#isClustered);
   }
   toString(): string {
     const where = this.#isClustered ? "in a cluster, " : "";
@@ -56,8 +57,8 @@ class ShutdownIsRequested extends Command {
 }
 
 class TurnIsGranted extends Command {
-  happen(main: MainSimulation): void {
-    main.grantTurn();
+  happen(main: MainSimulation): Promise<void> {
+    return main.grantTurn();
   }
   toString(): string {
     return "it is the server's turn to drain";
@@ -65,8 +66,8 @@ class TurnIsGranted extends Command {
 }
 
 class ShutdownIsForced extends Command {
-  happen(main: MainSimulation): void {
-    main.force();
+  happen(main: MainSimulation): Promise<void> {
+    return main.force();
   }
   toString(): string {
     return "shutdown is forced";
@@ -74,8 +75,9 @@ class ShutdownIsForced extends Command {
 }
 
 class ShutdownIsCalledOff extends Command {
-  happen(main: MainSimulation): void {
+  happen(main: MainSimulation): Promise<void> {
     main.callOff();
+    return main.settle();
   }
   toString(): string {
     return "shutdown is called off";
@@ -88,74 +90,81 @@ class TimePasses extends Command {
     super();
     this.#ms = ms;
   }
-  happen({ clock }: MainSimulation): void {
-    clock.advance(this.#ms);
+  happen(main: MainSimulation): Promise<void> {
+    return main.pass(this.#ms);
   }
   toString(): string {
     return `${this.#ms} ms pass`;
   }
 }
 
-/** Something that a thread says, or that becomes of it. */
+/** Something that a shard's thread says, or that becomes of it. */
 abstract class ThreadCommand extends Command {
   readonly #index: number;
   constructor(index: number) {
     super();
     this.#index = index;
   }
-  happen({ shards }: MainSimulation): void {
-    const shard = shards[this.#index];
-    // A thread that is gone says nothing any more.
-    if (shard !== undefined && !shard.isGone) this.befall(shard);
+  happen(main: MainSimulation): Promise<void> {
+    const thread = main.threadOf(this.#index);
+    if (thread !== undefined) this.befall(thread);
+    return main.settle();
   }
   toString(): string {
     return `thread ${this.#index} ${this.sentence}`;
   }
   abstract readonly sentence: string;
-  abstract befall(shard: SimulatedShard): void;
+  abstract befall(thread: MadeUpThread): void;
 }
 
-class ThreadIsReady extends ThreadCommand {
-  readonly sentence = "is ready";
-  befall(shard: SimulatedShard): void {
-    shard.send({ type: "shard.ready" });
+/** What a thread says, in turn or not. */
+class ThreadSays extends ThreadCommand {
+  readonly #message: ShardMessage;
+  readonly sentence: string;
+  constructor(index: number, message: ShardMessage) {
+    super(index);
+    this.#message = message;
+    this.sentence = `says ${message.type}`;
   }
-}
-class ThreadHasTold extends ThreadCommand {
-  readonly sentence = "has told everyone";
-  befall(shard: SimulatedShard): void {
-    shard.send({ type: "shard.told" });
+  befall(thread: MadeUpThread): void {
+    thread.say(this.#message);
   }
 }
 class ThreadEnds extends ThreadCommand {
   readonly sentence = "ends";
-  befall(shard: SimulatedShard): void {
-    shard.endThread();
+  befall(thread: MadeUpThread): void {
+    thread.finish();
   }
 }
-class ShardIsSuspended extends ThreadCommand {
-  readonly sentence = "is given no new sockets";
-  befall(shard: SimulatedShard): void {
-    shard.send({ type: "shard.suspended" });
+
+/** What is asked of a shard. */
+class ShardIsDrained extends Command {
+  readonly #index: number;
+  constructor(index: number) {
+    super();
+    this.#index = index;
+  }
+  happen(main: MainSimulation): Promise<void> {
+    const { lifecycle, face } = main.server;
+    if (lifecycle.isServing) face.drain({ shard: this.#index });
+    return main.settle();
+  }
+  toString(): string {
+    return `shard ${this.#index} is drained`;
   }
 }
-class ShardIsResumed extends ThreadCommand {
-  readonly sentence = "is given new sockets again";
-  befall(shard: SimulatedShard): void {
-    shard.send({ type: "shard.resumed" });
+class ShardIsResumed extends Command {
+  readonly #index: number;
+  constructor(index: number) {
+    super();
+    this.#index = index;
   }
-}
-/** What a thread might say in error, or too late. */
-class ThreadSays extends ThreadCommand {
-  readonly #event: ShardEvent;
-  readonly sentence: string;
-  constructor(index: number, event: ShardEvent) {
-    super(index);
-    this.#event = event;
-    this.sentence = `says ${event.type} out of turn`;
+  happen(main: MainSimulation): Promise<void> {
+    main.server.face.resume(this.#index);
+    return main.settle();
   }
-  befall(shard: SimulatedShard): void {
-    shard.send(this.#event);
+  toString(): string {
+    return `shard ${this.#index} is resumed`;
   }
 }
 
@@ -163,25 +172,19 @@ const threads = fc.nat(1);
 const at = (Kind: new (index: number) => Command): fc.Arbitrary<Command> =>
   threads.map((index) => new Kind(index));
 
-export const mainWalks = fc.commands<Model, MainSimulation>(
+const says = (message: ShardMessage): fc.Arbitrary<Command> =>
+  threads.map((index) => new ThreadSays(index, message));
+const isReady = says({ type: "ready", moveBlocker: undefined });
+const hasTold = says({ type: "shutdown-notified" });
+
+export const mainWalks = fc.commands<Model, MainSimulation, false>(
   [
-    at(ThreadIsReady),
-    at(ThreadIsReady),
-    at(ThreadHasTold),
+    ...[isReady, isReady, isReady, hasTold, hasTold],
+    says({ type: "emptied" }),
     at(ThreadEnds),
-    at(ShardIsSuspended),
+    at(ShardIsDrained),
     at(ShardIsResumed),
-    fc
-      .tuple(
-        threads,
-        fc.constantFrom<ShardEvent>(
-          { type: "shard.ready" },
-          { type: "shard.told" },
-        ),
-      )
-      .map(([index, event]) => new ThreadSays(index, event)),
-    fc.constant(new ServerListens()),
-    fc.constant(new ServerListens()),
+    fc.constant(new PortIsTaken()),
     fc.constant(new ServerFails()),
     fc
       .tuple(fc.integer({ min: 0, max: 12_000 }), fc.boolean())
@@ -199,12 +202,13 @@ export const mainWalks = fc.commands<Model, MainSimulation>(
 );
 
 /** Lets a walk happen, and looks after each of its commands. */
-export function walkMainThrough(
-  commands: Iterable<fc.Command<Model, MainSimulation>>,
+export async function walkMainThrough(
+  commands: Iterable<fc.AsyncCommand<Model, MainSimulation>>,
   look: (main: MainSimulation) => void = () => {},
-): MainSimulation {
+): Promise<MainSimulation> {
   const main = new MainSimulation();
+  await main.begin();
   main.looks.push(() => look(main));
-  fc.modelRun(() => ({ model: {}, real: main }), commands);
+  await fc.asyncModelRun(() => ({ model: {}, real: main }), commands);
   return main;
 }

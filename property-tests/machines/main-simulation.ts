@@ -1,272 +1,306 @@
-import { type Actor, createActor } from "xstate";
-import {
-  type ServerEvent,
-  serverMachine,
-} from "../../src/machines/server-machine.ts";
-import {
-  type ShardEvent,
-  shardDelays,
-  shardMachine,
-} from "../../src/machines/shard-machine.ts";
-import {
-  killDelay,
-  reportDelay,
-  timeUntil,
-  withdrawalDelay,
-} from "../../src/main/deadlines.ts";
+import type { MessagePort } from "node:worker_threads";
+import { resolveConfig } from "../../src/config.ts";
+import type { ClusterEngine } from "../../src/main/cluster/engine.ts";
+import { Server } from "../../src/main/server.ts";
+import { start } from "../../src/main/startup.ts";
+import type {
+  Listener,
+  MainSurroundings,
+  ServerAddress,
+  ShardThread,
+  ThreadEnd,
+} from "../../src/main/surroundings.ts";
+import type {
+  MainMessage,
+  ShardMessage,
+  ShardTask,
+} from "../../src/protocol/messages.ts";
 import { FakeClock } from "../../test/support/fake-clock.ts";
-import { pathOf } from "./exploration.ts";
 
-export const START_DEADLINE_MS = 30_000;
 export const SHUTDOWN_DEADLINE_MS = 8_000;
-export const WITHDRAWAL_MS = 2_000;
-const WAITING_SHARE = 0.75;
+const config = resolveConfig({
+  workers: 2,
+  admin: false,
+  handover: false,
+  port: 8080,
+  startDeadlineMs: 30_000,
+  shutdownDelayMs: 2_000,
+  shutdownDeadlineMs: SHUTDOWN_DEADLINE_MS,
+  blockedAfterMs: 0,
+  rebalancePercent: 0,
+});
 
-/** Something that was done to a thread, and when. */
-export interface Deed {
-  readonly at: number;
-  readonly what: string;
-  /** The deadline at that moment. */
-  readonly deadline: number;
-}
-
-/** A shard as main runs it, in front of a thread that is only made up. */
-export class SimulatedShard {
-  readonly deeds: Deed[] = [];
-  /** The deadline of the last shutdown that it was told. */
+/** A thread that is only made up: it does nothing, and says what a walk makes it say. */
+export class MadeUpThread implements ShardThread {
+  readonly shard: number;
+  readonly port = { postMessage() {} } as unknown as MessagePort;
+  readonly ended: Promise<ThreadEnd>;
+  end: ThreadEnd | undefined;
+  wasKilled = false;
+  isEnding = false;
+  hasServed = false;
+  hasTold = false;
+  /** Of the shutdown that it was told of last, until that was called off. */
   deadline = Infinity;
-  totals = 0;
-  /** The thread has ended. */
-  isGone = false;
+  killedAt = Infinity;
+  forcedAt = Infinity;
+  /** When it had ended, or was given up. */
   endedAt = Infinity;
   readonly #clock: FakeClock;
-  readonly #changed: () => void;
-  readonly #actor: Actor<typeof shardMachine>;
+  readonly #say: (message: ShardMessage) => void;
+  readonly #end = Promise.withResolvers<ThreadEnd>();
 
-  constructor(clock: FakeClock, changed: () => void) {
+  constructor(
+    { shard }: Omit<ShardTask, "port">,
+    clock: FakeClock,
+    say: (message: ShardMessage) => void,
+  ) {
+    this.shard = shard;
     this.#clock = clock;
-    this.#changed = changed;
-    const does = (what: string) => () =>
-      void this.deeds.push({
-        at: clock.now(),
-        what,
-        deadline: this.deadline,
-      });
-    this.#actor = createActor(
-      shardMachine.provide({
-        delays: {
-          startDeadline: () => START_DEADLINE_MS,
-          shutdownDeadline: () => timeUntil(this.deadline, clock.now()),
-          killDeadline: () => killDelay(this.deadline, clock.now()),
-          endDeadline: () => shardDelays.endDeadline,
-        },
-        actions: {
-          announceServing: does("serve"),
-          broadcastShutdown: does("shutdown"),
-          broadcastCallOff: does("call-off"),
-          broadcastForce: does("force"),
-          killThread: (_, { cause }) => does(`kill for ${cause}`)(),
-          settleTotals: () => {
-            this.totals++;
-          },
-        },
-      }),
-      { clock },
-    );
-    this.#actor.subscribe(() => {
-      if (this.state === "terminated")
-        this.endedAt = Math.min(this.endedAt, clock.now());
-      this.#changed();
-    });
-    this.#actor.start();
+    this.#say = say;
+    this.ended = this.#end.promise;
   }
 
-  get state(): string {
-    return pathOf(this.#actor.getSnapshot().value);
+  get gone(): Promise<unknown> {
+    return this.ended;
   }
 
-  send(event: ShardEvent): void {
-    if (this.state !== "terminated") this.#actor.send(event);
+  get isGone(): boolean {
+    return this.end !== undefined;
   }
 
-  shutDown(deadline: number): void {
-    this.deadline = deadline;
-    this.send({ type: "shutdown.requested" });
+  /** A thread that is gone says nothing any more. */
+  say(message: ShardMessage): void {
+    if (this.isGone) return;
+    if (message.type === "ready" && !this.wasKilled) this.hasServed = true;
+    if (message.type === "shutdown-notified") this.hasTold = true;
+    this.#say(message);
   }
 
-  force(deadline: number): void {
-    this.shutDown(deadline);
-    this.send({ type: "deadline.reached" });
+  post(message: MainMessage): void {
+    if (message.type === "shutdown") this.deadline = message.plan.deadline;
+    if (message.type === "call-off") this.deadline = Infinity;
+    if (message.type === "force") this.forcedAt = this.#clock.now();
   }
 
-  /** The thread ends, of itself or because it was killed. */
-  endThread(): void {
-    this.isGone = true;
-    this.send({ type: "thread.ended" });
+  letEnd(): void {
+    this.isEnding = true;
   }
 
-  killByServer(deadline: number): void {
-    this.deeds.push({
-      at: this.#clock.now(),
-      what: "kill for report",
-      deadline,
-    });
+  kill(): void {
+    this.wasKilled = true;
+    this.killedAt = Math.min(this.killedAt, this.#clock.now());
+  }
+
+  giveUp(): ThreadEnd {
+    this.kill();
+    return this.#stop({ error: undefined, wasKilled: true, isStuck: true });
+  }
+
+  /** It ends, of itself or because it was killed. */
+  finish(): void {
+    if (this.isGone) return;
+    this.#stop({ error: undefined, wasKilled: this.wasKilled, isStuck: false });
+  }
+
+  #stop(end: ThreadEnd): ThreadEnd {
+    this.end = end;
+    this.endedAt = this.#clock.now();
+    this.#end.resolve(end);
+    return end;
   }
 }
 
 /**
- * Main in simulated time: the real server machine, shard machines and the
- * moments that main waits for, wired as `src/main` wires them.
+ * Main in simulated time: the real server with all its parts, in front of
+ * threads, a listener and other instances that are only made up.
  */
 export class MainSimulation {
   readonly clock = new FakeClock(1_000_000);
-  readonly shards: readonly SimulatedShard[];
+  readonly server: Server;
+  /** All that ever were, in the order in which they were started. */
+  readonly threads: MadeUpThread[] = [];
   readonly looks: (() => void)[] = [];
-  deadline = Infinity;
-  isReady = false;
   accepts = false;
+  /** What the shards were last told to answer. */
+  isReady = false;
   hasFailed = false;
   hasListened = false;
   reports = 0;
   endedAt = Infinity;
-  #begunAt = 0;
-  #withdrawnAt = 0;
-  #isStopping = false;
-  readonly #actor: Actor<typeof serverMachine>;
+  #isClustered = false;
+  #isPortTaken = false;
+  #turn = Promise.withResolvers<boolean>();
 
   constructor() {
-    const { clock } = this;
-    const forEach = (act: (shard: SimulatedShard) => void) => () => {
-      for (const shard of this.shards) act(shard);
+    this.server = new Server({
+      config,
+      tls: undefined,
+      moveBlocker: undefined,
+      surroundings: this.#surroundings(),
+      openInspector: undefined,
+    });
+    const { cluster, readiness, lifecycle } = this.server;
+    // The other instances come and go by what a walk says.
+    const isClustered = (): boolean => this.#isClustered;
+    const engine: ClusterEngine = Object.create(cluster.engine, {
+      isClustered: { get: isClustered },
+      takeTurn: { value: () => this.#turn.promise },
+      endTurn: { value: () => Promise.resolve() },
+      stop: { value: () => Promise.resolve() },
+    });
+    Object.assign(cluster, { engine });
+    const announce = readiness.announce.bind(readiness);
+    readiness.announce = (isReady) => {
+      this.isReady = isReady;
+      announce(isReady);
     };
-    this.#actor = createActor(
-      serverMachine.provide({
-        delays: {
-          startDeadline: () => START_DEADLINE_MS * 2,
-          turnDeadline: () =>
-            timeUntil(
-              this.#begunAt + (this.deadline - this.#begunAt) * WAITING_SHARE,
-              clock.now(),
-            ),
-          withdrawalDelay: () =>
-            withdrawalDelay(
-              {
-                begunAt: this.#withdrawnAt,
-                delayMs: WITHDRAWAL_MS,
-                deadline: this.deadline,
-              },
-              clock.now(),
-            ),
-          shutdownDeadline: () => timeUntil(this.deadline, clock.now()),
-          reportDeadline: () => reportDelay(this.deadline, clock.now()),
-        },
-        actions: {
-          announceReady: () => (this.isReady = true),
-          withdrawReadiness: () => {
-            this.#withdrawnAt = clock.now();
-            this.isReady = false;
-          },
-          suspendListener: () => (this.accepts = false),
-          resumeListener: () => (this.accepts = true),
-          broadcastShutdown: () => {
-            for (const shard of this.shards) shard.shutDown(this.deadline);
-            this.#lookForEnd();
-          },
-          broadcastCallOff: forEach((shard) =>
-            shard.send({ type: "shutdown.calledOff" }),
-          ),
-          broadcastForce: forEach((shard) =>
-            shard.force(Math.min(this.deadline, clock.now())),
-          ),
-          killShards: forEach((shard) => {
-            if (shard.state !== "terminated") shard.killByServer(this.deadline);
-          }),
-          completeReport: () => {
-            this.reports++;
-            this.endedAt = clock.now();
-          },
-        },
-      }),
-      { clock },
-    );
-    this.#actor.start();
-    this.shards = [0, 1].map(
-      () => new SimulatedShard(clock, () => this.#lookForEnd()),
-    );
+    const listening = lifecycle.listening.bind(lifecycle);
+    lifecycle.listening = () => {
+      this.hasListened = true;
+      listening();
+    };
+    for (const method of ["fail", "failGently"] as const) {
+      const fail = lifecycle[method].bind(lifecycle);
+      lifecycle[method] = (error) => {
+        this.hasFailed = true;
+        fail(error);
+      };
+    }
+    const conclude = this.server.conclude.bind(this.server);
+    this.server.conclude = (report) => {
+      this.reports++;
+      this.endedAt = this.clock.now();
+      return conclude(report);
+    };
+  }
+
+  /** Begins the start; how it goes depends on the threads. */
+  async begin(): Promise<void> {
+    // How that went, the lifecycle knows.
+    start(this.server, undefined).catch(() => {});
+    await this.settle();
   }
 
   get state(): string {
-    return pathOf(this.#actor.getSnapshot().value);
+    return this.server.lifecycle.machineState;
   }
 
-  /** It has been asked to stop, and nobody has called that off. */
+  /** It has been asked to stop, or has failed, and nobody has called that off. */
   get isStopping(): boolean {
-    return this.#isStopping;
+    return this.server.lifecycle.isStopping || this.state.includes("queueing");
   }
 
-  listens(): void {
-    const areServing = this.shards.every(({ state }) =>
-      state.startsWith("serving"),
-    );
-    if (this.state !== "starting" || !areServing) return;
-    this.accepts = true;
-    this.hasListened = true;
-    this.#send("server.listening");
+  /** Until then the stop under way may take. */
+  get deadline(): number {
+    return this.server.lifecycle.record.deadline;
   }
 
-  fails(): void {
-    this.hasFailed = true;
-    if (this.state === "listening") this.#stopBy(SHUTDOWN_DEADLINE_MS);
-    this.#isStopping = true;
-    this.#send("server.failed");
+  /** The threads that have not ended, of a shard the last one started. */
+  get liveThreads(): readonly MadeUpThread[] {
+    return this.threads.filter(({ isGone }) => !isGone);
   }
 
-  shutDown(deadlineMs: number, isClustered = false): void {
-    const deadline = this.clock.now() + deadlineMs;
-    const isQueued = isClustered && this.state === "listening";
-    if (!this.#isStopping || this.state === "starting")
-      this.#stopBy(deadlineMs);
-    else if (deadline < this.deadline) this.deadline = deadline;
-    else return;
-    this.#send(isQueued ? "shutdown.queued" : "shutdown.requested");
+  threadOf(shard: number): MadeUpThread | undefined {
+    return this.liveThreads.findLast((thread) => thread.shard === shard);
   }
 
-  grantTurn(): void {
-    this.#send("turn.granted");
+  /** Lets all that follows at once happen. */
+  async settle(): Promise<void> {
+    for (let turns = 0; turns < 2; turns++)
+      await new Promise((resolve) => setImmediate(resolve));
   }
 
-  force(): void {
-    this.#isStopping = true;
-    this.deadline = Math.min(this.deadline, this.clock.now());
-    this.#send("deadline.reached");
+  /** Time passes, and at each moment everything that follows happens. */
+  async pass(ms: number): Promise<void> {
+    const until = this.clock.now() + ms;
+    for (;;) {
+      const next = Math.min(until, this.clock.nextDue);
+      this.clock.advance(Math.max(0, next - this.clock.now()));
+      await this.settle();
+      if (next === until) return;
+    }
   }
 
-  callOff(): void {
-    if (!this.state.startsWith("closing") || this.hasFailed) return;
-    this.#send("shutdown.calledOff");
-    this.deadline = Infinity;
-    this.#isStopping = false;
+  async fail(): Promise<void> {
+    const { lifecycle } = this.server;
+    // A start fails by its threads, or by the port.
+    if (lifecycle.state !== "starting")
+      lifecycle.failGently(new Error("it cannot go on"));
+    await this.settle();
   }
 
-  #stopBy(deadlineMs: number): void {
-    this.#isStopping = true;
-    this.#begunAt = this.clock.now();
-    this.deadline = Math.min(this.deadline, this.#begunAt + deadlineMs);
+  /** Once the server is to listen, it cannot. */
+  takePort(): void {
+    this.#isPortTaken = true;
   }
 
-  #lookForEnd(): void {
-    // The first shards report while the others are still being made.
-    const states = (this.shards ?? []).map(({ state }) => state);
-    if (!this.#isStopping || states.length === 0) return;
-    if (states.every((state) => state === "terminated"))
-      this.#send("shards.terminated");
-    else if (
-      states.every((state) => /^(draining|ending|terminated)$/.test(state))
-    )
-      this.#send("shards.told");
+  async shutDown(deadlineMs: number, isClustered = false): Promise<void> {
+    this.#isClustered = isClustered;
+    this.server.face.shutdown({ deadlineMs }).catch(() => {});
+    await this.settle();
   }
 
-  #send(type: ServerEvent["type"]): void {
-    if (this.state !== "terminated") this.#actor.send({ type });
+  async grantTurn(): Promise<void> {
+    this.#turn.resolve(true);
+    this.#turn = Promise.withResolvers();
+    await this.settle();
+  }
+
+  async force(): Promise<void> {
+    this.server.face.force();
+    await this.settle();
+  }
+
+  callOff(): boolean {
+    return this.server.face.callOff();
+  }
+
+  #surroundings(): MainSurroundings {
+    const never = (): never => {
+      throw new Error("nobody asks for it here");
+    };
+    return {
+      clock: this.clock,
+      startThread: (task, onMessage) => {
+        const thread = new MadeUpThread(task, this.clock, onMessage);
+        this.threads.push(thread);
+        return thread;
+      },
+      createListener: (address) => this.#listener(address),
+      createChannel: () => ({
+        port1: {} as MessagePort,
+        port2: {} as MessagePort,
+      }),
+      checkSockets: () => Promise.resolve(undefined),
+      descriptorLimit: () => Infinity,
+      predecessor: () => undefined,
+      notifySupervisor: () => {},
+      connectToShard: never,
+      loadNatsClient: never,
+      startSuccessor: never,
+      closeInherited: never,
+    };
+  }
+
+  #listener({ host, port }: ServerAddress): Listener {
+    const accepts = (): boolean => this.accepts;
+    return {
+      address: { host, port },
+      handle: undefined,
+      get isListening() {
+        return accepts();
+      },
+      listen: () => {
+        if (this.#isPortTaken && !this.hasListened)
+          return Promise.reject(new Error("the port is taken"));
+        this.accepts = true;
+        return Promise.resolve();
+      },
+      takeOver: () => Promise.reject(new Error("nobody was there before")),
+      suspend: () => {
+        this.accepts = false;
+      },
+    };
   }
 }

@@ -13,6 +13,9 @@ const REPORT_GRACE_MS = 900;
 /** Of the time that a shutdown has, waiting for load balancers may take so much. */
 const MAX_WITHDRAWAL_SHARE = 0.5;
 
+/** Of that time, so much may pass before it is an instance's turn to drain; the rest is for draining. */
+const WAITING_SHARE = 0.75;
+
 /** How long until a moment; 0 once it has passed. */
 export function timeUntil(moment: number, now: number): number {
   return Math.max(0, moment - now);
@@ -32,6 +35,15 @@ export function withdrawalDelay(
 ): number {
   const longestMs = (deadline - begunAt) * MAX_WITHDRAWAL_SHARE;
   return timeUntil(begunAt + Math.min(delayMs, longestMs), now);
+}
+
+/** How long an instance may still wait for its turn to drain, of the time from a moment to a deadline. */
+export function turnDelay(
+  begunAt: number,
+  deadline: number,
+  now: number,
+): number {
+  return timeUntil(begunAt + (deadline - begunAt) * WAITING_SHARE, now);
 }
 
 /** How long a thread may go on that has told everyone. Without a deadline there is no time to be left. */

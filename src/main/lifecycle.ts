@@ -11,10 +11,14 @@ import {
 } from "../machines/server-machine.ts";
 import { stateName } from "../machines/transition-table.ts";
 import { channels } from "../protocol/channels.ts";
-import { monotonicNow } from "../protocol/clock.ts";
 import type { DrainPlan } from "../protocol/messages.ts";
 import { type Cluster, QUEUEING } from "./cluster/cluster.ts";
-import { reportDelay, timeUntil, withdrawalDelay } from "./deadlines.ts";
+import {
+  reportDelay,
+  timeUntil,
+  turnDelay,
+  withdrawalDelay,
+} from "./deadlines.ts";
 import type { Fleet } from "./shards/fleet.ts";
 import { Milestone } from "./shards/milestone.ts";
 import type { Ledger, ShutdownReport } from "./report.ts";
@@ -157,7 +161,7 @@ export class Lifecycle {
   ): Promise<ShutdownReport> {
     const { config, cluster } = this.#host;
     if (this.state === "terminated") return this.terminated;
-    const deadline = monotonicNow() + (deadlineMs ?? config.shutdownDeadlineMs);
+    const deadline = this.#now + (deadlineMs ?? config.shutdownDeadlineMs);
     if (this.#shutdown === undefined) {
       this.record.begin(reason);
       // One that failed is closing already, by a deadline of its own.
@@ -182,7 +186,7 @@ export class Lifecycle {
     if (this.#shutdown === undefined)
       // How it went, `terminated` tells.
       this.shutdown({ reason: "force()" }).catch(() => {});
-    this.record.shorten(monotonicNow());
+    this.record.shorten(this.#now);
     this.#send("deadline.reached");
   }
 
@@ -210,6 +214,10 @@ export class Lifecycle {
     for (const shard of this.#host.fleet.shards)
       if (shard.state === "terminated") shard.startAgain();
     return true;
+  }
+
+  get #now(): number {
+    return this.#host.patientClock.now();
   }
 
   #send(type: ServerEvent["type"]): void {
@@ -249,7 +257,7 @@ export class Lifecycle {
     const delays: Record<ServerDelay, () => number> = {
       startDeadline: () => config.startDeadlineMs * 2,
       turnDeadline: () =>
-        cluster.waitingMs(this.record.startedAt, this.record.deadline),
+        turnDelay(this.record.startedAt, this.record.deadline, this.#now),
       withdrawalDelay: () =>
         withdrawalDelay(
           {
@@ -257,10 +265,10 @@ export class Lifecycle {
             delayMs: config.shutdownDelayMs,
             deadline: this.record.deadline,
           },
-          monotonicNow(),
+          this.#now,
         ),
-      shutdownDeadline: () => timeUntil(this.record.deadline, monotonicNow()),
-      reportDeadline: () => reportDelay(this.record.deadline, monotonicNow()),
+      shutdownDeadline: () => timeUntil(this.record.deadline, this.#now),
+      reportDeadline: () => reportDelay(this.record.deadline, this.#now),
     };
     return serverMachine.provide({
       delays,
@@ -271,7 +279,7 @@ export class Lifecycle {
           this.#host.stoppage.decide();
         },
         withdrawReadiness: () => {
-          this.#withdrawnAt = monotonicNow();
+          this.#withdrawnAt = this.#now;
           this.#host.readiness.announce(false);
           this.#host.stoppage.begin();
         },
@@ -298,7 +306,7 @@ export class Lifecycle {
             shard.tell({ type: "shutdown.calledOff" });
         },
         broadcastForce: () => {
-          const now = Math.min(this.record.deadline, monotonicNow());
+          const now = Math.min(this.record.deadline, this.#now);
           const { all } = fleet;
           for (const [turn, shard] of all.entries())
             shard.force(planner.plan(now, all.length, turn));

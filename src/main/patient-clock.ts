@@ -51,6 +51,10 @@ export class PatientClock {
     this.#time = time;
   }
 
+  now(): number {
+    return this.#time.now();
+  }
+
   setTimeout(callback: () => void, ms: number): Wait {
     const wait: Wait = { callback, timer: undefined, isOver: false };
     if (this.#waits.size === 0) this.#watch();

@@ -1,4 +1,3 @@
-import { monotonicNow } from "../protocol/clock.ts";
 import { timeUntil } from "./deadlines.ts";
 import {
   describeEnd,
@@ -11,9 +10,11 @@ import {
   takeStanding,
 } from "./report.ts";
 import type { Fleet } from "./shards/fleet.ts";
+import type { PatientClock } from "./patient-clock.ts";
 
 /** What is counted. */
 export interface StopRecordHost {
+  readonly patientClock: Pick<PatientClock, "now">;
   readonly fleet: Fleet;
   readonly ledger: Ledger;
 }
@@ -49,12 +50,12 @@ export class StopRecord {
   }
 
   get elapsedMs(): number {
-    return monotonicNow() - this.#startedAt;
+    return this.#now - this.#startedAt;
   }
 
   get deadlineInMs(): number | undefined {
     return Number.isFinite(this.#deadline)
-      ? timeUntil(this.#deadline, monotonicNow())
+      ? timeUntil(this.#deadline, this.#now)
       : undefined;
   }
 
@@ -66,7 +67,7 @@ export class StopRecord {
 
   begin(reason: string): void {
     this.#reason = reason;
-    this.#startedAt = monotonicNow();
+    this.#startedAt = this.#now;
     this.#begun = takeStanding(this.#host.ledger, this.#host.fleet);
   }
 
@@ -80,6 +81,10 @@ export class StopRecord {
   /** It has until then; for ever, once it is called off. */
   allow(deadline = Infinity): void {
     this.#deadline = deadline;
+  }
+
+  get #now(): number {
+    return this.#host.patientClock.now();
   }
 
   report(): ShutdownReport {

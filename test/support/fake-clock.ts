@@ -27,6 +27,11 @@ export class FakeClock implements Clock {
     return this.#now;
   }
 
+  /** When the next timer is due; `Infinity` when none is set. */
+  get nextDue(): number {
+    return Math.min(...this.#timers.map(({ due }) => due));
+  }
+
   setTimeout(callback: () => void, ms: number): unknown {
     const timer = { due: this.#now + Math.max(0, ms), callback };
     this.#timers.push(timer);

@@ -1,15 +1,12 @@
 import { channel } from "node:diagnostics_channel";
 import type { Config } from "../../config.ts";
 import { channels } from "../../protocol/channels.ts";
-import { monotonicNow } from "../../protocol/clock.ts";
 import type { ClusterEngine, EngineHost, InstanceEntry } from "./engine.ts";
 import { LocalEngine } from "./local-engine.ts";
 import type { NatsClient } from "./nats-client.ts";
 import { NatsEngine } from "./nats-engine.ts";
 import { LONGEST_RETURN_MS } from "./read-instances.ts";
 
-/** Of the time that is left, so much may pass before it is this instance's turn; the rest is for draining. */
-const WAITING_SHARE = 0.75;
 /** The shortest time over which returning clients are spread. */
 const SPREAD_MIN_MS = 1_000;
 /** The longest: whoever is told to come back later than that is as good as turned away. */
@@ -74,12 +71,6 @@ export class Cluster {
         onLink();
       },
     });
-  }
-
-  /** How long this instance may still wait for its turn, of the time from a moment to a deadline. */
-  waitingMs(begunAt: number, deadline: number): number {
-    const lastAt = begunAt + (deadline - begunAt) * WAITING_SHARE;
-    return Math.max(0, lastAt - monotonicNow());
   }
 
   /**

@@ -1,4 +1,4 @@
-import { monotonicNow } from "../../protocol/clock.ts";
+import type { PatientClock } from "../patient-clock.ts";
 
 const BACK_OFF_MS = { first: 100, longest: 10_000 } as const;
 /** A thread that served for so long has not died at its start. */
@@ -10,10 +10,15 @@ export class BackOff {
   /** When the thread of the moment was ready; 0 until it is. */
   #readyAt = 0;
   #failedStarts = 0;
+  readonly #clock: Pick<PatientClock, "now">;
   #quickDeaths = 0;
 
   /** What is waited when the next one has to wait for something else, too. */
   static readonly longestMs = BACK_OFF_MS.longest;
+
+  constructor(clock: Pick<PatientClock, "now">) {
+    this.#clock = clock;
+  }
 
   /** A thread has been ready, and none has failed to start since, or not often enough to say so. */
   get isFailing(): boolean {
@@ -29,7 +34,7 @@ export class BackOff {
   }
 
   ready(): void {
-    this.#readyAt = monotonicNow();
+    this.#readyAt = this.#clock.now();
     this.#failedStarts = 0;
   }
 
@@ -40,7 +45,7 @@ export class BackOff {
 
   /** @returns how long the next thread waits, milliseconds */
   delayMs(hasDied: boolean): number {
-    const servedMs = this.hasServed ? monotonicNow() - this.#readyAt : 0;
+    const servedMs = this.hasServed ? this.#clock.now() - this.#readyAt : 0;
     const isQuick = hasDied && servedMs <= PROVEN_AFTER_MS;
     this.#quickDeaths = isQuick ? this.#quickDeaths + 1 : 0;
     if (!isQuick) return 0;

@@ -12,7 +12,6 @@ import {
 } from "../../machines/shard-machine.ts";
 import { stateName } from "../../machines/transition-table.ts";
 import { channels } from "../../protocol/channels.ts";
-import { monotonicNow } from "../../protocol/clock.ts";
 import type { MovingConnection } from "../../protocol/handover-messages.ts";
 import type {
   Arrival,
@@ -24,6 +23,7 @@ import type {
 import { MemoryBudget } from "../../protocol/memory-budget.ts";
 import { ShardCounters } from "../../protocol/shard-counters.ts";
 import { killDelay, timeUntil } from "../deadlines.ts";
+import type { PatientClock } from "../patient-clock.ts";
 import type { ShardThread, ThreadEnd } from "../surroundings.ts";
 import { BackOff } from "./back-off.ts";
 import { Handoff } from "./handoff.ts";
@@ -90,10 +90,10 @@ export class Shard {
   readonly notified = new Milestone(true);
   /** It has no thread, and none that is being ended. */
   readonly terminated = new Milestone(true);
-  readonly #backOff = new BackOff();
+  readonly #backOff: BackOff;
   /** Its thread did not become ready in time. */
   #late: SluiceError | undefined;
-  #restart: NodeJS.Timeout | undefined;
+  #restart: ReturnType<PatientClock["setTimeout"]> | undefined;
   #plan: DrainPlan | undefined;
   /** Of those who wait until it serves again. */
   #serving: PromiseWithResolvers<void> | undefined;
@@ -105,6 +105,11 @@ export class Shard {
   constructor(index: number, owner: ShardOwner) {
     this.index = index;
     this.#owner = owner;
+    this.#backOff = new BackOff(this.#clock);
+  }
+
+  get #clock(): PatientClock {
+    return this.#owner.environment.patientClock;
   }
 
   /** Its machine's state; `terminated` also while it waits to be replaced. */
@@ -151,7 +156,7 @@ export class Shard {
 
   /** Starts its thread. */
   start(): void {
-    clearTimeout(this.#restart);
+    this.#clock.clearTimeout(this.#restart);
     this.#fate = "goes-on";
     this.#plan = undefined;
     this.#backOff.started();
@@ -172,7 +177,7 @@ export class Shard {
       (what) => malformed.dropped("shard", `a message ${what}`),
     );
     const actor = createActor(this.#machineFor(thread), {
-      clock: patientClock,
+      clock: this.#clock,
     });
     this.#thread = thread;
     this.#handoff = new Handoff(thread.port, (code, { address }) =>
@@ -207,7 +212,7 @@ export class Shard {
     const isSooner = plan.deadline < (this.#plan?.deadline ?? Infinity);
     if (this.#fate === "goes-on" || isSooner) this.#plan = plan;
     // One that waits to be replaced has nothing to close.
-    clearTimeout(this.#restart);
+    this.#clock.clearTimeout(this.#restart);
     this.#send({ type: "shutdown.requested" });
   }
 
@@ -222,7 +227,7 @@ export class Shard {
 
   /** The server has ended: nothing follows, and nobody waits for anything any more. */
   giveUp(): void {
-    clearTimeout(this.#restart);
+    this.#clock.clearTimeout(this.#restart);
     this.#failWaiting(this.#late ?? neverAgain(this.index));
     this.#retired.resolve();
   }
@@ -345,8 +350,8 @@ export class Shard {
     const deadline = (): number => this.#plan?.deadline ?? Infinity;
     const delays: Record<ShardDelay, () => number> = {
       startDeadline: () => this.#owner.environment.config.startDeadlineMs,
-      shutdownDeadline: () => timeUntil(deadline(), monotonicNow()),
-      killDeadline: () => killDelay(deadline(), monotonicNow()),
+      shutdownDeadline: () => timeUntil(deadline(), this.#clock.now()),
+      killDeadline: () => killDelay(deadline(), this.#clock.now()),
       endDeadline: () => shardDelays.endDeadline,
     };
     return shardMachine.provide({
@@ -436,7 +441,7 @@ export class Shard {
 
   #replace(hasDied: boolean): void {
     const delayMs = this.#backOff.delayMs(hasDied);
-    this.#restart = setTimeout(() => this.#startInTurn(), delayMs);
+    this.#restart = this.#clock.setTimeout(() => this.#startInTurn(), delayMs);
     // Whoever hears of it may ask for an end, which has to find the timer.
     this.#publish("restarting", { delayMs });
   }
@@ -444,7 +449,10 @@ export class Shard {
   /** Starts again, once native calls hold no more threads than there may be. */
   #startInTurn(): void {
     if (this.#stuck.size < MAX_STUCK) return this.startAgain();
-    this.#restart = setTimeout(() => this.#startInTurn(), BackOff.longestMs);
+    this.#restart = this.#clock.setTimeout(
+      () => this.#startInTurn(),
+      BackOff.longestMs,
+    );
   }
 
   #endWaiting(): void {
