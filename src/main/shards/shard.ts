@@ -177,7 +177,7 @@ export class Shard {
       (what) => malformed.dropped("shard", `a message ${what}`),
     );
     const actor = createActor(this.#machineFor(thread), {
-      clock: this.#clock,
+      clock: patientClock,
     });
     this.#thread = thread;
     this.#handoff = new Handoff(thread.port, (code, { address }) =>
