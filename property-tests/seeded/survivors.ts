@@ -93,7 +93,8 @@ export const survivors: readonly Defect[] = [
   {
     rule: "a shard that is given up is not started again",
     file: "src/main/shards/shard.ts",
-    original: "  giveUp(): void {\n    clearTimeout(this.#restart);\n",
+    original:
+      "  giveUp(): void {\n    this.#clock.clearTimeout(this.#restart);\n",
     defective: "  giveUp(): void {\n",
     suites: interplay,
     law: "is not started any more once the server has ended",
@@ -102,7 +103,7 @@ export const survivors: readonly Defect[] = [
     rule: "a shard that waits to be replaced is not replaced in a shutdown",
     file: "src/main/shards/shard.ts",
     original:
-      "    // One that waits to be replaced has nothing to close.\n    clearTimeout(this.#restart);\n",
+      "    // One that waits to be replaced has nothing to close.\n    this.#clock.clearTimeout(this.#restart);\n",
     defective: "",
     suites: lives,
   },
