@@ -68,6 +68,10 @@ describe("a server through all its processes", () => {
       ]),
     ],
     [
+      "and the old one is killed while it leaves",
+      new History(false, false, [new successions.KillOld(5)]),
+    ],
+    [
       "with a link to NATS",
       new History(false, true, [
         new successions.Upgrade(),

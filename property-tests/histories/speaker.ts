@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { inflateRawSync, constants } from "node:zlib";
 import {
@@ -66,6 +66,7 @@ export class Speaker {
   fingerprint: string | undefined;
   readonly #manners: Manners;
   #client: RawClient | undefined;
+  #tcp: Socket | undefined;
   #isOpen = false;
   #isOver = false;
   /** Numbers on this connection that have no answer yet, the oldest first. */
@@ -135,7 +136,8 @@ export class Speaker {
 
   /** Resets its connection, and comes back. */
   breakOff(): void {
-    this.#client?.reset();
+    // TLS cannot reset, what it runs over can.
+    this.#tcp?.resetAndDestroy();
   }
 
   /** For good: whatever ends now is no one's fault. */
@@ -165,10 +167,11 @@ export class Speaker {
 
   async #open(): Promise<void> {
     const { port, isSecure } = this.#manners;
-    const target = { port, host: "127.0.0.1" };
+    const tcp = connect({ port, host: "127.0.0.1", noDelay: true });
+    this.#tcp = tcp;
     const socket = isSecure
-      ? connectTls({ ...target, rejectUnauthorized: false })
-      : connect({ ...target, noDelay: true });
+      ? connectTls({ socket: tcp, rejectUnauthorized: false })
+      : tcp;
     const client = new RawClient(socket);
     this.#client = client;
     await once(socket, isSecure ? "secureConnect" : "connect");

@@ -37,6 +37,14 @@ export const chaosDefects: readonly Defect[] = [
     law: "by the last that comes to it",
   },
   {
+    rule: "who is left alone by the process before is the server",
+    file: "src/main/handover/predecessor.ts",
+    original: "      if (!this.#isOver) over();\n",
+    defective: "      if (this.#isOver) over();\n",
+    suites: ["property-tests/histories"],
+    law: "and the old one is killed while it leaves",
+  },
+  {
     rule: "a connection's bytes are counted through all its threads",
     file: "src/workers/handover/connection-snapshot.ts",
     original: "connection.bytesInBefore = snapshot.bytesIn ?? 0;",
