@@ -303,14 +303,14 @@ describe("a shard", () => {
     expect([shard.state, shard.crashes]).toEqual(["terminated", 1]);
     await vi.advanceTimersByTimeAsync(99);
     expect(threads).toHaveLength(1);
-    await vi.advanceTimersByTimeAsync(1);
+    await vi.advanceTimersByTimeAsync(1 + TURN_MS);
     expect(threads).toHaveLength(2);
     expect(shard.counters.get("restarts")).toBe(1);
     serve();
     await thread().over(new Error("died again"));
     await vi.advanceTimersByTimeAsync(199);
     expect(threads).toHaveLength(2);
-    await vi.advanceTimersByTimeAsync(1);
+    await vi.advanceTimersByTimeAsync(1 + TURN_MS);
     expect(threads).toHaveLength(3);
   });
 
@@ -343,12 +343,12 @@ describe("a shard", () => {
     await thread().over(new Error("no"));
     expect(await failed).toContain("cannot be started: no");
     expect(news).toContain("failed");
-    await vi.advanceTimersByTimeAsync(100);
+    await vi.advanceTimersByTimeAsync(100 + TURN_MS);
     expect(threads).toHaveLength(2);
     giveUpOnFailure();
     for (let count = 0; count < 3; count++) {
       await thread().over(new Error("no"));
-      await vi.advanceTimersByTimeAsync(10_000);
+      await vi.advanceTimersByTimeAsync(10_000 + TURN_MS);
     }
     expect([threads.length, shard.isFailing]).toEqual([5, false]);
     await thread().over(new Error("no"));
@@ -375,7 +375,7 @@ describe("a shard", () => {
     const restarted = shard.restart(plan());
     expect(thread().heard).toEqual(["shutdown"]);
     await thread().over();
-    await vi.advanceTimersByTimeAsync(0);
+    await vi.advanceTimersByTimeAsync(TURN_MS);
     expect(threads).toHaveLength(2);
     serve();
     await restarted;
@@ -431,13 +431,13 @@ describe("a shard", () => {
     shard.tell({ type: "shard.suspended" });
     expect([shard.isAlive, shard.isAccepting]).toEqual([true, false]);
     await thread().over(new Error("died"));
-    await vi.advanceTimersByTimeAsync(100);
+    await vi.advanceTimersByTimeAsync(100 + TURN_MS);
     serve();
     expect([shard.isAlive, shard.isAccepting]).toEqual([true, false]);
     shard.tell({ type: "shard.resumed" });
     expect(shard.isAccepting).toBe(true);
     await thread().over(new Error("died"));
-    await vi.advanceTimersByTimeAsync(200);
+    await vi.advanceTimersByTimeAsync(200 + TURN_MS);
     serve();
     expect(shard.isAccepting).toBe(true);
   });
