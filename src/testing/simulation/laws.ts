@@ -1,8 +1,13 @@
 import { ShardCounters } from "../../protocol/shard-counters.ts";
 import type { Breach, Law, Life } from "./law.ts";
-import { clusterLaws, DELIVERY_MS, homeAround } from "./cluster-laws.ts";
-import type { ConnectionRecord } from "./monitor.ts";
-import type { SimClient } from "./sim-client.ts";
+import {
+  clusterLaws,
+  DELIVERY_MS,
+  homeAround,
+  mayComeAgain,
+  recordsByClient,
+} from "./cluster-laws.ts";
+import type { ConnectionRecord, PublicationRecord } from "./monitor.ts";
 import type { SimInstance } from "./sim-instance.ts";
 import type { SimThread } from "./sim-thread.ts";
 
@@ -144,14 +149,12 @@ export const laws: Readonly<Record<string, Law>> = {
     monitor,
     clients,
   }) {
-    const publishers = new Map<string, string[]>();
-    for (const { data, publisher, topic } of monitor.publications) {
-      const key = JSON.stringify([publisher, topic]);
-      publishers.set(key, [...(publishers.get(key) ?? []), data.toString()]);
+    const publishers = new Map<string, PublicationRecord[]>();
+    for (const publication of monitor.publications) {
+      const key = JSON.stringify([publication.publisher, publication.topic]);
+      publishers.set(key, [...(publishers.get(key) ?? []), publication]);
     }
-    const recordOf = new Map<SimClient, ConnectionRecord>();
-    for (const record of monitor.records.values())
-      if (record.client !== undefined) recordOf.set(record.client, record);
+    const recordOf = recordsByClient(monitor);
     for (const client of clients) {
       const record = recordOf.get(client);
       if (record === undefined) continue;
@@ -168,7 +171,10 @@ export const laws: Readonly<Record<string, Law>> = {
         else if (!heard.has(text))
           yield `${client.name} read ${text.slice(0, 40)}, which nobody sent to it`;
       }
-      for (const [key, texts] of publishers) {
+      for (const [key, each] of publishers) {
+        const texts = each
+          .filter((publication) => !mayComeAgain(record, publication))
+          .map(({ data }) => data.toString());
         if (new Set(texts).size < texts.length) continue;
         const mine = client.texts.filter((text) => texts.includes(text));
         const order = mine.map((text) => texts.indexOf(text));
