@@ -1,10 +1,4 @@
 import { readFile } from "node:fs/promises";
-import type { KV as KvBucket } from "@nats-io/kv";
-import type {
-  Msg as NatsMessage,
-  NatsConnection as FullConnection,
-  Subscription,
-} from "@nats-io/transport-node";
 import type { Config } from "../../config.ts";
 import { SluiceError } from "../../errors.ts";
 import { sayForeign } from "../../foreign-value.ts";
@@ -13,25 +7,53 @@ import { sayForeign } from "../../foreign-value.ts";
 const PING_INTERVAL_MS = 5_000;
 const MAX_PINGS_OUT = 2;
 
-export type { KvEntry } from "@nats-io/kv";
+/*
+ * What of the client's interface is used: a simulation has no more. In words of
+ * our own, since what is published has no types of a package that need not be
+ * installed.
+ */
 
-/** What of the client's interface is used: a simulation has no more. */
-export type Msg = Pick<NatsMessage, "data" | "respond">;
+export interface Msg {
+  readonly data: Uint8Array;
+  respond(payload?: Uint8Array | string): boolean;
+}
 
-export interface NatsConnection extends Pick<
-  FullConnection,
-  "publish" | "flush" | "close" | "closed"
-> {
+export interface NatsConnection {
+  publish(
+    subject: string,
+    payload?: Uint8Array | string,
+    options?: { reply?: string },
+  ): void;
+  flush(): Promise<void>;
+  close(): Promise<void>;
+  closed(): Promise<void | Error>;
   subscribe(
     subject: string,
     options: { callback: (error: Error | null, message: Msg) => void },
-  ): Pick<Subscription, "unsubscribe">;
+  ): { unsubscribe(max?: number): void };
 }
 
-export type KV = Pick<
-  KvBucket,
-  "get" | "put" | "create" | "update" | "purge" | "keys"
->;
+/** One revision of a key. */
+export interface KvEntry {
+  readonly key: string;
+  readonly value: Uint8Array;
+  readonly revision: number;
+  readonly operation: "PUT" | "DEL" | "PURGE";
+  string(): string;
+}
+
+export interface KV {
+  get(key: string): Promise<KvEntry | null>;
+  put(key: string, data: Uint8Array | string): Promise<number>;
+  create(key: string, data: Uint8Array | string): Promise<number>;
+  update(
+    key: string,
+    data: Uint8Array | string,
+    revision: number,
+  ): Promise<number>;
+  purge(key: string): Promise<void>;
+  keys(filter?: string | string[]): Promise<AsyncIterable<string>>;
+}
 
 /** The key-value buckets on a connection. */
 export interface Buckets {
@@ -89,7 +111,7 @@ export async function loadNatsClient(
   const isSecure =
     files.tls !== undefined || urls.some(({ protocol }) => protocol === "tls:");
   return {
-    bucketsOn: (connection) => new Kvm(connection as FullConnection),
+    bucketsOn: (connection) => new Kvm(connection as never),
     connect: () =>
       tryInTurn(urls, (url) =>
         connect({

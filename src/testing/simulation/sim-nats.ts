@@ -439,8 +439,7 @@ class SimBuckets implements Buckets {
       purge: (key: string) => ask((bucket) => bucket.purge(key)),
       keys: (filter: string) => ask((bucket) => each(bucket.keys(filter))),
     };
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what of the client's interface is used
-    return kv as unknown as KV;
+    return kv;
   }
 }
 
