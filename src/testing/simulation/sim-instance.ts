@@ -224,6 +224,8 @@ export class SimInstance implements ThreadHost, ChannelOwner {
           surroundings: this.#shardSurroundings(thread, task.shard),
         });
         this.threads.push(shard);
+        // What its main thread had begun to wait for may still come: of a dead process nothing starts.
+        if (this.hasEnded) thread.die();
         return shard;
       },
       createListener: (address, onSocket) => this.#listener(address, onSocket),
