@@ -7,7 +7,6 @@
  */
 import { resolveConfig, type ServerOptions } from "../config.ts";
 import type { Handlers } from "../handlers.ts";
-import type { SluiceServer } from "../index.ts";
 import type { ShutdownReport } from "../main/report.ts";
 import { checkHandlers } from "../workers/load-handlers.ts";
 import { makeScene, type Scene } from "./scene.ts";
@@ -232,7 +231,7 @@ async function playOnce(
 /**
  * Of the process that served last.
  *
- * @returns `undefined` when that was killed
+ * @returns `undefined` when that was killed, or has not come to serve
  * @throws what its server failed with
  */
 async function lastReport({
@@ -240,8 +239,9 @@ async function lastReport({
 }: World): Promise<ShutdownReport | undefined> {
   const [{ current }] = services as [SimService];
   const { report, wasKilled, server } = current;
-  if (report !== undefined || wasKilled) return report;
-  return await (server as SluiceServer).terminated;
+  // One that was to follow on a process that was killed may never have served.
+  if (report !== undefined || wasKilled || server === undefined) return report;
+  return await server.terminated;
 }
 
 function complaint(
