@@ -115,6 +115,7 @@ export class SimService implements Pick<ProcessHost, "startSuccessor"> {
   }
 
   startSuccessor(of: SimInstance): StartedProcess {
+    if (of.hasEnded) throw new Error(`${of.name} has ended`);
     const child = this.#begin();
     const [near, far] = SimProcessChannel.pair(
       [of, child],
