@@ -109,12 +109,15 @@ export const logRules: Readonly<
   [channels.connection]: {
     opened: ["debug", "connection opened"],
     congested: ["debug", "connection congested"],
+    terminated: ["debug", "connection terminated"],
+  },
+  [channels.memory]: {
     rationed: ["debug", "connection not read from, for want of memory"],
     shed: [
       "warn",
       "connection closed for want of memory (maxMemoryBytes); it held most",
+      always,
     ],
-    terminated: ["debug", "connection terminated"],
   },
   [channels.handoffFailed]: {
     "": ["debug", "socket could not be handed over"],

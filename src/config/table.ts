@@ -325,7 +325,7 @@ export const optionSpecs = {
   maxMemoryBytes: {
     kind: "bytes",
     group: "Limits",
-    description: "read, waiting and unwritten, of all connections",
+    description: "what all connections hold in memory",
     default: Math.max(MIN_MEMORY_BYTES, Math.floor(availableMemory() / 4)),
     defaultText: "a quarter of the memory",
     min: MIN_MEMORY_BYTES,

@@ -15,6 +15,8 @@ export const channels = {
   rejected: "sluice:rejected",
   /** An upgrade of a page that may not connect, besides `rejected`: `{ shard, connection, remoteAddress, origin, host }`. */
   originRefused: "sluice:origin-refused",
+  /** Connections that are not read from, or are closed, for want of memory (`maxMemoryBytes`): `{ event, shard, connection, heldBytes }`. */
+  memory: "sluice:memory",
   /** A hook that threw or rejected: `{ shard, connection, hook, error }`. */
   handlerError: "sluice:handler-error",
   /** A socket whose peer was gone before it could be handed over: `{ code }`. */

@@ -280,7 +280,7 @@ export class ShardContext
   }
 
   reportRation(connection: LiveConnection): void {
-    this.#publish(channels.connection, () => ({
+    this.#publish(channels.memory, () => ({
       event: "rationed",
       connection: connection.id,
       heldBytes: connection.weight,
@@ -289,7 +289,7 @@ export class ShardContext
 
   reportShed(connection: LiveConnection): void {
     this.counters.add("shed");
-    this.#publish(channels.connection, () => ({
+    this.#publish(channels.memory, () => ({
       event: "shed",
       connection: connection.id,
       heldBytes: connection.weight,

@@ -26,6 +26,7 @@ export const forwardable = [
   channels.connection,
   channels.rejected,
   channels.originRefused,
+  channels.memory,
   channels.handlerError,
 ];
 

@@ -165,7 +165,7 @@ describe("what a client owes and does not give", () => {
 
 describe("what all clients together make the server hold", () => {
   it("is no more than it may: those who hold most are closed with 1013, and the others go on", async () => {
-    const shed = overhear(channels.connection);
+    const shed = overhear(channels.memory);
     const server = await startServer({ maxMemoryBytes: 16 * MIB });
     const other = await RawClient.open(server.port);
     const clients = await openMany(server.port, 40);
