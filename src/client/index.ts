@@ -7,13 +7,12 @@
  */
 export type { Ended } from "./appointment.ts";
 export { connect } from "./client.ts";
+export type { Client, ClientEventMap } from "./client.ts";
 export type {
-  Client,
-  ClientEventMap,
   ClientOptions,
   Fate,
   Incoming,
   Outgoing,
   SendOptions,
-} from "./client.ts";
+} from "./options.ts";
 export { PatientWebSocket } from "./patient-web-socket.ts";
