@@ -13,6 +13,8 @@ export interface Member {
   readonly path: string;
   readonly shard: number;
   habit: Habit;
+  /** How it ends once the server reads what it has said: nobody is read from who does not read. */
+  unheard: { outcome: Outcome; code: number } | undefined;
   /** Known once it has ended. */
   outcome: Outcome | undefined;
 }
@@ -87,12 +89,18 @@ export class LedgerModel {
     );
   }
 
+  /** Reachable, and has not said its last word. */
+  get speaking(): readonly Member[] {
+    return this.reachable.filter(({ unheard }) => unheard === undefined);
+  }
+
   open(path: string, shard: number): Member {
     const member: Member = {
       id: this.members.length,
       path,
       shard,
       habit: "answering",
+      unheard: undefined,
       outcome: undefined,
     };
     this.members.push(member);
@@ -121,6 +129,19 @@ export class LedgerModel {
     member.outcome = outcome;
     this.outcomes[outcome]++;
     this.closeCodes[code] = (this.closeCodes[code] ?? 0) + 1;
+  }
+
+  /** A client has said its last word: the server acts on it when it reads it. */
+  conclude(member: Member, outcome: Outcome, code: number): void {
+    if (member.habit === "stuck") member.unheard = { outcome, code };
+    else this.end(member, outcome, code);
+  }
+
+  /** A client that was stuck reads again, and is read from. */
+  relieve(member: Member): void {
+    const { unheard } = member;
+    member.habit = "answering";
+    if (unheard !== undefined) this.end(member, unheard.outcome, unheard.code);
   }
 
   /** The server has told it to go, and has waited as long as it waits. */

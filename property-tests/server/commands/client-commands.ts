@@ -197,14 +197,14 @@ export class ReadOn extends OfMember {
 
   protected async does(
     member: Member,
-    _model: LedgerModel,
+    model: LedgerModel,
     world: World,
   ): Promise<void> {
     const client = world.clientOf(member);
     const before = congested(world);
     client.resume();
     await until("it is not congested", () => congested(world) < before);
-    member.habit = "answering";
+    model.relieve(member);
   }
 
   toString(): string {
@@ -286,16 +286,14 @@ export class Close extends OfMember {
   }
 
   protected able(model: Readonly<LedgerModel>): readonly Member[] {
-    return model.reachable;
+    return model.speaking;
   }
 
   protected does(member: Member, model: LedgerModel, world: World): void {
     const client = world.clientOf(member);
     client.forgive();
     client.raw.sendClose(this.code);
-    // Its answer cannot leave behind what the peer does not read.
-    if (member.habit === "stuck") model.end(member, "forced");
-    else model.end(member, "clean", this.code);
+    model.conclude(member, "clean", this.code);
   }
 
   toString(): string {
@@ -306,15 +304,14 @@ export class Close extends OfMember {
 /** A client breaks the protocol. */
 export class BreakProtocol extends OfMember {
   protected able(model: Readonly<LedgerModel>): readonly Member[] {
-    return model.reachable;
+    return model.speaking;
   }
 
   protected does(member: Member, model: LedgerModel, world: World): void {
     const client = world.clientOf(member);
     client.forgive();
     client.raw.write(frame(0x3, "reserved"));
-    if (member.habit === "stuck") model.end(member, "forced");
-    else model.end(member, "unacknowledged", 1002);
+    model.conclude(member, "unacknowledged", 1002);
   }
 
   toString(): string {
