@@ -11,7 +11,7 @@ import {
 } from "../src/machines/client-machine.ts";
 import { buildTransitionTable } from "../src/machines/transition-table.ts";
 
-const file = new URL("../src/client/table.ts", import.meta.url);
+const file = new URL("../src/client/client-table.ts", import.meta.url);
 const { states, initial } = buildTransitionTable(clientMachine, clientEvents);
 if (initial.target !== states[0])
   throw new Error("the first state is not the first of the table");

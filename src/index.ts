@@ -24,7 +24,7 @@ export type {
   Successor,
   UpgradeReport,
 } from "./main/handover/process-upgrade.ts";
-export type { ServerAddress } from "./main/surroundings.ts";
+export type { ServerAddress } from "./main/main-surroundings.ts";
 export type { Ledger, ShutdownPart, ShutdownReport } from "./main/report.ts";
 export { resolveConfig } from "./config.ts";
 export type { Config, ServerOptions } from "./config.ts";
@@ -48,7 +48,7 @@ export type {
   SubscribeOptions,
   WhenCongested,
 } from "./handlers.ts";
-export { connectionActions } from "./actors/actions.ts";
+export { connectionActions } from "./actors/connection-actions.ts";
 export type {
   ActionParams,
   CloseParams,
@@ -56,7 +56,7 @@ export type {
   SendParams,
   SubscribeParams,
   UnsubscribeParams,
-} from "./actors/actions.ts";
+} from "./actors/connection-actions.ts";
 export type { ConnectionFact } from "./actors/facts.ts";
 export { machineHandlers } from "./actors/machine-handlers.ts";
 export type {

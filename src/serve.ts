@@ -6,7 +6,7 @@ import { nodeMainSurroundings } from "./main/node-surroundings.ts";
 import { Server } from "./main/server.ts";
 import type { ServeControl, SluiceServer } from "./main/server-types.ts";
 import { start } from "./main/startup.ts";
-import type { MainSurroundings } from "./main/surroundings.ts";
+import type { MainSurroundings } from "./main/main-surroundings.ts";
 import { readTlsMaterial } from "./main/tls-material.ts";
 import { describeOldRuntime } from "./runtime.ts";
 

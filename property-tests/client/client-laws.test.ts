@@ -1,7 +1,7 @@
 import { fc, test } from "@fast-check/vitest";
 import { getShortestPaths } from "xstate/graph";
 import { describe, expect, it, vi } from "vitest";
-import { Runner } from "../../src/client/runner.ts";
+import { Runner } from "../../src/client/client-runner.ts";
 import {
   type ClientEventType,
   clientDelays,

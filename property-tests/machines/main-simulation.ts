@@ -9,7 +9,7 @@ import type {
   ServerAddress,
   ShardThread,
   ThreadEnd,
-} from "../../src/main/surroundings.ts";
+} from "../../src/main/main-surroundings.ts";
 import type {
   MainMessage,
   ShardMessage,

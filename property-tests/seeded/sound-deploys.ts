@@ -27,7 +27,7 @@ export const deployDefects: readonly Defect[] = [
   },
   {
     rule: "who closes the terminal ends the server",
-    file: "src/cli/surroundings.ts",
+    file: "src/cli/terminal.ts",
     original: "hasHungUp: () => isOnTerminal && !canOpenTerminal(),",
     defective: "hasHungUp: () => false,",
     suites: [terminal],
@@ -35,7 +35,7 @@ export const deployDefects: readonly Defect[] = [
   },
   {
     rule: "the first process stays on its terminal until the last has ended",
-    file: "src/cli/surroundings.ts",
+    file: "src/cli/terminal.ts",
     original: "isWaitedFor: isOnTerminal || process.pid === 1,",
     defective: "isWaitedFor: process.pid === 1,",
     suites: [terminal],

@@ -8,7 +8,7 @@ import {
 } from "xstate";
 import type { Connection } from "../handlers.ts";
 import type { ActorHost } from "../protocol/actor-host.ts";
-import type { HookName } from "../protocol/hooks.ts";
+import type { HookName } from "../protocol/hook-names.ts";
 import { CLOSE_CODE } from "../rfc6455.ts";
 import { type Luggage, pack, resumeDelays, unpack } from "./luggage.ts";
 import type { Group, Population } from "./population.ts";

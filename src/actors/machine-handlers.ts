@@ -19,7 +19,7 @@ import type {
   SendParams,
   SubscribeParams,
   UnsubscribeParams,
-} from "./actions.ts";
+} from "./connection-actions.ts";
 import { type ActorsShared, ConnectionActor } from "./actor.ts";
 import { drawMachine } from "./drawing.ts";
 import { type ConnectionFact, isClientEvent } from "./facts.ts";

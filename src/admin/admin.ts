@@ -17,7 +17,7 @@ import {
   connectionOf,
   describeFailure,
   idOf,
-} from "./actions.ts";
+} from "./action-routes.ts";
 import type { EndReport, Status } from "./api.ts";
 import { Call } from "./call.ts";
 import { listConnections, listFields } from "./connections.ts";

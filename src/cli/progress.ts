@@ -2,7 +2,7 @@ import cliProgress from "cli-progress";
 import type { Logger } from "pino";
 
 import type { OutputStream } from "./io.ts";
-import type { LiveCounts } from "./server-types.ts";
+import type { LiveCounts } from "./served-server.ts";
 
 const BAR_WIDTH = 20;
 const BAR_INTERVAL_MS = 100;

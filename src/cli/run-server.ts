@@ -16,12 +16,12 @@ import { createLogger } from "./logger.ts";
 import { createProgressBar, createProgressLog } from "./progress.ts";
 import type { ProgressDisplay } from "./progress.ts";
 import { describeProblems, renderReport, summarize } from "./print-report.ts";
-import type { ServedServer } from "./server-types.ts";
+import type { ServedServer } from "./served-server.ts";
 import type { Settings, TalkSettings } from "./settings.ts";
 import { attachSignals } from "./signals.ts";
 import type { AttachedSignals, SignalActions } from "./signals.ts";
-import { noTerminal } from "./surroundings.ts";
-import type { Surroundings } from "./surroundings.ts";
+import { noTerminal } from "./terminal.ts";
+import type { Terminal } from "./terminal.ts";
 
 /** What the report allows a shutdown beyond its deadline. */
 const GRACE_MS = 1_000;
@@ -43,7 +43,7 @@ export async function runServe(
   { config, talk, warnings }: Settings,
   io: Io,
   serve: Serve,
-  surroundings: Surroundings = noTerminal,
+  terminal: Terminal = noTerminal,
 ): Promise<number> {
   const { logger, progress } = createVoice(talk, io);
   for (const warning of warnings) logger.warn(warning);
@@ -52,7 +52,7 @@ export async function runServe(
   const stop = new AbortController();
   const forced = Promise.withResolvers<string>();
   const signals = attachSignals(io, beforeServing(stop, forced.resolve), () =>
-    surroundings.hasHungUp(),
+    terminal.hasHungUp(),
   );
   try {
     const start = serve(config, { signal: stop.signal });
@@ -77,7 +77,7 @@ export async function runServe(
           "not all that was printed could be written: nobody read on",
         );
       const own = isWritten ? status : EXIT.failed;
-      return surroundings.isWaitedFor
+      return terminal.isWaitedFor
         ? Math.max(own, await outlive(server, logger))
         : own;
     } finally {

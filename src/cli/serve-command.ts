@@ -6,7 +6,7 @@ import { renderFullHelp, renderHelp } from "./help.ts";
 import { serveRows } from "./option-rows.ts";
 import { runServe } from "./run-server.ts";
 import { readSettings } from "./settings.ts";
-import { findSurroundings } from "./surroundings.ts";
+import { findTerminal } from "./terminal.ts";
 
 /** `sluice serve [handlers]` */
 export const addServeCommand: AddCommand = (program, { io, exitWith }) => {
@@ -34,6 +34,6 @@ export const addServeCommand: AddCommand = (program, { io, exitWith }) => {
     const settings = await readSettings(flags, io);
     // Loaded late, so that help and usage errors do not wait for the server.
     const { serve } = await import("../index.ts");
-    exitWith(await runServe(settings, io, serve, findSurroundings()));
+    exitWith(await runServe(settings, io, serve, findTerminal()));
   });
 };

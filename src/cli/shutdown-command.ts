@@ -13,7 +13,7 @@ import type { Io } from "./io.ts";
 import { writeLine } from "./io.ts";
 import { createProgressBar } from "./progress.ts";
 import { describeProblems, renderReport } from "./print-report.ts";
-import type { LiveCounts } from "./server-types.ts";
+import type { LiveCounts } from "./served-server.ts";
 
 interface Flags {
   readonly deadline?: string;

@@ -11,8 +11,8 @@ import {
   type Incoming,
   type Outgoing,
   type SendOptions,
-} from "./options.ts";
-import { type Action, type Delay, Runner } from "./runner.ts";
+} from "./client-options.ts";
+import { type Action, type Delay, Runner } from "./client-runner.ts";
 
 export interface ClientEventMap<Message = Incoming> {
   /** Connected, for the first time or again. */

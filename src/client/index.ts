@@ -14,5 +14,5 @@ export type {
   Incoming,
   Outgoing,
   SendOptions,
-} from "./options.ts";
+} from "./client-options.ts";
 export { PatientWebSocket } from "./patient-web-socket.ts";

@@ -5,7 +5,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { workingFolder } from "../working-folder.ts";
 import { isSendableCloseCode, SENDABLE_CLOSE_CODES } from "../rfc6455.ts";
 import { expandAddress } from "./addresses.ts";
-import { normalizeOrigin } from "./origins.ts";
+import { normalizeOrigin } from "./normalize-origin.ts";
 import type { OptionKind, OptionSpec, OptionValue } from "./table.ts";
 import {
   formatDuration,

@@ -9,7 +9,7 @@ import { connectOnLoopback } from "./handover/self-test.ts";
 import { notifySystemd } from "./handover/systemd.ts";
 import { processTime } from "./patient-clock.ts";
 import { PiscinaThread } from "./shards/shard-thread.ts";
-import type { MainSurroundings } from "./surroundings.ts";
+import type { MainSurroundings } from "./main-surroundings.ts";
 
 /** Main among real threads, sockets and processes. */
 export const nodeMainSurroundings: MainSurroundings = {

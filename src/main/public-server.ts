@@ -14,7 +14,7 @@ import type { Drain, DrainTarget } from "./drain.ts";
 import type { MoveReport } from "./handover/relay.ts";
 import type { ReloadReport } from "./handover/reload.ts";
 import type { Successor, UpgradeReport } from "./handover/process-upgrade.ts";
-import type { Inspection } from "./inspection.ts";
+import type { InspectorLifetime } from "./inspector-lifetime.ts";
 import type { AdminAddress } from "./inspector.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Operations } from "./operations.ts";
@@ -26,7 +26,7 @@ import type { Shard } from "./shards/shard.ts";
 import type { ShutdownOptions } from "./shutdown-options.ts";
 import type { ShutdownRequests } from "./shutdown-requests.ts";
 import { describeServer, type StatsSource } from "./stats.ts";
-import type { ServerAddress } from "./surroundings.ts";
+import type { ServerAddress } from "./main-surroundings.ts";
 import type { TopicRouter } from "./topics/topic-router.ts";
 
 /** The parts that are asked. */
@@ -36,7 +36,7 @@ export interface PublicServerHost extends StatsSource {
   readonly lifecycle: Lifecycle;
   readonly readiness: Readiness;
   readonly ingress: Ingress;
-  readonly inspection: Inspection;
+  readonly inspector: InspectorLifetime;
   readonly requests: ShutdownRequests;
   readonly topics: TopicRouter;
   readonly operations: Operations;
@@ -71,7 +71,7 @@ export class PublicServer implements SluiceServer {
   }
 
   get adminAddress(): AdminAddress | undefined {
-    return this.#server.inspection.address;
+    return this.#server.inspector.address;
   }
 
   get config(): Config {

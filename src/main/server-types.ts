@@ -8,7 +8,7 @@ import type {
 import type { Drain, DrainTarget } from "./drain.ts";
 import type { InstanceEntry, LinkStats } from "./cluster/engine.ts";
 import type { Border } from "./malformed.ts";
-import type { ServerAddress } from "./surroundings.ts";
+import type { ServerAddress } from "./main-surroundings.ts";
 import type { HandoverStats } from "./handover/handover.ts";
 import type { MoveReport } from "./handover/relay.ts";
 import type { ReloadReport } from "./handover/reload.ts";

@@ -8,7 +8,7 @@ import { nameInstance } from "./cluster/instance.ts";
 import { DrainPlanner } from "./drain-planner.ts";
 import { Handover } from "./handover/handover.ts";
 import type { Predecessor } from "./handover/predecessor.ts";
-import { Inspection } from "./inspection.ts";
+import { InspectorLifetime } from "./inspector-lifetime.ts";
 import type { Inspector, ListeningAdmin } from "./inspector.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { Malformed } from "./malformed.ts";
@@ -25,7 +25,7 @@ import { watchShards } from "./shards/watchdog.ts";
 import { ShutdownRequests } from "./shutdown-requests.ts";
 import { Stoppage } from "./stoppage.ts";
 import { Supervisor } from "./supervisor.ts";
-import type { MainSurroundings } from "./surroundings.ts";
+import type { MainSurroundings } from "./main-surroundings.ts";
 import { TopicRouter } from "./topics/topic-router.ts";
 
 /** What a server is made of, and where. */
@@ -62,7 +62,7 @@ export class Server {
   readonly ingress: Ingress;
   readonly handover: Handover;
   readonly operations: Operations;
-  readonly inspection: Inspection;
+  readonly inspector: InspectorLifetime;
   readonly requests: ShutdownRequests;
   readonly lifecycle: Lifecycle;
   /** What its shards are started with. */
@@ -94,7 +94,7 @@ export class Server {
     this.ingress = new Ingress(this);
     this.handover = new Handover(this);
     this.operations = new Operations(this);
-    this.inspection = new Inspection(
+    this.inspector = new InspectorLifetime(
       this,
       openInspector && ((inherited) => openInspector(this.face, inherited)),
     );
@@ -147,7 +147,7 @@ export class Server {
     // Whoever watches gets the report, and the other instances hear of the end.
     return [
       this.operations.upgradeUnderWay?.settled,
-      this.inspection.end(report),
+      this.inspector.end(report),
       this.cluster.stop(this.planner.returningForMs),
     ].filter((work) => work !== undefined);
   }

@@ -31,7 +31,7 @@ export async function start(
     for (const shard of shards) shard.start();
     // First, so that a slow start can be watched; the process before has its
     // port for as long as it lives.
-    if (predecessor === undefined) await server.inspection.open();
+    if (predecessor === undefined) await server.inspector.open();
     await orAborted(Promise.all(serving), signal);
     if (predecessor === undefined) {
       await server.ingress.listen();
@@ -68,7 +68,7 @@ async function listenAfter(
   predecessor: Predecessor,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const { ingress, inspection, lifecycle, environment, fleet } = server;
+  const { ingress, inspector, lifecycle, environment, fleet } = server;
   ingress.inherit(predecessor.inheritance);
   await predecessor.prove(fleet.shards, environment.tls !== undefined, () =>
     ingress.takeNumber(),
@@ -79,7 +79,7 @@ async function listenAfter(
     server.predecessor = predecessor;
     const admin = await predecessor.takeOver();
     aside(
-      inspection.openBehind(predecessor.gone, admin),
+      inspector.openBehind(predecessor.gone, admin),
       "opening the inspector",
     );
   } catch (error) {

@@ -3,7 +3,7 @@ import type { Config } from "../config.ts";
 import type { SluiceError } from "../errors.ts";
 import type { Ingress } from "./accept/ingress.ts";
 import type { Handover } from "./handover/handover.ts";
-import type { Inspection } from "./inspection.ts";
+import type { InspectorLifetime } from "./inspector-lifetime.ts";
 import type { Operations } from "./operations.ts";
 import type { Readiness } from "./readiness.ts";
 import type { Fleet } from "./shards/fleet.ts";
@@ -24,7 +24,7 @@ export interface SupervisorHost {
   readonly topics: TopicRouter;
   readonly handover: Handover;
   readonly operations: Operations;
-  readonly inspection: Inspection;
+  readonly inspector: InspectorLifetime;
   readonly lifecycle: {
     readonly isServing: boolean;
     readonly isStopping: boolean;
@@ -61,7 +61,7 @@ export class Supervisor implements ShardOwner {
 
   /** Each part takes the messages of its own type: one that is put to another part's does not compile, nor does one that is left out. */
   shardMessage(shard: Shard, message: PassedShardMessage): void {
-    const { ingress, operations, inspection, handover, topics } = this.#host;
+    const { ingress, operations, inspector, handover, topics } = this.#host;
     switch (message.type) {
       case "admit":
       case "released":
@@ -71,7 +71,7 @@ export class Supervisor implements ShardOwner {
         return operations.drains.take(shard.index, message);
       case "inspected":
       case "followed":
-        return inspection.take(shard.index, message);
+        return inspector.take(shard.index, message);
       case "moved-out":
       case "moved-in":
       case "moved":
@@ -92,10 +92,10 @@ export class Supervisor implements ShardOwner {
   }
 
   shardLost(shard: Shard): void {
-    const { ingress, operations, inspection, handover, topics } = this.#host;
+    const { ingress, operations, inspector, handover, topics } = this.#host;
     ingress.limits.forget(shard.index);
     operations.drains.forget(shard.index);
-    inspection.shardLost(shard.index);
+    inspector.shardLost(shard.index);
     topics.forget(shard.index);
     handover.relay.forget(shard);
   }

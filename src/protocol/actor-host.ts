@@ -1,5 +1,5 @@
 import type { Connection, Handlers } from "../handlers.ts";
-import type { HookName } from "./hooks.ts";
+import type { HookName } from "./hook-names.ts";
 
 /**
  * Where handlers that run a machine for each connection keep what a shard asks

@@ -3,7 +3,7 @@ import type { Config } from "../config.ts";
 import type { SluiceErrorCode } from "../errors.ts";
 import type { ForeignValue } from "../foreign-value.ts";
 import type { SocketHandle } from "./socket-handle.ts";
-import type { Cohort, HookName } from "./hooks.ts";
+import type { Cohort, HookName } from "./hook-names.ts";
 import type {
   InspectResult,
   FollowedTransition,

@@ -1,6 +1,11 @@
 import { connectionTable } from "../machines/connection-table.ts";
 import { bucketOf, HISTOGRAM_SLOTS } from "./histogram.ts";
-import { type Cohort, cohorts, type HookName, hookNames } from "./hooks.ts";
+import {
+  type Cohort,
+  cohorts,
+  type HookName,
+  hookNames,
+} from "./hook-names.ts";
 import { type MoveObstacle, moveObstacles } from "./handover-messages.ts";
 import { CLOSE_CODE } from "../rfc6455.ts";
 

@@ -5,7 +5,7 @@ import { suggest } from "../config/suggest.ts";
 import { SluiceError } from "../errors.ts";
 import { sayForeign } from "../foreign-value.ts";
 import type { Handlers } from "../handlers.ts";
-import { hookNames as HOOKS } from "../protocol/hooks.ts";
+import { hookNames as HOOKS } from "../protocol/hook-names.ts";
 import demoHandlers from "./demo-handlers.ts";
 import { syntaxPlaceOf } from "./syntax-place.ts";
 

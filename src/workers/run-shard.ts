@@ -20,7 +20,7 @@ import type { Clock } from "./lifecycle/timer-wheel.ts";
 import {
   nodeShardSurroundings,
   type ShardSurroundings,
-} from "./surroundings.ts";
+} from "./shard-surroundings.ts";
 
 /** After the deadline, for the ticks in which the last connections are forced; then looked again as often. */
 const END_GRACE_MS = 50;

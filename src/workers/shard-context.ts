@@ -12,7 +12,7 @@ import {
   actorsOf,
 } from "../protocol/actor-host.ts";
 import { channels, type ChannelName } from "../protocol/channels.ts";
-import type { HookName } from "../protocol/hooks.ts";
+import type { HookName } from "../protocol/hook-names.ts";
 import type {
   Arrival,
   ShardMessage,
@@ -51,7 +51,7 @@ import { paceOf } from "./lifecycle/pacer.ts";
 import { Registry } from "./lifecycle/registry.ts";
 import { openSecureSocket, secureContextOf } from "./secure-socket.ts";
 import type { Clock } from "./lifecycle/timer-wheel.ts";
-import type { ShardSurroundings } from "./surroundings.ts";
+import type { ShardSurroundings } from "./shard-surroundings.ts";
 import { ShardTopics } from "./topics/shard-topics.ts";
 import {
   Handshake,

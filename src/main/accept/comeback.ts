@@ -1,7 +1,7 @@
 import { channel } from "node:diagnostics_channel";
 import { channels } from "../../protocol/channels.ts";
 import { aside } from "../aside.ts";
-import type { Listener } from "../surroundings.ts";
+import type { Listener } from "../main-surroundings.ts";
 
 const BACK_OFF_MS = { first: 100, longest: 5_000 } as const;
 

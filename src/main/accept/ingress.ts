@@ -8,7 +8,7 @@ import type {
   Listener,
   MainSurroundings,
   ServerAddress,
-} from "../surroundings.ts";
+} from "../main-surroundings.ts";
 import { Acceptor } from "./acceptor.ts";
 import { AddressLimits } from "./address-limits.ts";
 import { Comeback } from "./comeback.ts";

@@ -5,7 +5,7 @@ import {
   acceptHandles,
   type SocketHandle,
 } from "../../protocol/socket-handle.ts";
-import type { Listener, ServerAddress } from "../surroundings.ts";
+import type { Listener, ServerAddress } from "../main-surroundings.ts";
 import { listeningHandleOf, listenWith } from "../../protocol/socket-handle.ts";
 
 /**

@@ -4,7 +4,7 @@ import { sayForeign } from "../../foreign-value.ts";
 import { Bucket } from "./bucket.ts";
 import type { InstanceEntry } from "./engine.ts";
 import { loadNatsClient } from "./nats-client.ts";
-import { InstanceRegistry } from "./registry.ts";
+import { InstanceRegistry } from "./instance-registry.ts";
 
 /**
  * Lists the instances of a cluster from outside of it.

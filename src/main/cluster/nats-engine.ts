@@ -15,9 +15,9 @@ import { HeldMessages } from "./held-messages.ts";
 import { Link } from "./link.ts";
 import type { Msg, NatsClient, NatsConnection } from "./nats-client.ts";
 import { readTally, readTopic } from "./read-instances.ts";
-import { InstanceRegistry } from "./registry.ts";
+import { InstanceRegistry } from "./instance-registry.ts";
 import { IncomingSequences, OutgoingSequences } from "./sequences.ts";
-import { decodeMessage, encodeMessage, Subjects } from "./wire.ts";
+import { decodeMessage, encodeMessage, Subjects } from "./instance-messages.ts";
 
 /** Another instance that has not answered by then is not counted. */
 const COUNT_DEADLINE_MS = 500;

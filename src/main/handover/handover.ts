@@ -13,7 +13,7 @@ import type { Drain, DrainReport } from "../drain.ts";
 import type { Ingress } from "../accept/ingress.ts";
 import type { Fleet } from "../shards/fleet.ts";
 import type { Shard } from "../shards/shard.ts";
-import type { MainSurroundings } from "../surroundings.ts";
+import type { MainSurroundings } from "../main-surroundings.ts";
 import { busyShare } from "../shards/busy-share.ts";
 import type { Malformed } from "../malformed.ts";
 import type { Stoppage } from "../stoppage.ts";

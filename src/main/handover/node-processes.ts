@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { asCalled, existingFolder } from "../../working-folder.ts";
-import type { StartedProcess, StartingProcess } from "../surroundings.ts";
+import type { StartedProcess, StartingProcess } from "../main-surroundings.ts";
 
 /** Set in the environment of a process that is started to take over, to the number of the one before. */
 const TAKE_OVER_VARIABLE = "NODE_SLUICE_PREDECESSOR";

@@ -4,7 +4,7 @@ import type {
   MovingConnection,
 } from "../../protocol/handover-messages.ts";
 import type { SocketHandle } from "../../protocol/socket-handle.ts";
-import type { ServerAddress } from "../surroundings.ts";
+import type { ServerAddress } from "../main-surroundings.ts";
 import type { Shard } from "../shards/shard.ts";
 import type { Tally } from "./version-comparison.ts";
 import type { Forwarder, Relay } from "./relay.ts";

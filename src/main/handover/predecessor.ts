@@ -5,7 +5,7 @@ import { monotonicNow } from "../../protocol/clock.ts";
 import type { SocketHandle } from "../../protocol/socket-handle.ts";
 import type { ShutdownOptions } from "../shutdown-options.ts";
 import type { Malformed } from "../malformed.ts";
-import type { StartingProcess } from "../surroundings.ts";
+import type { StartingProcess } from "../main-surroundings.ts";
 import type { InheritedIngress } from "../accept/ingress.ts";
 import type { Shard } from "../shards/shard.ts";
 import { settledWithin } from "../deadlines.ts";

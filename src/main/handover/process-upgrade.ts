@@ -7,7 +7,7 @@ import { monotonicNow } from "../../protocol/clock.ts";
 import type { MoveObstacles } from "../../protocol/handover-messages.ts";
 import type { SocketHandle } from "../../protocol/socket-handle.ts";
 import { POLL_MS, settledWithin } from "../deadlines.ts";
-import type { StartedProcess } from "../surroundings.ts";
+import type { StartedProcess } from "../main-surroundings.ts";
 import { Canary } from "./canary.ts";
 import { takeTally } from "./version-comparison.ts";
 import type { Handover, HandoverHost } from "./handover.ts";
@@ -45,7 +45,7 @@ export interface UpgradeReport {
 /** What an upgrade needs of the server. */
 export interface UpgradeHost extends HandoverHost {
   /** The inspector's listening socket, which this process accepts on no more; `undefined` where there is none. */
-  readonly inspection: { passOn(): PassedAdmin | undefined };
+  readonly inspector: { passOn(): PassedAdmin | undefined };
 }
 
 /** The process that has taken the place of this one, or is about to. */
@@ -235,7 +235,7 @@ export class ProcessUpgrade implements Successor {
     await this.#haveLanded();
     this.#over.signal.throwIfAborted();
     this.#phase = "committed";
-    const admin = this.#host.inspection.passOn();
+    const admin = this.#host.inspector.passOn();
     this.#peer.say(
       { type: "committed", admin: admin?.address },
       admin?.handle,

@@ -1,5 +1,5 @@
 import { MAX_DELAY_MS } from "../../config/units.ts";
-import { cohorts, hookNames } from "../../protocol/hooks.ts";
+import { cohorts, hookNames } from "../../protocol/hook-names.ts";
 import type { SocketHandle } from "../../protocol/socket-handle.ts";
 import { aside, guarded } from "../aside.ts";
 import { isHandle, isSnapshot } from "../../protocol/handover-shapes.ts";

@@ -12,7 +12,7 @@ import {
 import { sayForeign } from "../../foreign-value.ts";
 
 import type { Shard } from "../shards/shard.ts";
-import type { ConnectToShard } from "../surroundings.ts";
+import type { ConnectToShard } from "../main-surroundings.ts";
 import { CLOSE_CODE, FIN, OPCODE } from "../../rfc6455.ts";
 
 /** A shard that is not blocked has answered by then. */

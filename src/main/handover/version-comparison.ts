@@ -4,7 +4,7 @@ import {
   type HookFailures,
   type HookName,
   hookNames,
-} from "../../protocol/hooks.ts";
+} from "../../protocol/hook-names.ts";
 import type { Shard } from "../shards/shard.ts";
 
 /** Below so many failing connections nothing is said of a version. */

@@ -4,7 +4,7 @@ import {
   resultShapes,
   isTransition,
 } from "../../protocol/inspection-shapes.ts";
-import { cohorts, hookNames } from "../../protocol/hooks.ts";
+import { cohorts, hookNames } from "../../protocol/hook-names.ts";
 import type { ShardMessage } from "../../protocol/messages.ts";
 import { moveObstacles } from "../../protocol/handover-messages.ts";
 import type { SocketHandle } from "../../protocol/socket-handle.ts";

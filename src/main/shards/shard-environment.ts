@@ -6,7 +6,7 @@ import type {
 } from "../../protocol/messages.ts";
 import type { Malformed } from "../malformed.ts";
 import type { PatientClock } from "../patient-clock.ts";
-import type { MainSurroundings } from "../surroundings.ts";
+import type { MainSurroundings } from "../main-surroundings.ts";
 
 /** What every thread of a server is started with. */
 export interface ShardEnvironment {

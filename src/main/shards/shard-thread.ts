@@ -16,7 +16,7 @@ import {
   shardUrl,
 } from "../../protocol/messages.ts";
 import { rememberThread, type RunningThread } from "../../protocol/threads.ts";
-import type { ShardThread, ThreadEnd } from "../surroundings.ts";
+import type { ShardThread, ThreadEnd } from "../main-surroundings.ts";
 import { type DroppedLines, ThreadOutput } from "../thread-output.ts";
 import { hearShard } from "./read-shard-message.ts";
 import { leaveRemovedFolder } from "../../working-folder.ts";

@@ -24,7 +24,7 @@ import { MemoryBudget } from "../../protocol/memory-budget.ts";
 import { ShardCounters } from "../../protocol/shard-counters.ts";
 import { killDelay, timeUntil } from "../deadlines.ts";
 import type { PatientClock } from "../patient-clock.ts";
-import type { ShardThread, ThreadEnd } from "../surroundings.ts";
+import type { ShardThread, ThreadEnd } from "../main-surroundings.ts";
 import { BackOff } from "./back-off.ts";
 import { Handoff } from "./handoff.ts";
 import { Milestone } from "./milestone.ts";

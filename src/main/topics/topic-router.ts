@@ -28,7 +28,7 @@ import { aside } from "../aside.ts";
 import type { ClusterEngine, SubscriberTally } from "../cluster/engine.ts";
 import type { Fleet } from "../shards/fleet.ts";
 import type { Shard } from "../shards/shard.ts";
-import type { MainSurroundings } from "../surroundings.ts";
+import type { MainSurroundings } from "../main-surroundings.ts";
 import { SubscriberCounts } from "./subscriber-count.ts";
 import { Interests } from "./interests.ts";
 

@@ -8,13 +8,13 @@ import type {
   MainSurroundings,
   ServerAddress,
   StartedProcess,
-} from "../../main/surroundings.ts";
+} from "../../main/main-surroundings.ts";
 import type { TimeSource } from "../../main/patient-clock.ts";
 import type { SluiceServer } from "../../main/server-types.ts";
 import { monotonicNow } from "../../protocol/clock.ts";
 import type { SocketHandle } from "../../protocol/socket-handle.ts";
 import { serveIn } from "../../serve.ts";
-import type { ShardSurroundings } from "../../workers/surroundings.ts";
+import type { ShardSurroundings } from "../../workers/shard-surroundings.ts";
 import type { Draws } from "./draws.ts";
 import {
   adoptMemoryHandle,

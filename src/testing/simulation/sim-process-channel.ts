@@ -1,5 +1,5 @@
 import { deserialize, serialize } from "node:v8";
-import type { ProcessChannel } from "../../main/surroundings.ts";
+import type { ProcessChannel } from "../../main/main-surroundings.ts";
 import type { SocketHandle } from "../../protocol/socket-handle.ts";
 import type { Draws } from "./draws.ts";
 import { asSocketHandle, MemoryHandle } from "./memory-socket.ts";

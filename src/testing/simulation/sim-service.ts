@@ -1,5 +1,5 @@
 import type { Config } from "../../config.ts";
-import type { StartedProcess } from "../../main/surroundings.ts";
+import type { StartedProcess } from "../../main/main-surroundings.ts";
 import type { Draws } from "./draws.ts";
 import { type ProcessHost, SimInstance } from "./sim-instance.ts";
 import type { Wire } from "./sim-network.ts";

@@ -1,6 +1,6 @@
 import { hearShard } from "../../main/shards/read-shard-message.ts";
 import type { MessagePort } from "node:worker_threads";
-import type { ShardThread, ThreadEnd } from "../../main/surroundings.ts";
+import type { ShardThread, ThreadEnd } from "../../main/main-surroundings.ts";
 import { monotonicNow } from "../../protocol/clock.ts";
 import type {
   MainMessage,
@@ -12,7 +12,7 @@ import { SluiceError } from "../../errors.ts";
 import { ShardCounters } from "../../protocol/shard-counters.ts";
 import { TopicTable } from "../../topics/topic-table.ts";
 import { runShardIn } from "../../workers/run-shard.ts";
-import type { ShardSurroundings } from "../../workers/surroundings.ts";
+import type { ShardSurroundings } from "../../workers/shard-surroundings.ts";
 import { SimPort } from "./sim-port.ts";
 import type { SimThread } from "./sim-thread.ts";
 

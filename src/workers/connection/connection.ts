@@ -16,7 +16,7 @@ import type {
   WhenCongested,
 } from "../../handlers.ts";
 import type { ConnectionEventType } from "../../machines/connection-machine.ts";
-import type { HookName } from "../../protocol/hooks.ts";
+import type { HookName } from "../../protocol/hook-names.ts";
 import { unsentBytes } from "../../protocol/socket-handle.ts";
 import type { ShardCounters } from "../../protocol/shard-counters.ts";
 import { CLOSE_CODE, isSendableCloseCode, OPCODE } from "../../rfc6455.ts";

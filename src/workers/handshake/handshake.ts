@@ -2,7 +2,7 @@ import type { Config } from "../../config.ts";
 import { describeForeign } from "../../foreign-value.ts";
 import type { ConnectionRequest } from "../../handlers.ts";
 import type { ConnectionEventType } from "../../machines/connection-machine.ts";
-import type { HookName } from "../../protocol/hooks.ts";
+import type { HookName } from "../../protocol/hook-names.ts";
 import type { Arrival } from "../../protocol/messages.ts";
 import type { AddressLimit, Counted } from "./address-limit.ts";
 import { acceptResponse } from "./accept.ts";

@@ -2,7 +2,10 @@ import { Kvm } from "@nats-io/kv";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import * as fc from "fast-check";
 import { beforeAll, expect, it, onTestFinished } from "vitest";
-import { encodeMessage, Subjects } from "../../../src/main/cluster/wire.ts";
+import {
+  encodeMessage,
+  Subjects,
+} from "../../../src/main/cluster/instance-messages.ts";
 import type { ServerOptions } from "../../../src/index.ts";
 import { presenceTopic } from "../../../src/topics/rules.ts";
 import { RawClient } from "../../support/raw-client.ts";

@@ -3,7 +3,7 @@ import { channel } from "node:diagnostics_channel";
 import type {
   LiveCounts,
   ServedServer,
-} from "../../../src/cli/server-types.ts";
+} from "../../../src/cli/served-server.ts";
 import type {
   ReloadReport,
   ShutdownReport,

@@ -7,8 +7,8 @@ import { describe, expect, it } from "vitest";
 import { runServe } from "../../../src/cli/run-server.ts";
 import type { TalkSettings } from "../../../src/cli/settings.ts";
 import { resolveConfig } from "../../../src/config.ts";
-import { noTerminal } from "../../../src/cli/surroundings.ts";
-import type { Surroundings } from "../../../src/cli/surroundings.ts";
+import { noTerminal } from "../../../src/cli/terminal.ts";
+import type { Terminal } from "../../../src/cli/terminal.ts";
 import type { ServerOptions } from "../../../src/config.ts";
 import { SluiceError } from "../../../src/errors.ts";
 import { channels } from "../../../src/protocol/channels.ts";
@@ -27,13 +27,13 @@ async function serving({
   options = {},
   isTTY = false,
   server = new FakeServer(),
-  surroundings = noTerminal,
+  terminal = noTerminal,
 }: {
   readonly talk?: Partial<TalkSettings>;
   readonly options?: ServerOptions;
   readonly isTTY?: boolean;
   readonly server?: FakeServer;
-  readonly surroundings?: Surroundings;
+  readonly terminal?: Terminal;
 } = {}) {
   const io = new FakeIo({ isTTY });
   const settings = {
@@ -42,7 +42,7 @@ async function serving({
     warnings: [],
   };
   const serve = async (): Promise<FakeServer> => server;
-  const status = runServe(settings, io, serve, surroundings);
+  const status = runServe(settings, io, serve, terminal);
   await setImmediate();
   return { io, server, status };
 }
@@ -266,7 +266,7 @@ describe("sluice serve", () => {
 
   it("stays for whoever waits for it while another process serves, and ends as that does", async () => {
     const { io, server, status } = await serving({
-      surroundings: { isWaitedFor: true, hasHungUp: () => false },
+      terminal: { isWaitedFor: true, hasHungUp: () => false },
     });
     const successor = new FakeSuccessor();
     server.successor = successor;

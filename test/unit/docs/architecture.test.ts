@@ -8,7 +8,7 @@ import {
   writeFile,
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join, posix } from "node:path";
+import { basename, dirname, join, posix } from "node:path";
 import { expect, it } from "vitest";
 import {
   readFolders,
@@ -57,6 +57,24 @@ it("names only files and folders that there are", async () => {
       !entries.includes(name),
   );
   expect(missing).toEqual([]);
+});
+
+it("gives no two sources one name, but for the entries of the package", async () => {
+  const manifest = await readFile(join(root, "package.json"), "utf8");
+  const { exports } = JSON.parse(manifest) as {
+    exports: Record<string, { default?: string }>;
+  };
+  const entries = Object.values(exports).map(({ default: built = "" }) =>
+    built.replace(/^\.\/dist\/(.*)\.js$/, "$1.ts"),
+  );
+  const files = await readdir(join(root, "src"), { recursive: true });
+  const sources = files.filter(
+    (file) => file.endsWith(".ts") && !entries.includes(file),
+  );
+  expect(sources.length).toBeGreaterThan(200);
+  const byName = Map.groupBy(sources, (file) => basename(file));
+  const twice = [...byName.values()].filter((same) => same.length > 1);
+  expect(twice).toEqual([]);
 });
 
 it.each(["src/main", "src/workers"])(

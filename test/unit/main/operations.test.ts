@@ -57,7 +57,7 @@ function begin(state: ServerState = "listening") {
     malformed: new Malformed(),
     environment: { tls: undefined },
     supervisor,
-    inspection: { passOn: () => undefined },
+    inspector: { passOn: () => undefined },
     planner: {
       closeCode: 1001,
       plan: (

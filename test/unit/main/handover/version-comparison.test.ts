@@ -4,7 +4,7 @@ import {
   type Tally,
   takeTally,
 } from "../../../../src/main/handover/version-comparison.ts";
-import type { Cohort, HookName } from "../../../../src/protocol/hooks.ts";
+import type { Cohort, HookName } from "../../../../src/protocol/hook-names.ts";
 import { ShardCounters } from "../../../../src/protocol/shard-counters.ts";
 
 /** One version's only shard, at work. */

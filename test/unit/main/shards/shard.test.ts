@@ -19,7 +19,7 @@ import type {
   MainSurroundings,
   ShardThread,
   ThreadEnd,
-} from "../../../../src/main/surroundings.ts";
+} from "../../../../src/main/main-surroundings.ts";
 import { monotonicNow } from "../../../../src/protocol/clock.ts";
 import { MemoryBudget } from "../../../../src/protocol/memory-budget.ts";
 import type { ConnectionSnapshot } from "../../../../src/protocol/handover-messages.ts";

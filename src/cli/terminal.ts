@@ -5,8 +5,8 @@ import { isatty } from "node:tty";
 const TERMINAL = "/dev/tty";
 const STANDARD_STREAMS = [0, 1, 2];
 
-/** What the process was started from. */
-export interface Surroundings {
+/** The terminal that the process was started on, and who waits for it. */
+export interface Terminal {
   /**
    * A shell waits for this very process and gives its terminal to it for so
    * long; or a container ends with it.
@@ -17,7 +17,7 @@ export interface Surroundings {
 }
 
 /** Of a process that a service manager has started. */
-export const noTerminal: Surroundings = {
+export const noTerminal: Terminal = {
   isWaitedFor: false,
   hasHungUp: () => false,
 };
@@ -26,7 +26,7 @@ export const noTerminal: Surroundings = {
  * Looks around, at the start. `nohup` leaves none of the standard streams on the
  * terminal: then its end is nothing to this process.
  */
-export function findSurroundings(): Surroundings {
+export function findTerminal(): Terminal {
   const isOnTerminal =
     STANDARD_STREAMS.some((stream) => isatty(stream)) && canOpenTerminal();
   return {

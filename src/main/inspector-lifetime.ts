@@ -20,22 +20,22 @@ const ADMIN_PAUSE_MS = 1_000;
 /** Of a process that was killed, its sockets are gone by then. */
 const ADMIN_PATIENCE_MS = 10_000;
 
-/** What the inspector's place asks of the server. */
-export interface InspectionHost {
+/** What the inspector asks of the server that it belongs to. */
+export interface InspectorHost {
   readonly config: Config;
   readonly lifecycle: { readonly isStopping: boolean };
 }
 
 /** The inspector of a server: from when it is opened until the report, where there is one at all. */
-export class Inspection {
-  readonly #host: InspectionHost;
+export class InspectorLifetime {
+  readonly #host: InspectorHost;
   readonly #open:
     ((inherited?: ListeningAdmin) => Promise<Inspector>) | undefined;
   #inspector: Inspector | undefined;
 
   /** @param open - With the listening socket of the process before, where there is one; `undefined` when it is off. */
   constructor(
-    host: InspectionHost,
+    host: InspectorHost,
     open: ((inherited?: ListeningAdmin) => Promise<Inspector>) | undefined,
   ) {
     this.#host = host;

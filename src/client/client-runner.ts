@@ -1,4 +1,4 @@
-import { ACTIONS, DELAYS, EVENTS, STATES } from "./table.ts";
+import { ACTIONS, DELAYS, EVENTS, STATES } from "./client-table.ts";
 
 export type Event = (typeof EVENTS)[number];
 export type Action = (typeof ACTIONS)[number];

@@ -9,7 +9,7 @@ import {
   decodeMessage,
   encodeMessage,
   Subjects,
-} from "../../../../src/main/cluster/wire.ts";
+} from "../../../../src/main/cluster/instance-messages.ts";
 
 describe("a topic's subject", () => {
   const subjects = new Subjects("blue");

@@ -9,7 +9,7 @@ const TAG_BYTES = 8;
 const HEADER_BYTES = 1 + TAG_BYTES + 4;
 
 /** A message between instances. */
-export interface WireMessage {
+export interface InstanceMessage {
   /** Of the process that publishes, 16 hexadecimal digits. */
   readonly tag: string;
   /** Counts that process's messages to the topic, from 0. */
@@ -55,7 +55,7 @@ export function encodeMessage({
   sequence,
   isBinary,
   payload,
-}: WireMessage): Buffer {
+}: InstanceMessage): Buffer {
   const bytes = Buffer.allocUnsafe(HEADER_BYTES + payload.length);
   bytes[0] = FORMAT | (isBinary ? BINARY : TEXT);
   bytes.write(tag, 1, "hex");
@@ -65,7 +65,7 @@ export function encodeMessage({
 }
 
 /** @returns undefined for what is no message of this format, such as one of a later version */
-export function decodeMessage(data: Uint8Array): WireMessage | undefined {
+export function decodeMessage(data: Uint8Array): InstanceMessage | undefined {
   const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
   const isBinary = bytes[0] === (FORMAT | BINARY);
   if (
