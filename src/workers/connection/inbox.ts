@@ -38,8 +38,8 @@ interface Message {
 }
 
 /**
- * What becomes of a message: it is handled, it waits for `opened` or `resume`,
- * or a verdict on the connection has fallen and nothing is heard any more.
+ * What becomes of a message: it is handled, it waits for `opened`, `suspend` or
+ * `resume`, or a verdict on the connection has fallen and nothing is heard any more.
  */
 type Stage = "handling" | "held" | "shut";
 
@@ -61,6 +61,8 @@ export class Inbox {
   #hearClose: (() => void) | null = null;
   #closeTimer: unknown;
   #stage: Stage = "handling";
+  /** How many hooks messages wait for. */
+  #holds = 0;
 
   constructor(connection: InboxOwner) {
     this.#connection = connection;
@@ -84,22 +86,28 @@ export class Inbox {
 
   /** Runs `opened`; messages wait until it has resolved. */
   open(): void {
-    this.#hold(this.#connection.runHook("opened"));
+    this.#holdFor(this.#connection.runHook("opened"));
   }
 
   /** Runs `resume`; messages wait until it has resolved. */
   resume(state: unknown): void {
     if (this.#stage === "shut") return;
-    this.#hold(this.#connection.runHook("resume", state));
+    this.#holdFor(this.#connection.runHook("resume", state));
   }
 
-  #hold(work: PromiseLike<void> | undefined): void {
-    if (work === undefined) return;
+  /** Messages wait until a hook has resolved, and until every other that they wait for has. */
+  hold(work: PromiseLike<void>): void {
     if (this.#stage === "handling") this.#stage = "held";
+    this.#holds++;
     const release = (): void => {
-      if (this.#stage === "held") this.#stage = "handling";
+      this.#holds--;
+      if (this.#stage === "held" && this.#holds === 0) this.#stage = "handling";
     };
     this.track(work.then(release));
+  }
+
+  #holdFor(work: PromiseLike<void> | undefined): void {
+    if (work !== undefined) this.hold(work);
   }
 
   /** A whole message has come. */

@@ -99,13 +99,14 @@ export class Move implements MoveUnderWay {
         return connection.bufferedBytes > 0 ? "unflushed" : undefined;
       }
       this.#suspension = "under-way";
-      connection.inbox.track(
+      // What comes meanwhile, where it stays after all, is for those who have resumed.
+      connection.inbox.hold(
         Promise.resolve(result).then(
           (suspended) => {
             this.#suspended = suspended;
             this.#suspension = "done";
             // It took so long that the connection has stayed.
-            if (connection.move !== this && connection.has("open"))
+            if (connection.move !== this && !connection.has("sealed"))
               connection.inbox.resume(suspended);
           },
           (error: unknown) => this.#fail(error),

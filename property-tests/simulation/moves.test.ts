@@ -1,0 +1,260 @@
+import { describe, expect, it } from "vitest";
+import { type Connection, defineHandlers } from "../../src/handlers.ts";
+import { simulate, type SimulateOptions } from "../../src/testing/index.ts";
+import type { Scene } from "../../src/testing/scene.ts";
+
+const SEEDS = 3;
+const FAILS_ON_PURPOSE = ["no hook throws"];
+
+/** What the hooks were called with, over all shards, in order. */
+type Calls = string[];
+
+/** Answers with how often it was asked, which travels; what `suspend` does, each test says. */
+function createService(
+  calls: Calls,
+  suspend: (connection: Connection<{ count: number }>) => unknown,
+) {
+  return () =>
+    defineHandlers<{ count: number }>({
+      opened(connection) {
+        connection.data = { count: 0 };
+      },
+      message(connection, data) {
+        connection.data.count++;
+        calls.push(`message ${data.toString()}`);
+        connection.send(`${data.toString()} ${connection.data.count}`);
+      },
+      suspend(connection) {
+        calls.push("suspend");
+        return suspend(connection);
+      },
+      resume(connection, state) {
+        calls.push(`resume ${JSON.stringify(state)}`);
+        connection.data = (state as { kept: { count: number } }).kept;
+      },
+      closed() {
+        calls.push("closed");
+      },
+    });
+}
+
+/** Plays with one client on two shards, who has said `one` and was answered. */
+async function withClient(
+  suspend: Parameters<typeof createService>[1],
+  script: (
+    scene: Scene,
+    client: Awaited<ReturnType<Scene["open"]>>,
+    calls: Calls,
+  ) => Promise<void>,
+  options: Partial<SimulateOptions> = {},
+): Promise<void> {
+  const calls: Calls = [];
+  await simulate(
+    {
+      handlers: createService(calls, suspend),
+      shards: 2,
+      seeds: SEEDS,
+      ...options,
+    },
+    async (scene) => {
+      calls.length = 0;
+      const client = await scene.open("/");
+      client.send("one");
+      expect(await client.next()).toBe("one 1");
+      await script(scene, client, calls);
+    },
+  );
+}
+
+/** The shard that has the only connection there is. */
+function home({ server }: Scene): number {
+  return server.stats().shards.findIndex(({ connections }) => connections > 0);
+}
+
+const keep = ({ data }: Connection<{ count: number }>) => ({ kept: data });
+const after = (ms: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, ms));
+
+describe("a connection whose handlers suspend it", () => {
+  it.each([
+    [
+      "throws",
+      () => {
+        throw new Error("not now");
+      },
+    ],
+    ["rejects", () => Promise.reject(new Error("not now"))],
+    [
+      "rejects later",
+      () => after(20).then(() => Promise.reject(new Error("not now"))),
+    ],
+  ])(
+    "stays where that %s: it is told to come back, and resumed by nobody",
+    async (_, suspend) => {
+      await withClient(
+        suspend,
+        async (scene, client, calls) => {
+          const { server } = scene;
+          const drain = server.drain({
+            shard: home(scene),
+            move: true,
+            deadlineMs: 2_000,
+          });
+          expect(await client.closed()).toMatchObject({ code: 1012 });
+          expect(await drain.done).toMatchObject({
+            moved: 0,
+            notified: 1,
+            refused: { suspend: 1 },
+          });
+          expect(calls).toEqual(["message one", "suspend", "closed"]);
+        },
+        { exceptLaws: FAILS_ON_PURPOSE },
+      );
+    },
+  );
+
+  it("goes on where it is when that throws and it was only to be evened out", async () => {
+    await withClient(
+      () => {
+        throw new Error("not now");
+      },
+      async ({ server, open }, client, calls) => {
+        const others = [await open("/"), await open("/"), await open("/")];
+        for (const other of [others[0], others[2]]) other?.close();
+        for (const other of [others[0], others[2]]) await other?.closed();
+        expect(await server.rebalance()).toMatchObject({
+          moved: 0,
+          refused: { suspend: 2 },
+        });
+        client.send("two");
+        expect(await client.next()).toBe("two 2");
+        expect(calls.filter((call) => call.startsWith("resume"))).toEqual([]);
+      },
+      { exceptLaws: FAILS_ON_PURPOSE },
+    );
+  });
+
+  it("is asked once, and takes along what that returned in the place of its data", async () => {
+    await withClient(keep, async (scene, client, calls) => {
+      const from = home(scene);
+      const report = await scene.server.drain({ shard: from, move: true }).done;
+      expect(report).toMatchObject({ moved: 1, notified: 0, refused: {} });
+      expect(home(scene)).not.toBe(from);
+      client.send("two");
+      expect(await client.next()).toBe("two 2");
+      expect(calls).toEqual([
+        "message one",
+        "suspend",
+        `resume {"kept":{"count":1}}`,
+        "message two",
+      ]);
+    });
+  });
+
+  it("reads what it sends as it suspends, and then leaves", async () => {
+    await withClient(
+      (connection) => {
+        for (let count = 0; count < 20; count++)
+          connection.send(`${count} `.padEnd(4_000, "."));
+        return keep(connection);
+      },
+      async (scene, client, calls) => {
+        const from = home(scene);
+        await scene.server.drain({ shard: from, move: true }).done;
+        for (let count = 0; count < 20; count++)
+          expect(await client.next()).toMatch(new RegExp(`^${count} `));
+        client.send("two");
+        expect(await client.next()).toBe("two 2");
+        expect(calls.filter((call) => call === "suspend")).toHaveLength(1);
+      },
+    );
+  });
+
+  it("is closed by its own suspension, and then neither leaves nor is resumed", async () => {
+    await withClient(
+      (connection) => {
+        connection.close(4001, "moved out");
+        return keep(connection);
+      },
+      async (scene, client, calls) => {
+        const drain = scene.server.drain({ shard: home(scene), move: true });
+        expect(await client.closed()).toMatchObject({ code: 4001 });
+        expect(await drain.done).toMatchObject({ moved: 0 });
+        expect(calls).toEqual(["message one", "suspend", "closed"]);
+      },
+    );
+  });
+
+  it("resumes here, with what that returned, when it took longer than it may", async () => {
+    await withClient(
+      (connection) => after(3_000).then(() => keep(connection)),
+      async (scene, client, calls) => {
+        const { server, time } = scene;
+        const from = home(scene);
+        const drain = server.drain({
+          shard: from,
+          move: true,
+          deadlineMs: 60_000,
+        });
+        await time.until(() => calls.includes("suspend"));
+        drain.callOff();
+        expect(await drain.done).toMatchObject({
+          moved: 0,
+          wasCalledOff: true,
+        });
+        expect(calls).toEqual(["message one", "suspend"]);
+        client.send("two");
+        expect(await client.next()).toBe("two 2");
+        expect(home(scene)).toBe(from);
+        expect(calls).toEqual([
+          "message one",
+          "suspend",
+          `resume {"kept":{"count":1}}`,
+          "message two",
+        ]);
+      },
+    );
+  });
+
+  it("resumes also where a shutdown has come meanwhile, before what had waited is handled", async () => {
+    await withClient(
+      (connection) => after(500).then(() => keep(connection)),
+      async (scene, client, calls) => {
+        const { server, time } = scene;
+        const drain = server.drain({ shard: home(scene), move: true });
+        await time.until(() => calls.includes("suspend"));
+        drain.callOff();
+        await drain.done;
+        client.send("two");
+        await time.advance(100);
+        const shutdown = server.shutdown({ deadlineMs: 5_000 });
+        expect(await client.next()).toBe("two 2");
+        expect(await client.closed()).toMatchObject({ code: 1001 });
+        await shutdown;
+        expect(calls).toEqual([
+          "message one",
+          "suspend",
+          `resume {"kept":{"count":1}}`,
+          "message two",
+          "closed",
+        ]);
+      },
+    );
+  });
+
+  it("is not resumed after a verdict that fell while it was suspended", async () => {
+    await withClient(
+      (connection) => {
+        setTimeout(() => connection.close(4002, "enough"), 50);
+        return after(500).then(() => keep(connection));
+      },
+      async (scene, client, calls) => {
+        const drain = scene.server.drain({ shard: home(scene), move: true });
+        expect(await client.closed()).toMatchObject({ code: 4002 });
+        await drain.done;
+        await scene.time.advance(2_000);
+        expect(calls).toEqual(["message one", "suspend", "closed"]);
+      },
+    );
+  });
+});
