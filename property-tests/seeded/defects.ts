@@ -14,29 +14,39 @@ import { lifecycleDefects } from "./sound-lifecycle.ts";
 import { doorDefects } from "./sound-doors.ts";
 import { limitsDefects } from "./sound-limits.ts";
 import { upgradeDefects } from "./sound-upgrade.ts";
+import { movesDefects } from "./sound-moves.ts";
 import { operatorDefects } from "./sound-operators.ts";
 import { workersDefects } from "./sound-workers.ts";
 import { subtleDefects } from "./subtle.ts";
 import { survivors } from "./survivors.ts";
 
-export const defects: readonly Defect[] = [
-  ...machineDefects,
-  ...machineHandlersDefects,
-  ...serverDefects,
-  ...bordersDefects,
-  ...lifecycleDefects,
-  ...doorDefects,
-  ...upgradeDefects,
-  ...operatorDefects,
-  ...endingDefects,
-  ...historyDefects,
-  ...bytesDefects,
-  ...chaosDefects,
-  ...workersDefects,
-  ...deployDefects,
-  ...figureDefects,
-  ...survivors,
-  ...subtleDefects,
-  ...limitsDefects,
-  ...clientDefects,
+/** Mistakes of one kind, which have a table of their own: who adds one touches no other. */
+export interface Area {
+  readonly title: string;
+  readonly defects: readonly Defect[];
+}
+
+export const areas: readonly Area[] = [
+  { title: "Machines, and what runs them", defects: machineDefects },
+  { title: "Machines of the handlers", defects: machineHandlersDefects },
+  { title: "The running server", defects: serverDefects },
+  { title: "Borders", defects: bordersDefects },
+  { title: "Shutdowns in the middle of something", defects: lifecycleDefects },
+  { title: "Who is let in", defects: doorDefects },
+  { title: "A process that takes over", defects: upgradeDefects },
+  { title: "New versions on trial", defects: operatorDefects },
+  { title: "Endings", defects: endingDefects },
+  { title: "Histories", defects: historyDefects },
+  { title: "The path of bytes", defects: bytesDefects },
+  { title: "Everything at the same time", defects: chaosDefects },
+  { title: "A connection in its thread", defects: workersDefects },
+  { title: "Deploys", defects: deployDefects },
+  { title: "Figures and arguments", defects: figureDefects },
+  { title: "Between two threads", defects: movesDefects },
+  { title: "What had survived every test", defects: survivors },
+  { title: "What a review overlooks", defects: subtleDefects },
+  { title: "The ends of what is accepted", defects: limitsDefects },
+  { title: "The client", defects: clientDefects },
 ];
+
+export const defects: readonly Defect[] = areas.flatMap((area) => area.defects);

@@ -22,7 +22,7 @@ class Listener extends FakeConnection implements Subscriber {
   readonly written: Buffer[] = [];
   readonly missed: (readonly DroppedMessages[])[] = [];
   readonly writer = { bytes: (piece: Buffer) => void this.written.push(piece) };
-  readonly #caughtUp = Promise.withResolvers<void>();
+  #caughtUp = Promise.withResolvers<void>();
 
   drained(): Promise<void> {
     return this.#caughtUp.promise;
@@ -35,8 +35,10 @@ class Listener extends FakeConnection implements Subscriber {
   /** Reads all of it; resolves once it has been told what it has missed. */
   async catchUp(): Promise<void> {
     this.bufferedBytes = 0;
-    this.#caughtUp.resolve();
-    await this.#caughtUp.promise;
+    const { promise, resolve } = this.#caughtUp;
+    this.#caughtUp = Promise.withResolvers();
+    resolve();
+    await promise;
   }
 }
 
@@ -73,6 +75,15 @@ describe("the delivery of a topic's messages", () => {
     expect(counters.get("bytesOut")).toBe(8);
   });
 
+  it("counts nothing where nobody is left to be written to", () => {
+    const { counters, fanOut, one, two, three, topicNamed } = stage();
+    for (const each of [one, two, three]) each.end();
+    fanOut.deliver(topicNamed("room"), run, null);
+    expect([counters.get("messagesOut"), counters.get("bytesOut")]).toEqual([
+      0, 0,
+    ]);
+  });
+
   it("leaves out who is not open any more", () => {
     const { counters, fanOut, one, two, topicNamed } = stage();
     one.end();
@@ -100,6 +111,32 @@ describe("the delivery of a topic's messages", () => {
         { topic: "hall", messages: 2 },
       ],
     ]);
+  });
+
+  it("tells of what is missed later once more", async () => {
+    const { fanOut, one, topicNamed } = stage();
+    one.subscriptions.set("room", "drop");
+    for (let time = 0; time < 2; time++) {
+      one.bufferedBytes = 101;
+      fanOut.deliver(topicNamed("room"), run, null);
+      await one.catchUp();
+    }
+    const missed = [{ topic: "room", messages: 2 }];
+    expect(one.missed).toEqual([missed, missed]);
+  });
+
+  it("drops for none that is within the mark, and for one that is congested whatever waits", () => {
+    const { counters, fanOut, one, two, three, topicNamed } = stage();
+    for (const each of [one, two, three])
+      each.subscriptions.set("room", "drop");
+    one.bufferedBytes = 100;
+    two.enter("open.congested");
+    fanOut.deliver(topicNamed("room"), run, null);
+    expect([one, two, three].map(({ written }) => written.length)).toEqual([
+      1, 0, 1,
+    ]);
+    expect(two.droppedMessages).toBe(2);
+    expect(counters.get("messagesOut")).toBe(4);
   });
 
   it("tells nobody who has left meanwhile what was missed", async () => {
