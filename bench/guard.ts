@@ -39,7 +39,7 @@ export async function guard(run: RunContext): Promise<boolean> {
     for (let attempt = 1; attempt <= attempts && !within; attempt++) {
       const result = await runCase(benchCase, context, {
         rounds: roundsPerAttempt,
-        peers: ["sluice", "ws"],
+        servers: ["sluice", "ws"],
         onTurn: ({ contender, result: { failed } }) => {
           if (failed !== undefined) console.log(`${contender.id}: ${failed}`);
         },

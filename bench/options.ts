@@ -3,10 +3,10 @@ import { parseArgs } from "node:util";
 
 export const usage = `Usage: npm run bench -- [CASE...] [options]
 
-Measures Sluice beside its peers; without a CASE all of them, for docs/benchmarks.md.
+Measures Sluice beside its rivals; without a CASE all of them, for docs/benchmarks.md.
 
   --list             name the cases
-  --peers A,B        only these servers (always the cases' references too, if named)
+  --servers A,B      only these servers (always the cases' references too, if named)
   --rounds N         rounds of every case (default 3)
   --seconds S        length of one measurement (default 2)
   --quick            one short round, fewer connections: a first impression
@@ -22,7 +22,7 @@ Measures Sluice beside its peers; without a CASE all of them, for docs/benchmark
 export interface BenchOptions {
   readonly mode: "measure" | "list" | "render" | "guard" | "help";
   readonly caseNames: readonly string[];
-  readonly peers: readonly string[] | undefined;
+  readonly servers: readonly string[] | undefined;
   readonly rounds: number;
   readonly seconds: number;
   readonly quick: boolean;
@@ -43,7 +43,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     allowNegative: true,
     options: {
       list: { type: "boolean", default: false },
-      peers: { type: "string" },
+      servers: { type: "string" },
       rounds: { type: "string" },
       seconds: { type: "string" },
       quick: { type: "boolean", default: false },
@@ -56,11 +56,11 @@ export function parseOptions(args: readonly string[]): BenchOptions {
   });
   const { quick } = values;
   const wholeRun =
-    positionals.length === 0 && values.peers === undefined && !quick;
+    positionals.length === 0 && values.servers === undefined && !quick;
   return {
     mode: modeOf(values),
     caseNames: positionals,
-    peers: values.peers?.split(","),
+    servers: values.servers?.split(","),
     rounds: positive("--rounds", values.rounds, quick ? 1 : 3),
     seconds: positive("--seconds", values.seconds, quick ? 1 : 2),
     quick,

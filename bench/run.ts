@@ -1,4 +1,4 @@
-/** `npm run bench`: measures Sluice beside its peers. See options.ts. */
+/** `npm run bench`: measures Sluice beside its rivals. See options.ts. */
 import { selectCases, benchCases } from "./cases/index.ts";
 import type { BenchCase, RunContext } from "./cases/case.ts";
 import {
@@ -7,7 +7,7 @@ import {
   shareCores,
 } from "./environment.ts";
 import { guard } from "./guard.ts";
-import { installPeers } from "./install.ts";
+import { installRivals } from "./install.ts";
 import { allowedCores } from "./measure/proc.ts";
 import { machineFacts, readVersions } from "./measure/machine.ts";
 import { parseOptions, usage, type BenchOptions } from "./options.ts";
@@ -52,7 +52,7 @@ async function measure(
   for (const benchCase of cases) {
     const result = await runCase(benchCase, context, {
       rounds: options.rounds,
-      peers: options.peers,
+      servers: options.servers,
       onTurn: printTurn,
     });
     done.push(result);
@@ -74,7 +74,7 @@ async function measure(
 async function main(options: BenchOptions): Promise<boolean> {
   const cases = selectCases(options.caseNames);
   // A name that nobody has is an error before anything is measured.
-  for (const peer of options.peers ?? []) subjectNamed(peer);
+  for (const name of options.servers ?? []) subjectNamed(name);
   const allCores = allowedCores();
   const cores = shareCores(allCores);
   moveOffServerCore(cores);
@@ -88,7 +88,7 @@ async function main(options: BenchOptions): Promise<boolean> {
     tlsFiles: tls.files,
   };
   if (options.mode === "guard") return guard(context);
-  installPeers(cases, options.peers);
+  installRivals(cases, options.servers);
   const results = await measure(cases, options, context);
   keepLatest(results);
   if (options.json) console.log(JSON.stringify(results));

@@ -6,7 +6,7 @@ import type { CaseResult, RoundResult } from "./report/results.ts";
 export interface RunOptions {
   readonly rounds: number;
   /** Only contenders with these servers; undefined: all. */
-  readonly peers: readonly string[] | undefined;
+  readonly servers: readonly string[] | undefined;
   /** Told of each turn when it is over. */
   readonly onTurn: (turn: Turn) => void;
 }
@@ -37,8 +37,8 @@ export async function runCase(
   const contenders = benchCase.contenders.filter(
     ({ subject }) =>
       subject === undefined ||
-      options.peers === undefined ||
-      options.peers.includes(subject.name),
+      options.servers === undefined ||
+      options.servers.includes(subject.name),
   );
   const rounds = Math.min(options.rounds, benchCase.maxRounds ?? Infinity);
   const results = new Map<string, RoundResult[]>();

@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { availableParallelism } from "node:os";
 import type { Wire } from "../load/plan.ts";
-import { node, socketIo } from "../subjects/peers.ts";
-import { startPeer } from "../subjects/peer.ts";
+import { node, socketIo } from "../subjects/rivals.ts";
+import { startRival } from "../subjects/start-rival.ts";
 import type { SubjectOptions } from "../subjects/subject.ts";
 import { SluiceProcesses } from "./sluice.ts";
 
@@ -65,14 +65,14 @@ async function launchSluice(port: number) {
 }
 
 async function launchSocketIo(port: number) {
-  const server = await startPeer(node, "socket-io.ts", { ...options, port });
+  const server = await startRival(node, "socket-io.ts", { ...options, port });
   return { port, end: () => server.stop(), kill: () => server.stop() };
 }
 
 async function startRolling(
   more: Pick<SubjectOptions, "onSigterm">,
 ): Promise<Deployable> {
-  const server = await startPeer(node, "ws-rolling.ts", {
+  const server = await startRival(node, "ws-rolling.ts", {
     ...options,
     ...more,
   });

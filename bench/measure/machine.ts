@@ -23,7 +23,7 @@ export function machineFacts(): MachineFacts {
   };
 }
 
-/** The versions of Node, Sluice and its peers; peers not installed are left out. */
+/** The versions of Node, Sluice and its rivals; rivals not installed are left out. */
 export function readVersions(): Versions {
   const packages = {
     ws: "../../node_modules/ws/package.json",

@@ -20,7 +20,7 @@ const introduction = `# Benchmarks
 
 <!-- Written by \`npm run bench\`; edit bench/report/ instead. -->
 
-Every case runs Sluice and its peers in turn (A B C A B C …) in one run, each
+Every case runs Sluice and its rivals in turn (A B C A B C …) in one run, each
 time as a fresh process, the server pinned to one core and the load to another.
 Figures are medians over the rounds; a ratio is the median of the ratios within
 each round, since what slowed the machine then slowed both. CPU is user plus
@@ -32,7 +32,7 @@ is near 100 %, the server was not saturated, and its throughput is the load's.
 \`\`\`
 npm run bench                        # everything, and this page
 npm run bench -- echo-16 churn       # some cases; --list names them
-npm run bench -- echo-1 --peers sluice,ws --rounds 5 --seconds 4
+npm run bench -- echo-1 --servers sluice,ws --rounds 5 --seconds 4
 npm run bench -- --render            # this page again, from the last results
 \`\`\``;
 
@@ -167,7 +167,7 @@ function slowerSection(results: Results): string {
   if (found.length === 0) return "In no case measured here.";
   const groups = Map.groupBy(
     found,
-    ({ peerTitle, reason }) => `**${peerTitle}**: ${reason}`,
+    ({ rivalTitle, reason }) => `**${rivalTitle}**: ${reason}`,
   );
   return [...groups]
     .map(([heading, cases]) => {

@@ -2,11 +2,11 @@
 import type { CaseResult } from "./results.ts";
 import { ratioTo } from "./summary.ts";
 
-/** One case in which a peer has the better figure of merit. */
+/** One case in which a rival has the better figure of merit. */
 export interface Slower {
   readonly caseTitle: string;
-  readonly peerTitle: string;
-  /** Sluice's figure as a multiple of the peer's. */
+  readonly rivalTitle: string;
+  /** Sluice's figure as a multiple of the rival's. */
   readonly factor: number;
   readonly reason: string;
 }
@@ -18,7 +18,7 @@ const secure =
   "TLS itself is nearly all of it and the same for both; the hand-over from " +
   "the main thread to the shard comes on top.";
 
-/** Why, by peer; a key `case:peer` goes before the peer alone. */
+/** Why, by rival; a key `case:rival` goes before the rival alone. */
 const reasons: Readonly<Record<string, string>> = {
   net:
     "it speaks no WebSocket: no upgrade, no frames, no masks. It is the floor " +
@@ -38,22 +38,24 @@ const reasons: Readonly<Record<string, string>> = {
 const unexplained = "not explained yet.";
 
 /**
- * Lists every case and peer in which the peer is better.
+ * Lists every case and rival in which the rival is better.
  *
  * @param cases - The results.
  */
 export function slowerThan(cases: readonly CaseResult[]): Slower[] {
   return cases.flatMap((result) =>
-    result.contenders.flatMap((peer) => {
-      if (peer.id === "sluice") return [];
-      const factor = ratioTo(result, "sluice", peer.id)?.median;
+    result.contenders.flatMap((rival) => {
+      if (rival.id === "sluice") return [];
+      const factor = ratioTo(result, "sluice", rival.id)?.median;
       if (factor === undefined || factor < noticeableFactor) return [];
       const reason =
-        reasons[`${result.name}:${peer.id}`] ?? reasons[peer.id] ?? unexplained;
+        reasons[`${result.name}:${rival.id}`] ??
+        reasons[rival.id] ??
+        unexplained;
       return [
         {
           caseTitle: result.title,
-          peerTitle: peer.title,
+          rivalTitle: rival.title,
           factor,
           reason,
         },

@@ -1,9 +1,9 @@
 /** Every server that the benchmark knows. */
-import { peers } from "./peers.ts";
+import { rivals } from "./rivals.ts";
 import { sluice } from "./sluice.ts";
 import type { Subject } from "./subject.ts";
 
-export const subjects: readonly Subject[] = [sluice, ...peers];
+export const subjects: readonly Subject[] = [sluice, ...rivals];
 
 /**
  * Finds a server by its name.

@@ -219,18 +219,18 @@ export const serverDefects: readonly Defect[] = [
   },
   {
     rule: "a connection is another process's only once this one has let go of it",
-    file: "src/main/handover/peer.ts",
+    file: "src/main/handover/other-process.ts",
     original: "        this.#held.set(snapshot.number, { snapshot, handle });",
     defective: "        this.#relay.adopt({ snapshot, handle }, this.#choose);",
-    suites: ["test/unit/main/handover/peer.test.ts"],
+    suites: ["test/unit/main/handover/other-process.test.ts"],
   },
   {
     rule: "what the process that dies has not taken stays",
-    file: "src/main/handover/peer.ts",
+    file: "src/main/handover/other-process.ts",
     original:
       "    for (const { settled } of this.#sent.values()) settled(false);\n",
     defective: "",
-    suites: ["test/unit/main/handover/peer.test.ts", upgrades],
+    suites: ["test/unit/main/handover/other-process.test.ts", upgrades],
   },
   {
     rule: "an emptied shard's connections go to others",

@@ -121,17 +121,17 @@ export const bordersDefects: readonly Defect[] = [
   },
   {
     rule: "what another process says is read before it is believed",
-    file: "src/main/handover/read-peer-message.ts",
-    original: 'isKnown && shapes[type as PeerMessage["type"]](sluice)',
+    file: "src/main/handover/read-process-message.ts",
+    original: 'isKnown && shapes[type as ProcessMessage["type"]](sluice)',
     defective: "isKnown",
-    suites: ["test/unit/main/handover/read-peer-message.test.ts"],
+    suites: ["test/unit/main/handover/read-process-message.test.ts"],
   },
   {
     rule: "a connection that cannot be read stays its sender's",
-    file: "src/main/handover/read-peer-message.ts",
+    file: "src/main/handover/read-process-message.ts",
     original: "  if (word.refused !== undefined) refuse(word.refused);\n",
     defective: "",
-    suites: ["test/unit/main/handover/read-peer-message.test.ts"],
+    suites: ["test/unit/main/handover/read-process-message.test.ts"],
     law: "stays the sender's",
   },
 ];

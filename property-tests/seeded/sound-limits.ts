@@ -60,7 +60,7 @@ export const limitsDefects: readonly Defect[] = [
   },
   {
     rule: "what another process says and nobody understands is counted",
-    file: "src/main/handover/read-peer-message.ts",
+    file: "src/main/handover/read-process-message.ts",
     original: "  drop(word.what);\n",
     defective: "",
     suites: ["test/real/handover/nonsense.test.ts"],

@@ -10,7 +10,7 @@ import type {
   InspectRequest,
 } from "./inspection-messages.ts";
 import type { SubscriberCount } from "../handlers.ts";
-import type { PeerPort, TopicMessage } from "./topic-messages.ts";
+import type { ShardPort, TopicMessage } from "./topic-messages.ts";
 import type {
   MovingMainMessage,
   MovingShardMessage,
@@ -65,7 +65,7 @@ export type MainMessage =
   | { type: "admission"; id: number; isAdmitted: boolean }
   | { type: "tls"; tls: TlsMaterial }
   | { type: "inspect"; id: number; request: InspectRequest }
-  | { type: "peer"; peer: PeerPort }
+  | { type: "introduce"; other: ShardPort }
   | { type: "count-subscribers"; request: number; topic: string }
   | { type: "subscribers"; request: number; count: SubscriberCount }
   | TopicMessage

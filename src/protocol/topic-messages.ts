@@ -16,7 +16,7 @@ export type TopicMessage =
   | { type: "taken"; bytes: number };
 
 /** A port to another shard, for both ends of the link. */
-export interface PeerPort {
+export interface ShardPort {
   readonly shard: number;
   readonly port: MessagePort;
 }

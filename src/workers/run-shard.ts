@@ -177,8 +177,8 @@ class Shard {
         return this.#reloadTls(message);
       case "inspect":
         return this.#context.inspection.take(message.id, message.request);
-      case "peer":
-        return this.#context.topics.connect(message.peer);
+      case "introduce":
+        return this.#context.topics.connect(message.other);
       case "published":
       case "taken":
       case "count-subscribers":

@@ -1,5 +1,5 @@
 /**
- * How a peer's server talks to the benchmark: `listening PORT` on stdout, then
+ * How a rival's server talks to the benchmark: `listening PORT` on stdout, then
  * `collected` for each `collect` on stdin; it ends when stdin does, so that no
  * server outlives its benchmark. Runs under Node and Bun alike.
  */
@@ -8,7 +8,7 @@ import type { SubjectOptions } from "../subject.ts";
 
 /** The options that the benchmark gave, as this process's last argument. */
 export function readOptions(): SubjectOptions {
-  // Written by startPeer, which has the same type.
+  // Written by startRival, which has the same type.
   return JSON.parse(process.argv.at(-1) ?? "") as SubjectOptions;
 }
 

@@ -1,4 +1,4 @@
-/** The HTTP or HTTPS server beneath the Node peers. */
+/** The HTTP or HTTPS server beneath the Node rivals. */
 import { readFileSync } from "node:fs";
 import { createServer as createHttp, type Server } from "node:http";
 import { createServer as createHttps } from "node:https";

@@ -12,8 +12,8 @@ import { settledWithin } from "../deadlines.ts";
 import type { Handover, HandoverHost } from "./handover.ts";
 import { leastLoaded } from "./least-loaded.ts";
 import { type Tally, takeTally } from "./version-comparison.ts";
-import { Peer, type PeerMessage } from "./peer.ts";
-import { hearPeer } from "./read-peer-message.ts";
+import { OtherProcess, type ProcessMessage } from "./other-process.ts";
+import { hearProcess } from "./read-process-message.ts";
 import { selfTestAll } from "./self-test.ts";
 import { isStill, type OldVersion, watchVersion } from "./version-watch.ts";
 
@@ -41,7 +41,7 @@ export class Predecessor {
   readonly #messages: Channel;
   readonly #handover: Handover;
   readonly #host: SuccessorHost;
-  readonly #peer: Peer;
+  readonly #other: OtherProcess;
   /** How the process before fares, as it says: at first, and by now. */
   readonly #tallies: Tally[] = [];
   #watch: { stop(): void } | undefined;
@@ -63,7 +63,7 @@ export class Predecessor {
     this.#messages = messages;
     this.#host = host;
     this.#handover = handover;
-    this.#peer = new Peer(process, handover.relay, () =>
+    this.#other = new OtherProcess(process, handover.relay, () =>
       leastLoaded(host.fleet.shards),
     );
   }
@@ -76,7 +76,7 @@ export class Predecessor {
   ): Promise<Predecessor> {
     handover.announce("taking-over", { from: process.pid });
     const messages = new Channel(process, host.malformed);
-    const hello = { sluice: { type: "hello" } satisfies PeerMessage };
+    const hello = { sluice: { type: "hello" } satisfies ProcessMessage };
     // Where it is gone by now, that is what the next line hears of.
     process.send(hello, undefined, () => {});
     const { message, handle } = await messages.next("take-over");
@@ -139,7 +139,7 @@ export class Predecessor {
           return aside(
             this.#handover.relay
               .landed()
-              .then(() => this.#peer.say({ type: "landed" })),
+              .then(() => this.#other.say({ type: "landed" })),
             "waiting for connections to land",
           );
         case "stop":
@@ -155,12 +155,12 @@ export class Predecessor {
         case "received":
         case "refused":
         case "yours":
-          return this.#peer.take(message, handle);
+          return this.#other.take(message, handle);
       }
     });
     const onGone = (): void => {
       this.#gone.resolve();
-      this.#peer.broken();
+      this.#other.broken();
       // Nobody is left to go back to.
       if (!this.#isOver) over();
     };
@@ -188,7 +188,7 @@ export class Predecessor {
             );
         },
       );
-    this.#peer.say({ type: "ready" });
+    this.#other.say({ type: "ready" });
     return await this.#done.promise;
   }
 
@@ -208,13 +208,16 @@ export class Predecessor {
   async #leave(withinMs: number): Promise<void> {
     this.#isOver = true;
     this.#watch?.stop();
-    this.#peer.close();
-    this.#peer.say({ type: "failed", why: "it was asked to stop", withinMs });
-    await settledWithin(this.#peer.emptied(), withinMs * ARRIVAL_SHARE);
+    this.#other.close();
+    this.#other.say({ type: "failed", why: "it was asked to stop", withinMs });
+    await settledWithin(this.#other.emptied(), withinMs * ARRIVAL_SHARE);
     this.#done.resolve(undefined);
   }
 
-  #stop({ reason, deadlineMs }: Extract<PeerMessage, { type: "stop" }>): void {
+  #stop({
+    reason,
+    deadlineMs,
+  }: Extract<ProcessMessage, { type: "stop" }>): void {
     // Whoever wants to know how it went awaits `terminated`.
     this.#host.requests
       .shutdown({ reason, ...(deadlineMs !== undefined && { deadlineMs }) })
@@ -236,7 +239,7 @@ export class Predecessor {
   }
 
   async #giveBack(why: string): Promise<void> {
-    this.#peer.say({ type: "failed", why, withinMs: GIVE_BACK_MS });
+    this.#other.say({ type: "failed", why, withinMs: GIVE_BACK_MS });
     const { fleet } = this.#host;
     // One that hangs gives nothing back, and is not waited for.
     for (const shard of fleet.shards) if (isStill(shard)) shard.kill();
@@ -244,7 +247,7 @@ export class Predecessor {
       (shard) =>
         this.#handover.relay.move(
           shard,
-          { kind: "process", forward: this.#peer.forward },
+          { kind: "process", forward: this.#other.forward },
           monotonicNow() + GIVE_BACK_MS,
         ).done,
     );
@@ -255,11 +258,11 @@ export class Predecessor {
 /** The messages of the process before, from the first on, in order. */
 class Channel {
   readonly #queue: {
-    message: PeerMessage;
+    message: ProcessMessage;
     handle: SocketHandle | undefined;
   }[] = [];
   #listener:
-    | ((message: PeerMessage, handle: SocketHandle | undefined) => void)
+    | ((message: ProcessMessage, handle: SocketHandle | undefined) => void)
     | undefined;
   readonly #process: StartingProcess;
   #wake = (): void => {};
@@ -267,10 +270,10 @@ class Channel {
   constructor(process: StartingProcess, malformed: Malformed) {
     this.#process = process;
     process.onMessage((raw, given) => {
-      hearPeer(raw, given, {
+      hearProcess(raw, given, {
         take: (message, handle) => this.#take(message, handle),
         refuse: (number) => {
-          const sluice = { type: "refused", number } satisfies PeerMessage;
+          const sluice = { type: "refused", number } satisfies ProcessMessage;
           process.send({ sluice }, undefined, () => {});
         },
         drop: (what) => malformed.dropped("process", what),
@@ -278,16 +281,16 @@ class Channel {
     });
   }
 
-  #take(message: PeerMessage, handle: SocketHandle | undefined): void {
+  #take(message: ProcessMessage, handle: SocketHandle | undefined): void {
     if (this.#listener !== undefined) return this.#listener(message, handle);
     this.#queue.push({ message, handle });
     return this.#wake();
   }
 
-  async next<Type extends PeerMessage["type"]>(
+  async next<Type extends ProcessMessage["type"]>(
     type: Type,
   ): Promise<{
-    message: Extract<PeerMessage, { type: Type }>;
+    message: Extract<ProcessMessage, { type: Type }>;
     handle: SocketHandle | undefined;
   }> {
     for (;;) {
@@ -309,7 +312,10 @@ class Channel {
   }
 
   listen(
-    listener: (message: PeerMessage, handle: SocketHandle | undefined) => void,
+    listener: (
+      message: ProcessMessage,
+      handle: SocketHandle | undefined,
+    ) => void,
   ): void {
     this.#listener = listener;
     for (const { message, handle } of this.#queue.splice(0))

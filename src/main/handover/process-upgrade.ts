@@ -12,8 +12,8 @@ import { Canary } from "./canary.ts";
 import { takeTally } from "./version-comparison.ts";
 import type { Handover, HandoverHost } from "./handover.ts";
 import { leastLoaded } from "./least-loaded.ts";
-import { Peer, type PeerMessage } from "./peer.ts";
-import { hearPeer } from "./read-peer-message.ts";
+import { OtherProcess, type ProcessMessage } from "./other-process.ts";
+import { hearProcess } from "./read-process-message.ts";
 import type { ShutdownOrder } from "../shutdown-options.ts";
 
 /** Numbers that this process may still give to connections while the new one numbers its own. */
@@ -72,14 +72,17 @@ export class ProcessUpgrade implements Successor {
   readonly #host: UpgradeHost;
   readonly #handover: Handover;
   readonly #child: StartedProcess;
-  readonly #peer: Peer;
+  readonly #other: OtherProcess;
   readonly #startedAt = monotonicNow();
   readonly #canary: Canary;
   readonly #failed = Promise.withResolvers<never>();
   readonly #ended = Promise.withResolvers<number>();
   readonly #settled = Promise.withResolvers<void>();
   readonly #over = new AbortController();
-  readonly #said = new Map<PeerMessage["type"], PromiseWithResolvers<void>>();
+  readonly #said = new Map<
+    ProcessMessage["type"],
+    PromiseWithResolvers<void>
+  >();
   #phase: "starting" | "moving" | "committed" = "starting";
   #hasStoppedAccepting = false;
   /** From here on the new process has numbered connections of its own. */
@@ -95,23 +98,23 @@ export class ProcessUpgrade implements Successor {
     this.#handover = handover;
     this.#failed.promise.catch(() => {});
     this.#child = host.surroundings.startSuccessor();
-    this.#peer = new Peer(this.#child, handover.relay, () =>
+    this.#other = new OtherProcess(this.#child, handover.relay, () =>
       leastLoaded(host.fleet.shards),
     );
     this.#canary = new Canary({
       config: host.config,
       relay: handover.relay,
       shards: host.fleet.shards,
-      destination: { kind: "process", forward: this.#peer.forward },
+      destination: { kind: "process", forward: this.#other.forward },
       signal: this.#over.signal,
       // The new process looks at itself, and says so when it fails.
       look: () => {},
       onPassed: () => handover.announce("trial-passed", {}),
     });
     this.#child.onMessage((message, handle) =>
-      hearPeer(message, handle, {
+      hearProcess(message, handle, {
         take: (...said) => this.#take(...said),
-        refuse: (number) => this.#peer.say({ type: "refused", number }),
+        refuse: (number) => this.#other.say({ type: "refused", number }),
         drop: (what) => host.malformed.dropped("process", what),
       }),
     );
@@ -121,7 +124,7 @@ export class ProcessUpgrade implements Successor {
       if (this.#child.pid === undefined) this.#ended.resolve(1);
     });
     this.#child.onExit((code, signal) => {
-      this.#peer.broken();
+      this.#other.broken();
       this.#ended.resolve(code ?? 1);
       this.#failed.reject(
         new Error(
@@ -207,7 +210,7 @@ export class ProcessUpgrade implements Successor {
 
   /** Once both were asked to stop, the new process forces what is left of it. */
   force(): void {
-    if (this.#hasSaidStop) this.#peer.say({ type: "force" });
+    if (this.#hasSaidStop) this.#other.say({ type: "force" });
   }
 
   async #handOver(): Promise<UpgradeReport> {
@@ -216,7 +219,7 @@ export class ProcessUpgrade implements Successor {
     await this.#hears("hello", config.startDeadlineMs);
     const firstNumber = ingress.takeNumber() + NUMBER_GAP;
     this.#lentFrom = firstNumber;
-    this.#peer.say(
+    this.#other.say(
       { type: "take-over", firstNumber, ...address, ports },
       handle,
     );
@@ -236,7 +239,7 @@ export class ProcessUpgrade implements Successor {
     this.#over.signal.throwIfAborted();
     this.#phase = "committed";
     const admin = this.#host.inspector.passOn();
-    this.#peer.say(
+    this.#other.say(
       { type: "committed", admin: admin?.address },
       admin?.handle,
       () => admin?.close(),
@@ -259,7 +262,7 @@ export class ProcessUpgrade implements Successor {
 
   /** If the new process dies of those that come to it last, this one still serves. */
   async #haveLanded(): Promise<void> {
-    this.#peer.say({ type: "sent" });
+    this.#other.say({ type: "sent" });
     const landed = this.#saying("landed").promise;
     await settledWithin(
       Promise.race([landed, this.#failed.promise]),
@@ -268,7 +271,7 @@ export class ProcessUpgrade implements Successor {
   }
 
   #tellTally(): void {
-    this.#peer.say({ type: "tally", tally: takeTally(this.#host.fleet.all) });
+    this.#other.say({ type: "tally", tally: takeTally(this.#host.fleet.all) });
   }
 
   /** Those whose handshake is under way open here, and move then. */
@@ -286,7 +289,7 @@ export class ProcessUpgrade implements Successor {
     await this.#childEnds(this.#child.isConnected ? this.#leavingForMs : 0);
     // Not before: the port was the other one's, too.
     if (this.#hasStoppedAccepting) this.#host.ingress.update();
-    this.#peer.broken();
+    this.#other.broken();
     await this.#canary.settled();
   }
 
@@ -305,12 +308,12 @@ export class ProcessUpgrade implements Successor {
     const leftMs = Math.max(1, Math.round(deadline - monotonicNow()));
     this.#sayStop({ reason, deadlineMs: leftMs });
     await this.#childEnds(leftMs + LAST_WORDS_MS);
-    return this.#peer.broken();
+    return this.#other.broken();
   }
 
   #sayStop(message: { reason: string; deadlineMs: number | undefined }): void {
     this.#hasSaidStop = true;
-    this.#peer.say({ type: "stop", ...message });
+    this.#other.say({ type: "stop", ...message });
   }
 
   /** Resolves when the new process has ended, which it has to within this time. */
@@ -323,7 +326,10 @@ export class ProcessUpgrade implements Successor {
     clearTimeout(timer);
   }
 
-  async #hears(type: PeerMessage["type"], deadlineMs: number): Promise<void> {
+  async #hears(
+    type: ProcessMessage["type"],
+    deadlineMs: number,
+  ): Promise<void> {
     const timer = setTimeout(
       () =>
         this.#failed.reject(
@@ -341,15 +347,15 @@ export class ProcessUpgrade implements Successor {
     }
   }
 
-  #saying(type: PeerMessage["type"]): PromiseWithResolvers<void> {
+  #saying(type: ProcessMessage["type"]): PromiseWithResolvers<void> {
     const known = this.#said.get(type) ?? Promise.withResolvers<void>();
     this.#said.set(type, known);
     return known;
   }
 
-  #take(message: PeerMessage, handle: SocketHandle | undefined): void {
+  #take(message: ProcessMessage, handle: SocketHandle | undefined): void {
     this.#saying(message.type).resolve();
-    if (message.type !== "failed") return this.#peer.take(message, handle);
+    if (message.type !== "failed") return this.#other.take(message, handle);
     this.#leavingForMs = message.withinMs + LAST_WORDS_MS;
     return this.#failed.reject(new Error(message.why));
   }

@@ -225,12 +225,14 @@ export class TopicRouter {
   introduce(shard: Shard): void {
     for (const other of this.#introduced.values()) {
       const { port1, port2 } = this.#createChannel();
-      shard.post({ type: "peer", peer: { shard: other.index, port: port1 } }, [
-        port1,
-      ]);
-      other.post({ type: "peer", peer: { shard: shard.index, port: port2 } }, [
-        port2,
-      ]);
+      shard.post(
+        { type: "introduce", other: { shard: other.index, port: port1 } },
+        [port1],
+      );
+      other.post(
+        { type: "introduce", other: { shard: shard.index, port: port2 } },
+        [port2],
+      );
     }
     this.#introduced.set(shard.index, shard);
   }

@@ -23,14 +23,14 @@ const REQUEST_DEADLINE_MS = 5_000;
 const MAX_PAYLOAD_BYTES = 1024 * 1024;
 
 /** Who has a connection: a process. */
-export interface NatsPeer {
+export interface NatsOwner {
   readonly name: string;
   readonly main: SimThread;
 }
 
 /** A message of one process to a topic, as another received it, or did not. */
 export interface NatsDelivery {
-  readonly to: NatsPeer;
+  readonly to: NatsOwner;
   readonly subject: string;
   readonly data: Buffer;
 }
@@ -45,7 +45,7 @@ export class SimNats {
   readonly #draws: Draws;
   readonly #connections = new Set<SimNatsConnection>();
   readonly #buckets = new Map<string, SimBucket>();
-  readonly #cut = new Set<NatsPeer>();
+  readonly #cut = new Set<NatsOwner>();
   #isDown = false;
   #clients = 0;
   /** Of the messages to topics, so many are lost on the way to a subscriber. */
@@ -61,7 +61,7 @@ export class SimNats {
   /** When a fault last ended. */
   disturbedAt = -Infinity;
   readonly deliveries: NatsDelivery[] = [];
-  readonly #interestsEnded = new Map<NatsPeer, number>();
+  readonly #interestsEnded = new Map<NatsOwner, number>();
 
   constructor(network: SimThread, draws: Draws) {
     this.#network = network;
@@ -69,20 +69,20 @@ export class SimNats {
   }
 
   /** The client library, as a process has it. */
-  clientOf(peer: NatsPeer): NatsClient {
+  clientOf(owner: NatsOwner): NatsClient {
     return {
-      connect: () => this.#connect(peer),
+      connect: () => this.#connect(owner),
       bucketsOn: (connection) =>
         new SimBuckets(this, connection as SimNatsConnection),
     };
   }
 
   /** Nothing passes between this process and the servers any more; what is under way waits. */
-  cut(peer: NatsPeer): void {
+  cut(owner: NatsOwner): void {
     this.#disturb();
-    this.#cut.add(peer);
+    this.#cut.add(owner);
     for (const connection of this.#connections)
-      if (connection.peer === peer) connection.hold();
+      if (connection.owner === owner) connection.hold();
   }
 
   /** All links pass messages again. */
@@ -117,18 +117,18 @@ export class SimNats {
   }
 
   /** How often it has unsubscribed: what it hears afterwards begins anew. */
-  interestsEnded(peer: NatsPeer): number {
-    return this.#interestsEnded.get(peer) ?? 0;
+  interestsEnded(owner: NatsOwner): number {
+    return this.#interestsEnded.get(owner) ?? 0;
   }
 
-  endInterest(peer: NatsPeer): void {
-    this.#interestsEnded.set(peer, this.interestsEnded(peer) + 1);
+  endInterest(owner: NatsOwner): void {
+    this.#interestsEnded.set(owner, this.interestsEnded(owner) + 1);
   }
 
   /** Its links end with it. */
-  processEnded(peer: NatsPeer): void {
+  processEnded(owner: NatsOwner): void {
     for (const connection of [...this.#connections])
-      if (connection.peer === peer) connection.vanish();
+      if (connection.owner === owner) connection.vanish();
   }
 
   bucket(name: string): SimBucket | undefined {
@@ -171,16 +171,16 @@ export class SimNats {
       }
   }
 
-  #connect(peer: NatsPeer): Promise<NatsConnection> {
+  #connect(owner: NatsOwner): Promise<NatsConnection> {
     const { promise, resolve, reject } =
       Promise.withResolvers<NatsConnection>();
-    const draws = this.#draws.of(`${peer.name}, link ${this.#clients++}`);
+    const draws = this.#draws.of(`${owner.name}, link ${this.#clients++}`);
     this.#network.fromOutside(
       () => {
-        const isReached = !this.#isDown && !this.#cut.has(peer);
-        const connection = new SimNatsConnection(this, peer, draws);
+        const isReached = !this.#isDown && !this.#cut.has(owner);
+        const connection = new SimNatsConnection(this, owner, draws);
         if (isReached) this.#connections.add(connection);
-        peer.main.fromOutside(
+        owner.main.fromOutside(
           () => {
             if (isReached) resolve(connection);
             else reject(new Error("connect ECONNREFUSED"));
@@ -209,7 +209,7 @@ type Callback = (error: Error | null, message: Msg) => void;
 
 /** A link of one process to the servers, as its client sees it. */
 class SimNatsConnection implements NatsConnection {
-  readonly peer: NatsPeer;
+  readonly owner: NatsOwner;
   readonly #nats: SimNats;
   readonly #draws: Draws;
   readonly #closed = Promise.withResolvers<void | Error>();
@@ -224,12 +224,12 @@ class SimNatsConnection implements NatsConnection {
   #isOpen = true;
   #stale: SimEvent | undefined;
 
-  constructor(nats: SimNats, peer: NatsPeer, draws: Draws) {
+  constructor(nats: SimNats, owner: NatsOwner, draws: Draws) {
     this.#nats = nats;
-    this.peer = peer;
+    this.owner = owner;
     this.#draws = draws;
     this.#there = new Pipe(nats.servers);
-    this.#here = new Pipe(peer.main);
+    this.#here = new Pipe(owner.main);
   }
 
   subscribe(
@@ -243,7 +243,7 @@ class SimNatsConnection implements NatsConnection {
     return {
       unsubscribe: () => {
         this.#callbacks.delete(sid);
-        if (subject.includes(".topic.")) this.#nats.endInterest(this.peer);
+        if (subject.includes(".topic.")) this.#nats.endInterest(this.owner);
         if (this.#isOpen) this.#toServers(() => this.#known.delete(sid));
       },
     };
@@ -284,7 +284,7 @@ class SimNatsConnection implements NatsConnection {
       reject(new Error("connection closed"));
       return promise;
     }
-    const timer = this.peer.main.setTimer(
+    const timer = this.owner.main.setTimer(
       () => fail(new Error("timeout")),
       REQUEST_DEADLINE_MS,
     );
@@ -322,7 +322,7 @@ class SimNatsConnection implements NatsConnection {
     this.#toClient(() => {
       const subscription = this.#callbacks.get(sid);
       if (subscription === undefined) return;
-      this.#nats.deliveries.push({ to: this.peer, subject, data });
+      this.#nats.deliveries.push({ to: this.owner, subject, data });
       subscription.take(null, {
         data,
         respond: (answer) => {
@@ -338,7 +338,7 @@ class SimNatsConnection implements NatsConnection {
     if (!this.#isOpen || this.#here.isHeld) return;
     this.#there.hold();
     this.#here.hold();
-    this.#stale = this.peer.main.setTimer(
+    this.#stale = this.owner.main.setTimer(
       () => this.breakOff("stale connection"),
       this.#draws.between(...STALE_MS),
     );
@@ -355,7 +355,7 @@ class SimNatsConnection implements NatsConnection {
   breakOff(why: string): void {
     this.#nats.broken++;
     this.vanish();
-    this.peer.main.fromOutside(
+    this.owner.main.fromOutside(
       () => this.#end(new Error(why)),
       this.#draws.between(...LATENCY_MS),
     );

@@ -17,7 +17,7 @@ export class SimPort extends EventEmitter {
   readonly #draws: Draws;
   /** The other end; set by {@link SimPort.pair}. */
   // oxlint-disable-next-line no-unused-private-class-members -- used through the class, which the rule does not see
-  #peer!: SimPort;
+  #other!: SimPort;
   #thread: SimThread | undefined;
   readonly #waiting: Posted[] = [];
   /** On their way here: what travels with them is lost with the thread. */
@@ -39,8 +39,8 @@ export class SimPort extends EventEmitter {
   ): { port1: SimPort; port2: SimPort } {
     const port1 = new SimPort(names[0], draws.of(names[0]));
     const port2 = new SimPort(names[1], draws.of(names[1]));
-    port1.#peer = port2;
-    port2.#peer = port1;
+    port1.#other = port2;
+    port2.#other = port1;
     return { port1, port2 };
   }
 
@@ -63,7 +63,7 @@ export class SimPort extends EventEmitter {
       : ((given as { transfer?: readonly object[] }).transfer ?? []);
     const clone = cloneMessage(message, transfer);
     if (this.#isClosed) closeAll(transfer);
-    else this.#peer.#take({ message: clone, transfer });
+    else this.#other.#take({ message: clone, transfer });
   }
 
   override on(event: string, listener: (...given: never[]) => void): this {
@@ -80,16 +80,16 @@ export class SimPort extends EventEmitter {
 
   /** What is posted from now on comes to the other end no earlier than in so long. */
   slowDown(ms: number): void {
-    const { now } = this.#peer.#thread ?? {};
+    const { now } = this.#other.#thread ?? {};
     if (now !== undefined)
-      this.#peer.#lastDue = Math.max(this.#peer.#lastDue, now + ms);
+      this.#other.#lastDue = Math.max(this.#other.#lastDue, now + ms);
   }
 
   /** The other end closes behind what was posted before. */
   close(): void {
     if (this.#isClosed) return;
     this.#end();
-    this.#peer.#take(END);
+    this.#other.#take(END);
   }
 
   /** Its thread has died: nothing of it runs any more, and the other end closes. */
@@ -97,7 +97,7 @@ export class SimPort extends EventEmitter {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#dropAll();
-    this.#peer.#take(END);
+    this.#other.#take(END);
   }
 
   ref(): this {

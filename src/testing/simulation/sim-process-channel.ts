@@ -24,7 +24,7 @@ export class SimProcessChannel implements ProcessChannel {
   readonly #owner: ChannelOwner;
   readonly #draws: Draws;
   // oxlint-disable-next-line no-unused-private-class-members -- used through the class, which the rule does not see
-  #peer!: SimProcessChannel;
+  #other!: SimProcessChannel;
   #listeners: ((message: unknown, handle: unknown) => void)[] = [];
   #onGone: (() => void)[] = [];
   #lastDue = 0;
@@ -42,8 +42,8 @@ export class SimProcessChannel implements ProcessChannel {
   ): readonly [SimProcessChannel, SimProcessChannel] {
     const one = new SimProcessChannel(owners[0], draws.of("one end"));
     const other = new SimProcessChannel(owners[1], draws.of("other end"));
-    one.#peer = other;
-    other.#peer = one;
+    one.#other = other;
+    other.#other = one;
     return [one, other];
   }
 
@@ -63,7 +63,7 @@ export class SimProcessChannel implements ProcessChannel {
       0.01,
     );
     // Anything that is shared cannot leave the process: this throws, as Node does.
-    if (isSent) this.#peer.#take(deserialize(serialize(message)), handle);
+    if (isSent) this.#other.#take(deserialize(serialize(message)), handle);
   }
 
   onMessage(listener: (message: unknown, handle: unknown) => void): void {
@@ -80,7 +80,7 @@ export class SimProcessChannel implements ProcessChannel {
   break(): void {
     if (!this.#isConnected) return;
     this.#isConnected = false;
-    this.#peer.#schedule(() => this.#peer.#disconnect());
+    this.#other.#schedule(() => this.#other.#disconnect());
   }
 
   #disconnect(): void {

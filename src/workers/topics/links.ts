@@ -1,6 +1,6 @@
 import type {
   FrameBatch,
-  PeerPort,
+  ShardPort,
   TopicMessage,
 } from "../../protocol/topic-messages.ts";
 import type { Outbox } from "../../topics/outbox.ts";
@@ -20,7 +20,7 @@ export class Links {
   /** By shard; this one's own is absent. */
   readonly #outboxes: readonly (Outbox | undefined)[];
   readonly #owner: LinksOwner;
-  readonly #ports = new Map<number, PeerPort["port"]>();
+  readonly #ports = new Map<number, ShardPort["port"]>();
 
   constructor(outboxes: readonly (Outbox | undefined)[], owner: LinksOwner) {
     this.#outboxes = outboxes;
@@ -28,7 +28,7 @@ export class Links {
   }
 
   /** A shard has started, or started again. */
-  connect({ shard, port }: PeerPort): void {
+  connect({ shard, port }: ShardPort): void {
     const outbox = this.#outboxes[shard];
     if (outbox === undefined) return port.close();
     const post = (message: TopicMessage): void => port.postMessage(message);

@@ -16,7 +16,7 @@ import type {
 } from "../../protocol/messages.ts";
 import type {
   FrameBatch,
-  PeerPort,
+  ShardPort,
   TopicMessage,
 } from "../../protocol/topic-messages.ts";
 import { Outbox } from "../../topics/outbox.ts";
@@ -226,8 +226,8 @@ export class ShardTopics implements HandlerShard, LinksOwner {
     return this.#watchers.add(topic, listener);
   }
 
-  connect(peer: PeerPort): void {
-    this.#links.connect(peer);
+  connect(other: ShardPort): void {
+    this.#links.connect(other);
   }
 
   take(message: TopicMainMessage): void {

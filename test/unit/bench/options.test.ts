@@ -8,7 +8,7 @@ describe("the benchmark's options", () => {
     expect(parseOptions([])).toMatchObject({
       mode: "measure",
       caseNames: [],
-      peers: undefined,
+      servers: undefined,
       rounds: 3,
       publish: true,
     });
@@ -17,19 +17,19 @@ describe("the benchmark's options", () => {
   it("leave the docs alone when only a part is measured", () => {
     expect(parseOptions(["churn"]).publish).toBe(false);
     expect(parseOptions(["--quick"]).publish).toBe(false);
-    expect(parseOptions(["--peers", "ws"]).publish).toBe(false);
+    expect(parseOptions(["--servers", "ws"]).publish).toBe(false);
     expect(parseOptions(["churn", "--publish"]).publish).toBe(true);
     expect(parseOptions(["--no-publish"]).publish).toBe(false);
   });
 
-  it("take cases, peers, rounds and seconds", () => {
+  it("take cases, servers, rounds and seconds", () => {
     const options = parseOptions([
-      ...["echo-16", "churn", "--peers", "ws,sluice"],
+      ...["echo-16", "churn", "--servers", "ws,sluice"],
       ...["--rounds", "5", "--seconds", "0.5"],
     ]);
     expect(options).toMatchObject({
       caseNames: ["echo-16", "churn"],
-      peers: ["ws", "sluice"],
+      servers: ["ws", "sluice"],
       rounds: 5,
       seconds: 0.5,
     });

@@ -117,7 +117,7 @@ describe("what is still slower", () => {
   it("is listed with the factor and the reason", () => {
     expect(slowerThan([echo])).toMatchObject([
       {
-        peerTitle: "the bun",
+        rivalTitle: "the bun",
         factor: 2,
         reason: expect.stringContaining("C++"),
       },

@@ -1,4 +1,4 @@
-/** Starts the peers' servers, which all speak the protocol of servers/control. */
+/** Starts the rivals' servers, which all speak the protocol of servers/control. */
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { startPinned, stopProcess } from "./process.ts";
@@ -6,8 +6,8 @@ import type { RunningSubject, SubjectOptions } from "./subject.ts";
 
 const startDeadlineMs = 15_000;
 
-/** A peer, which can be told what only its own kind understands. */
-export interface RunningPeer extends RunningSubject {
+/** A rival, which can be told what only its own kind understands. */
+export interface RunningRival extends RunningSubject {
   /**
    * Writes a line to its stdin, and waits for one that begins with a word.
    *
@@ -24,11 +24,11 @@ export interface RunningPeer extends RunningSubject {
  * @param options - Handed to it as JSON.
  * @throws Error with its stderr when it ends or is silent for 15 s.
  */
-export async function startPeer(
+export async function startRival(
   command: readonly [string, ...string[]],
   file: string,
   options: SubjectOptions,
-): Promise<RunningPeer> {
+): Promise<RunningRival> {
   const [executable, ...flags] = command;
   const script = fileURLToPath(new URL(`servers/${file}`, import.meta.url));
   const server = await startPinned(options.cores, executable, [

@@ -1,11 +1,11 @@
 import { fc, test } from "@fast-check/vitest";
 import { describe, expect, it } from "vitest";
 import { takeTally } from "../../../../src/main/handover/version-comparison.ts";
-import type { PeerMessage } from "../../../../src/main/handover/peer.ts";
+import type { ProcessMessage } from "../../../../src/main/handover/other-process.ts";
 import {
-  hearPeer,
-  readPeerMessage,
-} from "../../../../src/main/handover/read-peer-message.ts";
+  hearProcess,
+  readProcessMessage,
+} from "../../../../src/main/handover/read-process-message.ts";
 
 const snapshot = {
   number: 7,
@@ -26,7 +26,7 @@ const snapshot = {
   isAdmitted: true,
   frozenAt: 1,
 };
-const honest: readonly PeerMessage[] = [
+const honest: readonly ProcessMessage[] = [
   { type: "hello" },
   { type: "take-over", firstNumber: 1, host: "::", port: 1, ports: [1] },
   { type: "ready" },
@@ -46,7 +46,7 @@ const honest: readonly PeerMessage[] = [
 
 describe("what another process says", () => {
   it.each(honest)("is read as it was said: $type", (message) => {
-    expect(readPeerMessage({ sluice: message })).toEqual({
+    expect(readProcessMessage({ sluice: message })).toEqual({
       kind: "message",
       message,
     });
@@ -62,14 +62,14 @@ describe("what another process says", () => {
     [{ type: "toString" }],
     [null],
   ])("is dropped and counted when it is %j", (sluice) => {
-    expect(readPeerMessage({ sluice }).kind).toBe("malformed");
+    expect(readProcessMessage({ sluice }).kind).toBe("malformed");
   });
 
   it("stays the sender's when it is a connection that cannot be read, and its socket is let go", () => {
     const said: unknown[] = [];
     const handle = { close: () => said.push("closed") };
     const sluice = { type: "connection", snapshot: { number: 7 } };
-    hearPeer({ sluice }, handle, {
+    hearProcess({ sluice }, handle, {
       take: (message) => said.push(message),
       refuse: (number) => said.push(number),
       drop: (what) => said.push(what),
@@ -94,7 +94,7 @@ describe("what another process says", () => {
         .map(([message, bent]) => ({ sluice: { ...message, ...bent } })),
     ),
   ])("is of one of its shapes, or none, whatever comes", (raw) => {
-    const word = readPeerMessage(raw);
+    const word = readProcessMessage(raw);
     if (word.kind !== "message") return;
     const { message } = word;
     if (message.type === "failed")

@@ -1,7 +1,7 @@
-/** The peers: what users would pick instead, in its best plain configuration. */
+/** The rivals: what users would pick instead, in its best plain configuration. */
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { startPeer } from "./peer.ts";
+import { startRival } from "./start-rival.ts";
 import type { Subject } from "./subject.ts";
 
 /** Whoever installs ws or Sluice does not get bufferutil, so all go without. */
@@ -30,7 +30,7 @@ export const ws: Subject = {
   wire: "websocket",
   path: "/echo",
   unavailable: always,
-  start: async (options) => startPeer(node, "ws.ts", options),
+  start: async (options) => startRival(node, "ws.ts", options),
 };
 
 const wsCluster: Subject = {
@@ -40,7 +40,7 @@ const wsCluster: Subject = {
   configuration:
     "the same under node:cluster (round-robin), with as many worker " +
     "processes as Sluice has shards",
-  start: async (options) => startPeer(node, "ws-cluster.ts", options),
+  start: async (options) => startRival(node, "ws-cluster.ts", options),
 };
 
 const wsLoop: Subject = {
@@ -51,7 +51,7 @@ const wsLoop: Subject = {
     "ws with a SIGTERM handler that calls close(1001) on every client and " +
     "exits when all are gone",
   start: async (options) =>
-    startPeer(node, "ws.ts", { ...options, onSigterm: "close-loop" }),
+    startRival(node, "ws.ts", { ...options, onSigterm: "close-loop" }),
 };
 
 export const socketIo: Subject = {
@@ -64,7 +64,7 @@ export const socketIo: Subject = {
   path: "/socket.io/?EIO=4&transport=websocket",
   unavailable: () =>
     existsSync(socketIoFolder) ? undefined : "socket.io is not installed",
-  start: async (options) => startPeer(node, "socket-io.ts", options),
+  start: async (options) => startRival(node, "socket-io.ts", options),
 };
 
 const bun: Subject = {
@@ -77,7 +77,7 @@ const bun: Subject = {
   path: "/echo",
   unavailable: () =>
     existsSync(bunBinary) ? undefined : "bun is not installed",
-  start: async (options) => startPeer([bunBinary], "bun.ts", options),
+  start: async (options) => startRival([bunBinary], "bun.ts", options),
 };
 
 const net: Subject = {
@@ -89,10 +89,10 @@ const net: Subject = {
   wire: "raw",
   path: "/",
   unavailable: always,
-  start: async (options) => startPeer(node, "net.ts", options),
+  start: async (options) => startRival(node, "net.ts", options),
 };
 
-export const peers: readonly Subject[] = [
+export const rivals: readonly Subject[] = [
   ws,
   wsCluster,
   wsLoop,

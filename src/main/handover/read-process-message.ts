@@ -15,7 +15,7 @@ import {
   isRecord,
   isWithin,
 } from "../../protocol/shape.ts";
-import type { PeerMessage } from "./peer.ts";
+import type { ProcessMessage } from "./other-process.ts";
 
 const MAX_HOST_LENGTH = 255;
 /** It is logged, and thrown. */
@@ -41,7 +41,7 @@ const isTally = hasShape({
   failures: recordOf(cohorts, recordOf(hookNames, isCount)),
 });
 
-const shapes: Readonly<Record<PeerMessage["type"], Check>> = {
+const shapes: Readonly<Record<ProcessMessage["type"], Check>> = {
   hello: isRecord,
   "take-over": hasShape({
     ...isAddress,
@@ -63,8 +63,8 @@ const shapes: Readonly<Record<PeerMessage["type"], Check>> = {
 };
 
 /** What another process says, as far as it says it to Sluice. */
-export type PeerWord =
-  | { readonly kind: "message"; readonly message: PeerMessage }
+export type ProcessWord =
+  | { readonly kind: "message"; readonly message: ProcessMessage }
   /** Some other program's, such as the handlers' own. */
   | { readonly kind: "foreign" }
   /** Of no shape that is known here. Of a connection, its number: it stays the sender's. */
@@ -75,15 +75,15 @@ export type PeerWord =
     };
 
 /** Reads a message of the process before or after, which may be of another version. */
-export function readPeerMessage(raw: unknown): PeerWord {
+export function readProcessMessage(raw: unknown): ProcessWord {
   if (!isRecord(raw) || !Object.hasOwn(raw as object, "sluice"))
     return { kind: "foreign" };
   const { sluice } = raw as { sluice: unknown };
   const type: unknown =
     isRecord(sluice) && Reflect.get(sluice as object, "type");
   const isKnown = typeof type === "string" && Object.hasOwn(shapes, type);
-  if (isKnown && shapes[type as PeerMessage["type"]](sluice))
-    return { kind: "message", message: sluice as PeerMessage };
+  if (isKnown && shapes[type as ProcessMessage["type"]](sluice))
+    return { kind: "message", message: sluice as ProcessMessage };
   const what = `a message of the type ${JSON.stringify(isKnown ? type : "unknown")}`;
   const refused =
     type === "connection" ? numberOf(sluice as object) : undefined;
@@ -98,9 +98,9 @@ function numberOf(message: object): number | undefined {
 }
 
 /** What becomes of what another process says. */
-export interface PeerListener {
+export interface ProcessListener {
   readonly take: (
-    message: PeerMessage,
+    message: ProcessMessage,
     handle: SocketHandle | undefined,
   ) => void;
   /** The connection with this number cannot be read: it stays the sender's. */
@@ -110,12 +110,12 @@ export interface PeerListener {
 }
 
 /** Hears another process: what is malformed is dropped, and a fault in taking the rest ends nothing. */
-export function hearPeer(
+export function hearProcess(
   raw: unknown,
   handle: unknown,
-  { take, refuse, drop }: PeerListener,
+  { take, refuse, drop }: ProcessListener,
 ): void {
-  const word = readPeerMessage(raw);
+  const word = readProcessMessage(raw);
   const socket = isHandle(handle) ? (handle as SocketHandle) : undefined;
   if (word.kind === "message")
     return guarded(`taking "${word.message.type}" of another process`, () =>

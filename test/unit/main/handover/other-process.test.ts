@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { Peer, type PeerMessage } from "../../../../src/main/handover/peer.ts";
+import {
+  OtherProcess,
+  type ProcessMessage,
+} from "../../../../src/main/handover/other-process.ts";
 import type { Relay } from "../../../../src/main/handover/relay.ts";
 import type {
   ConnectionSnapshot,
@@ -17,10 +20,13 @@ class Handle {
 }
 
 interface Side {
-  readonly peer: Peer;
+  readonly process: OtherProcess;
   readonly adopted: number[];
   /** What it has said, and nobody has heard yet. */
-  readonly said: { message: PeerMessage; handle: SocketHandle | undefined }[];
+  readonly said: {
+    message: ProcessMessage;
+    handle: SocketHandle | undefined;
+  }[];
 }
 
 function side(): Side {
@@ -31,18 +37,22 @@ function side(): Side {
   } as unknown as Relay;
   const channel = {
     send: (
-      { sluice: message }: { sluice: PeerMessage },
+      { sluice: message }: { sluice: ProcessMessage },
       handle: SocketHandle | undefined,
     ) => void said.push({ message, handle }),
   };
-  return { peer: new Peer(channel, relay, () => undefined), adopted, said };
+  return {
+    process: new OtherProcess(channel, relay, () => undefined),
+    adopted,
+    said,
+  };
 }
 
 /** The next message goes over. */
 function pass(from: Side, to: Side): void {
   const next = from.said.shift();
   if (next === undefined) throw new Error("nothing was said");
-  to.peer.take(next.message, next.handle);
+  to.process.take(next.message, next.handle);
 }
 
 /** Forwards one connection, as far as so many messages. */
@@ -51,7 +61,7 @@ function forwarded(messages: number) {
   const there = side();
   const handle = new Handle();
   const settled: boolean[] = [];
-  here.peer.forward(
+  here.process.forward(
     {
       snapshot: { number: 7 } as ConnectionSnapshot,
       handle: handle as unknown as SocketHandle,
@@ -85,23 +95,23 @@ describe("a connection between two processes", () => {
     [1, "before it has said that it holds it"],
   ])("stays when the other process dies after %i messages: %s", (messages) => {
     const { here, handle, settled } = forwarded(messages);
-    here.peer.broken();
-    here.peer.broken();
+    here.process.broken();
+    here.process.broken();
     expect(settled).toEqual([false]);
     expect(handle.isClosed).toBe(false);
   });
 
   it("belongs to whoever holds it when its sender dies", () => {
     const { there } = forwarded(1);
-    there.peer.broken();
+    there.process.broken();
     expect(there.adopted).toEqual([7]);
   });
 
   it("is not given to a process that is gone", () => {
     const here = side();
-    here.peer.broken();
+    here.process.broken();
     const settled: boolean[] = [];
-    here.peer.forward(
+    here.process.forward(
       {
         snapshot: { number: 8 } as ConnectionSnapshot,
         handle: new Handle() as unknown as SocketHandle,

@@ -11,10 +11,10 @@ import type { Forwarder, Relay } from "./relay.ts";
 
 /**
  * What two processes say to each other while one takes over from the other.
- * Each message travels as `{ sluice: PeerMessage }`, so that it is told from
+ * Each message travels as `{ sluice: ProcessMessage }`, so that it is told from
  * whatever else a process may send.
  */
-export type PeerMessage =
+export type ProcessMessage =
   /** New to old: it is there. */
   | { type: "hello" }
   /** Old to new, with the listening socket: connections are numbered from here on. */
@@ -52,9 +52,9 @@ export type PeerMessage =
   | { type: "yours"; number: number };
 
 /** One end of the channel between two processes. */
-export interface PeerChannel {
+export interface OtherProcessChannel {
   send(
-    message: { sluice: PeerMessage },
+    message: { sluice: ProcessMessage },
     handle: SocketHandle | undefined,
     onSent: (error: Error | null) => void,
   ): void;
@@ -66,8 +66,8 @@ export interface PeerChannel {
  * other side holds it and has closed its own handle; then the other side. If
  * one process dies, the other goes on with all that it still owns or holds.
  */
-export class Peer {
-  readonly #channel: PeerChannel;
+export class OtherProcess {
+  readonly #channel: OtherProcessChannel;
   readonly #relay: Relay;
   readonly #choose: () => Shard | undefined;
   /** Sent, and not yet held by the other side: still ours. */
@@ -83,7 +83,7 @@ export class Peer {
 
   /** @param choose - The shard for the next connection that comes. */
   constructor(
-    channel: PeerChannel,
+    channel: OtherProcessChannel,
     relay: Relay,
     choose: () => Shard | undefined,
   ) {
@@ -102,7 +102,7 @@ export class Peer {
   };
 
   /** Takes what the other process says of connections. */
-  take(message: PeerMessage, handle: SocketHandle | undefined): void {
+  take(message: ProcessMessage, handle: SocketHandle | undefined): void {
     switch (message.type) {
       case "connection": {
         const { snapshot } = message;
@@ -146,7 +146,11 @@ export class Peer {
   }
 
   /** @param onSent - Called when it has left, or never will. */
-  say(message: PeerMessage, handle?: SocketHandle, onSent?: () => void): void {
+  say(
+    message: ProcessMessage,
+    handle?: SocketHandle,
+    onSent?: () => void,
+  ): void {
     this.#send(message, handle, onSent);
   }
 
@@ -175,7 +179,7 @@ export class Peer {
   }
 
   #send(
-    message: PeerMessage,
+    message: ProcessMessage,
     handle?: SocketHandle,
     onSent?: () => void,
   ): void {
