@@ -4,22 +4,34 @@
  *
  * @module sluice/testing/fast-check
  */
-import * as fc from "fast-check";
+import type * as FastCheck from "fast-check";
 import type { ServerOptions } from "../config.ts";
+import type { Client } from "./scene-client.ts";
+import { encodeLife, type LifePlan, lifeToReplay } from "./life-code.ts";
 import {
+  describeStep,
   drawServerOptions,
   type Fault,
   faults as allFaults,
   Life,
   type Step,
 } from "./life.ts";
-import type { Client } from "./scene.ts";
+import { loadFastCheck } from "./load-fast-check.ts";
 import {
+  type Caller,
+  findCaller,
+  LIFE_VARIABLE,
+  replayCommand,
+} from "./replay.ts";
+import {
+  playOnce,
+  SimulationError,
   type SimulateOptions,
-  simulate,
   type SimulationResult,
-} from "./index.ts";
+} from "./simulate.ts";
 import { Draws } from "./simulation/draws.ts";
+
+const fc = await loadFastCheck();
 
 export { type Fault, faults } from "./life.ts";
 
@@ -61,9 +73,9 @@ export interface LivesOptions<Model> extends Omit<
   "seed" | "seeds"
 > {
   /** Paths that clients ask for; `/`. */
-  readonly paths?: fc.Arbitrary<string>;
+  readonly paths?: FastCheck.Arbitrary<string>;
   /** What clients say. */
-  readonly messages?: fc.Arbitrary<string>;
+  readonly messages?: FastCheck.Arbitrary<string>;
   /** What may go wrong, or is asked of the server; everything. */
   readonly faults?: readonly Fault[];
   /** At most so many steps; 40. */
@@ -99,8 +111,11 @@ export interface LivesOptions<Model> extends Omit<
  */
 export function lives<Model = undefined>(
   options: LivesOptions<Model>,
-): fc.IAsyncProperty<[number, Step[]]> {
+): FastCheck.IAsyncProperty<[number, Step[]]> {
   const { maxSteps = 40 } = options;
+  const caller = findCaller();
+  const replayed = lifeToReplay();
+  if (replayed !== undefined) return replayOf(options, replayed, caller);
   return fc.asyncProperty(
     fc.noShrink(fc.integer({ min: 1, max: 2 ** 31 - 1 })),
     fc.array(stepsOf(options), {
@@ -108,15 +123,39 @@ export function lives<Model = undefined>(
       maxLength: maxSteps,
       size: "max",
     }),
-    (seed, steps) => liveOnce(options, seed, steps),
+    (seed, steps) => liveOnce(options, { seed, steps }, caller),
   );
+}
+
+/** One life, and no other: once it was lived there is nothing left to see. */
+function replayOf<Model>(
+  options: LivesOptions<Model>,
+  plan: LifePlan,
+  caller: Caller,
+): FastCheck.IAsyncProperty<[number, Step[]]> {
+  let isOver = false;
+  return fc.asyncProperty<[number, Step[]]>(
+    fc.constant(plan.seed),
+    fc.constant(plan.steps.map(legible)),
+    async () => {
+      if (!isOver) await liveOnce(options, plan, caller);
+      isOver = true;
+    },
+  );
+}
+
+/** A step that fast-check prints as a sentence. */
+function legible(step: Step): Step {
+  return Object.defineProperty({ ...step }, fc.toStringMethod, {
+    value: () => describeStep(step),
+  });
 }
 
 function stepsOf<Model>({
   paths = fc.constant("/"),
   messages = fc.constant("hello"),
   faults = allFaults,
-}: LivesOptions<Model>): fc.Arbitrary<Step> {
+}: LivesOptions<Model>): FastCheck.Arbitrary<Step> {
   const does = fc.oneof(
     { weight: 6, arbitrary: fc.constant("open" as const) },
     { weight: 10, arbitrary: fc.constant("say" as const) },
@@ -126,20 +165,22 @@ function stepsOf<Model>({
       ? []
       : [{ weight: 10, arbitrary: fc.constantFrom(...faults) }]),
   );
-  return fc.record({
-    does,
-    pick: fc.nat(999),
-    amount: fc.nat(99),
-    pause: fc.nat(60),
-    path: paths,
-    message: messages,
-  });
+  return fc
+    .record({
+      does,
+      pick: fc.nat(999),
+      amount: fc.nat(99),
+      pause: fc.nat(60),
+      path: paths,
+      message: messages,
+    })
+    .map(legible);
 }
 
 async function liveOnce<Model>(
   options: LivesOptions<Model>,
-  seed: number,
-  steps: readonly Step[],
+  { seed, steps }: LifePlan,
+  caller: Caller,
 ): Promise<void> {
   const { accepted, laws = [], gauges = {} } = options;
   const model = options.model?.() as Model;
@@ -148,14 +189,13 @@ async function liveOnce<Model>(
     ? drawServerOptions(draws)
     : {};
   let life: Life | undefined;
-  const result = await simulate(
+  const played = playOnce(
     {
       ...(options.variesOptions === true && {
         shards: 1 + draws.of("shards").below(3),
       }),
       rareBranches: true,
       ...options,
-      seed,
       server: { ...drawn, ...options.server },
       onMessage: (name, data) => {
         const client = life?.clients.find((each) => each.name === name);
@@ -163,8 +203,7 @@ async function liveOnce<Model>(
       },
       atTheEnd: () => {
         const end = { clients: life?.clients ?? [], model };
-        for (const { name, holds } of laws)
-          if (holds(end) === false) throw new Error(`broken: ${name}`);
+        for (const each of laws) hold(each, end);
         for (const [name, read] of Object.entries(gauges))
           if (read() !== 0)
             throw new Error(
@@ -172,11 +211,41 @@ async function liveOnce<Model>(
             );
       },
     },
+    seed,
     async (scene) => {
       life = new Life(scene);
       await life.play(steps);
       await life.recover();
     },
+    caller,
   );
+  const result = await played.catch((error: unknown) => {
+    if (!(error instanceof SimulationError)) throw error;
+    const { complaint, story, breaches, cause } = error;
+    throw new SimulationError(complaint, {
+      seed,
+      story,
+      breaches,
+      steps: life?.told ?? [],
+      replay: replayCommand(LIFE_VARIABLE, encodeLife({ seed, steps }), caller),
+      cause,
+    });
+  });
   options.onEnd?.(result);
+}
+
+/** @throws Error that names the law, when it is broken */
+function hold<Model>({ name, holds }: Law<Model>, end: LifeEnd<Model>): void {
+  let held: unknown;
+  try {
+    held = holds(end);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`broken: ${name}\n  ${why}`, { cause });
+  }
+  if (held instanceof Promise)
+    throw new TypeError(
+      `the law "${name}" is async: everything is over by then, and nobody waits for it; return false or throw at once`,
+    );
+  if (held === false) throw new Error(`broken: ${name}`);
 }

@@ -1,6 +1,7 @@
 import type { ServerOptions } from "../config.ts";
 import type { DrainTarget } from "../main/drain.ts";
-import type { Client, Scene, SceneInstance, SceneProcess } from "./scene.ts";
+import type { Client } from "./scene-client.ts";
+import type { Scene, SceneInstance, SceneProcess } from "./scene.ts";
 import { Draws } from "./simulation/draws.ts";
 
 /**
@@ -48,9 +49,71 @@ export interface Step {
 
 const LONG_MS = 30_000;
 
+/** Clients of a story are people. */
+const NAMES = [
+  ...["ann", "bob", "cleo", "dan", "eve", "finn", "gus", "hana", "ivo", "jo"],
+  ...["kim", "leo", "mia", "ned", "olga", "pia", "quin", "rosa", "sam", "tess"],
+] as const;
+
+/** The same number gives the same name, whoever else is there. */
+function nameBy(pick: number): string {
+  const again = Math.floor(pick / NAMES.length);
+  return `${NAMES[pick % NAMES.length]}${again === 0 ? "" : ` ${again + 1}`}`;
+}
+
+/** Who is meant by a step, as far as that is known. */
+export interface StepCast {
+  readonly client?: string | undefined;
+  readonly shard?: number | undefined;
+  readonly instance?: number | undefined;
+}
+
+/** A step as a sentence. */
+export function describeStep(
+  { does, amount, pause, path, message }: Step,
+  { client = "a client", shard, instance }: StepCast = {},
+): string {
+  const place = shard === undefined ? "a shard" : `shard ${shard}`;
+  const whose =
+    instance === undefined ? "the server" : `server ${instance + 1}`;
+  const times = 1 + (amount % 5);
+  const sentences: Readonly<Record<Step["does"], string>> = {
+    open: `${client} connects to ${path}`,
+    say: `${client} says ${JSON.stringify(message)}${times > 1 ? `, ${times} times` : ""}`,
+    close: `${client} closes`,
+    wait: `${amount * 10} ms pass`,
+    slow:
+      amount % 2 === 0 ? `${client} stops reading` : "everybody reads again",
+    "half-frame": `${client} sends half a message`,
+    reset: `${client} breaks TCP off`,
+    end: `${client} ends TCP`,
+    mute: `${client} goes mute`,
+    hold: `the network stands still for ${amount * 5} ms`,
+    block: `${place} is blocked for ${amount * 10} ms`,
+    crash: `${place} crashes`,
+    jump: `the wall clock jumps by ${amount - 50} minutes`,
+    move: `the connections of ${place} move away`,
+    rebalance: `${whose} rebalances`,
+    drain: `${whose} drains some of its connections`,
+    restart: `${place} is restarted`,
+    reload: `${whose} reloads its handlers`,
+    "call-off": `${whose} begins to shut down, and is called off ${amount} ms later`,
+    shutdown: `${whose} shuts down`,
+    upgrade: `a new process takes the place of ${whose}`,
+    kill: `a process of ${whose} is killed`,
+    cut: `${whose} is cut off from NATS`,
+    lose: "messages between instances are lost",
+    late: "messages between instances come late",
+    "nats-restart": "NATS ends, and comes back",
+  };
+  return `${sentences[does]}${pause > 0 ? `; ${pause} ms pass` : ""}`;
+}
+
 /** Plays the steps of a life, one after the other, in a scene. */
 export class Life {
   readonly clients: Client[] = [];
+  /** What was done so far, a sentence for each step. */
+  readonly told: string[] = [];
   readonly #scene: Scene;
   readonly #pending = new Map<string, number>();
   #operations = 0;
@@ -178,13 +241,18 @@ export class Life {
     const { does, amount, message } = step;
     const client = this.#client(step.pick);
     const shard = pickBy(step.pick, shards, ({ index }) => String(index));
+    const name = does === "open" ? this.#newName(step.pick) : client?.name;
+    this.told.push(
+      describeStep(step, {
+        client: name ?? "nobody",
+        shard: shard?.index,
+        instance: this.#isClustered ? place : undefined,
+      }),
+    );
     switch (does) {
       case "open":
         this.clients.push(
-          this.#scene.connect(step.path, {
-            name: `client ${step.pick}.${this.clients.length}`,
-            instance: place,
-          }),
+          this.#scene.connect(step.path, { name: name ?? "", instance: place }),
         );
         return;
       case "say":
@@ -319,6 +387,14 @@ export class Life {
     const settled = (): void => void this.#pending.delete(key);
     // Not awaited: time goes on as the steps say.
     this.#scene.whenSettled(promise, settled);
+  }
+
+  #newName(pick: number): string {
+    const name = nameBy(pick);
+    const again = this.clients.filter(
+      (client) => client.name.replace(/'+$/, "") === name,
+    );
+    return name + "'".repeat(again.length);
   }
 
   /** An open client, or one that is about to be. */

@@ -10,8 +10,9 @@ import {
 import { getShortestPaths } from "xstate/graph";
 import type { Handlers } from "../handlers.ts";
 import { type Actors, actorsOf } from "../protocol/actor-host.ts";
-import { simulate, type SimulateOptions } from "./index.ts";
-import type { Client, Scene } from "./scene.ts";
+import { simulate, type SimulateOptions } from "./simulate.ts";
+import type { Client } from "./scene-client.ts";
+import type { Scene } from "./scene.ts";
 
 /** What a walk through a machine is made of. */
 export interface WalkOptions<Machine extends AnyStateMachine> extends Omit<

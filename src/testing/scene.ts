@@ -1,11 +1,10 @@
 import type { SluiceServer } from "../index.ts";
-import type { SimClient, ClientEnd } from "./simulation/sim-client.ts";
+import { Client, PATIENCE_MS } from "./scene-client.ts";
+import type { SimClient } from "./simulation/sim-client.ts";
 import type { SimInstance } from "./simulation/sim-instance.ts";
 import type { SimService } from "./simulation/sim-service.ts";
 import type { World } from "./simulation/world.ts";
-
-/** A client waits no longer than this for what it was promised; virtual time. */
-const PATIENCE_MS = 60_000;
+import { sentenceOf } from "./story.ts";
 
 export interface OpenOptions {
   /** In the story; `client 1`, `client 2` … otherwise. */
@@ -15,122 +14,6 @@ export interface OpenOptions {
   readonly address?: string;
   /** The instance that it connects to; 0. */
   readonly instance?: number;
-}
-
-/** A WebSocket client in a scene. */
-export class Client {
-  readonly #client: SimClient;
-  readonly #world: World;
-  #read = 0;
-
-  constructor(client: SimClient, world: World) {
-    this.#client = client;
-    this.#world = world;
-  }
-
-  get name(): string {
-    return this.#client.name;
-  }
-
-  /** All messages that it has read, as text. */
-  get texts(): readonly string[] {
-    return this.#client.texts;
-  }
-
-  /** Status of the answer to its upgrade; 0 until it has come. */
-  get status(): number {
-    return this.#client.status;
-  }
-
-  get isOpen(): boolean {
-    return this.#client.isOpen;
-  }
-
-  /** Sends a message; it is on its way when this returns. */
-  send(data: string | Uint8Array): void {
-    this.#client.send(data);
-  }
-
-  /** Sends the first half of a message, and never the rest. */
-  sendHalf(text: string): void {
-    this.#client.sendHalf(text);
-  }
-
-  /** Bytes as they are: for frames that break the protocol. */
-  sendBytes(bytes: Uint8Array): void {
-    this.#client.writeRudely(Buffer.from(bytes));
-  }
-
-  ping(): void {
-    this.#client.ping();
-  }
-
-  /** Starts the closing handshake. */
-  close(code?: number, reason?: string): void {
-    this.#client.close(code, reason);
-  }
-
-  /** Ends TCP without a close frame. */
-  end(): void {
-    this.#client.end();
-  }
-
-  /** Breaks TCP off, as when its process is killed. */
-  reset(): void {
-    this.#client.reset();
-  }
-
-  /** What is sent to it piles up. */
-  stopReading(): void {
-    this.#client.stopReading();
-  }
-
-  readOn(): void {
-    this.#client.readOn();
-  }
-
-  /** It answers neither pings nor close frames any more. */
-  mute(): void {
-    this.#client.mute();
-  }
-
-  /**
-   * The next message that it has not returned yet, as text.
-   *
-   * @throws Error when its connection ends first, or nothing comes in a minute
-   *   of virtual time
-   */
-  async next(): Promise<string> {
-    const client = this.#client;
-    await this.#world.until(
-      () => client.messages.length > this.#read || client.isOver,
-      PATIENCE_MS,
-    );
-    const message = client.messages[this.#read];
-    if (message === undefined)
-      throw new Error(
-        client.isOver
-          ? `${client.name} waited for a message, and its connection ended with ${client.endSeen?.code ?? client.status}`
-          : `${client.name} waited for a message, and none came in ${PATIENCE_MS / 1000} s`,
-      );
-    this.#read++;
-    return message.data.toString();
-  }
-
-  /**
-   * Waits for the end of its connection.
-   *
-   * @returns code and reason of the server's close frame; 1006 without one
-   */
-  async closed(): Promise<ClientEnd> {
-    const client = this.#client;
-    await this.#world.until(() => client.isOver, PATIENCE_MS);
-    if (client.endSeen === undefined)
-      throw new Error(
-        `${client.name} is still connected after ${PATIENCE_MS / 1000} s`,
-      );
-    return client.endSeen;
-  }
 }
 
 /** A shard in a scene. */
@@ -369,28 +252,6 @@ function sceneCluster(world: World): SceneCluster {
   };
 }
 
-/** Methods of the server that belong into the story. */
-const told: ReadonlySet<string> = new Set([
-  "shutdown",
-  "force",
-  "callOff",
-  "drain",
-  "resume",
-  "restartShard",
-  "rebalance",
-  "reload",
-  "upgrade",
-  "publish",
-]);
-
-function sentenceOf(
-  whose: string,
-  method: string,
-  given: readonly unknown[],
-): string {
-  return `the operator${whose} calls ${method}(${given.map((each) => JSON.stringify(each)).join(", ")})`;
-}
-
 /** The server that serves now, called in its own thread; what it promises lets time pass. */
 function driven(world: World, service: SimService): SluiceServer {
   return new Proxy({} as SluiceServer, {
@@ -404,14 +265,9 @@ function driven(world: World, service: SimService): SluiceServer {
       );
       if (typeof value === "function")
         return (...given: unknown[]) => {
-          if (told.has(String(key)))
-            world.tell(
-              sentenceOf(
-                world.services.length > 1 ? ` of ${service.name}` : "",
-                String(key),
-                given,
-              ),
-            );
+          const whose = world.services.length > 1 ? ` of ${service.name}` : "";
+          const sentence = sentenceOf(whose, key, given);
+          if (sentence !== undefined) world.tell(sentence);
           if (key === "shutdown" || key === "force") service.isOver = true;
           const result = promised(
             world,

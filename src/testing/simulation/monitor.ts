@@ -6,11 +6,10 @@ import type {
   HandlerShard,
   SendStatus,
 } from "../../handlers.ts";
+import { type HookName, hookNames } from "../../protocol/hook-names.ts";
 import type { MemoryHandle } from "./memory-socket.ts";
 import type { SimClient } from "./sim-client.ts";
 import { currentThread, type SimThread } from "./sim-thread.ts";
-
-type HookName = keyof Handlers;
 
 /** Connections of others are told by their service as well: each numbers its own. */
 const FIRST = "server 1";
@@ -96,13 +95,14 @@ export class Monitor {
 
   /** The same handlers, watched. */
   watch(handlers: Handlers): Handlers {
-    // What is no hook comes along, such as the actors of a machine.
-    const watched: Record<string, unknown> = { ...handlers };
-    for (const [hook, run] of Object.entries(handlers))
-      watched[hook] =
-        typeof run !== "function"
-          ? run
-          : this.#watchHook(handlers, hook as HookName, run as Run);
+    // What is no hook, such as the actors of a machine, is found behind it.
+    const watched = Object.create(handlers) as Record<string, Run>;
+    for (const hook of hookNames) {
+      // Those of a class are not its object's own.
+      const run = handlers[hook] as Run | undefined;
+      if (run !== undefined)
+        watched[hook] = this.#watchHook(handlers, hook, run);
+    }
     return watched;
   }
 

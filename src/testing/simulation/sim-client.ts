@@ -1,215 +1,53 @@
-import { CLOSE_CODE, OPCODE } from "../../rfc6455.ts";
-import {
-  closeFrame,
-  type Frame,
-  frame as write,
-  FrameReader,
-  readClose,
-} from "../frame-codec.ts";
+import { type ClientEvents, Speaker } from "../speaker.ts";
 import type { Draws } from "./draws.ts";
 import type { SimThread } from "./sim-thread.ts";
 import type { Direction, Receiver } from "./wire.ts";
 
-/** RFC 6455, 1.3; any key does, where the answer is not checked. */
-const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
 const READ_MS = [0.01, 1] as const;
-/** Nothing in a simulation is up to chance that is not drawn. */
-const UNMASKED = { mask: Buffer.alloc(4) };
 
-/** How a client's connection ended, as it saw it. */
-export interface ClientEnd {
-  /** Of the server's close frame; 1006 when there was none. */
-  readonly code: number;
-  readonly reason: string;
-}
-
-/** A message that a client has read. */
-export interface ClientMessage {
-  readonly data: Buffer;
-  readonly isBinary: boolean;
-}
-
-/** What a client does when something happens to it. */
-export interface ClientEvents {
-  /** For the story. */
-  tell(sentence: string): void;
-}
-
-/**
- * A WebSocket client in a simulation: well-behaved, unless it is told to
- * misbehave. Everything it does takes its time on the network.
- */
-export class SimClient implements Receiver {
-  readonly name: string;
-  readonly path: string;
+/** A client in a simulation. Everything it does takes its time on the network. */
+export class SimClient extends Speaker implements Receiver {
   readonly #toServer: Direction;
   readonly #fromServer: Direction;
   readonly #network: SimThread;
   readonly draws: Draws;
-  readonly #events: ClientEvents;
-  readonly #reader = new FrameReader();
-  #head = "";
-  #fragments: Buffer[] = [];
   #isReading = true;
-  #isMute = false;
   #isReadPending = false;
-  #hasSentClose = false;
   #hasEndedTcp = false;
-  /** Of the answer to the upgrade; 0 until it has come. */
-  status = 0;
-  readonly messages: ClientMessage[] = [];
-  /** Whole messages that it has sent, in order. */
-  readonly said: Buffer[] = [];
-  /** Of its close frame; 1005 when that had none, 0 before. */
-  codeSaid = 0;
-  /** When it sent that. */
+  /** When it sent its close frame. */
   closedAt = Infinity;
-  /** It sent its close frame before it had read the server's. */
-  closedFirst = false;
-  /** The server's close frame. */
-  closeFrame: ClientEnd | undefined;
-  /** TCP has ended. */
-  isOver = false;
-  /** Frames that came behind the server's close frame. */
-  framesAfterClose = 0;
   /** The network was held while it was connected: whoever waited for it may have given up. */
   wasHeld = false;
-  /** It has ended by itself, or done what no well-behaved client does. */
-  isRude = false;
 
   constructor(
-    { name, path }: { name: string; path: string },
+    who: { name: string; path: string },
     wires: { toServer: Direction; fromServer: Direction },
     network: SimThread,
     draws: Draws,
     events: ClientEvents,
   ) {
-    this.name = name;
-    this.path = path;
+    super(who, events);
     this.#toServer = wires.toServer;
     this.#fromServer = wires.fromServer;
     this.#network = network;
     this.draws = draws;
-    this.#events = events;
     wires.fromServer.receiver = this;
     wires.fromServer.onRefused = () => wires.toServer.reset();
   }
 
-  get isOpen(): boolean {
-    return this.status === 101 && !this.isOver && this.closeFrame === undefined;
+  /** RFC 6455, 1.3; any key does, where the answer is not checked. */
+  protected get key(): string {
+    return "dGhlIHNhbXBsZSBub25jZQ==";
   }
 
-  get texts(): string[] {
-    return this.messages.map(({ data }) => data.toString());
-  }
-
-  /** It reads what comes, and has read the close frame: nothing that was sent to it is missing. */
-  get hasReadToTheEnd(): boolean {
-    return this.closeFrame !== undefined;
-  }
-
-  upgrade(headers: Readonly<Record<string, string>> = {}): void {
-    const all: Record<string, string> = {
-      Host: "sluice.test",
-      Upgrade: "websocket",
-      Connection: "Upgrade",
-      "Sec-WebSocket-Key": KEY,
-      "Sec-WebSocket-Version": "13",
-      ...headers,
-    };
-    const lines = Object.entries(all).map(
-      ([name, value]) => `${name}: ${value}\r\n`,
-    );
-    this.write(
-      Buffer.from(
-        `GET ${this.path} HTTP/1.1\r\n${lines.join("")}\r\n`,
-        "latin1",
-      ),
-    );
-  }
-
-  /** Bytes as they are. */
-  write(bytes: Buffer): void {
-    if (!this.isOver && !this.#hasEndedTcp) this.#toServer.send(bytes);
-  }
-
-  /** The same, for what breaks the protocol: its messages are not counted on any more. */
-  writeRudely(bytes: Buffer): void {
-    this.isRude = true;
-    this.write(bytes);
-  }
-
-  send(data: string | Uint8Array): void {
-    if (this.#hasSentClose) return;
-    this.said.push(Buffer.from(data as string));
-    this.#tell(
-      `says ${JSON.stringify(abridge(this.said.at(-1)?.toString() ?? ""))}`,
-    );
-    const opcode = typeof data === "string" ? OPCODE.text : OPCODE.binary;
-    this.write(write(opcode, data, { mask: this.draws.bytes(4) }));
-  }
-
-  /** The first part of a message whose rest never comes. */
-  sendHalf(data: string): void {
-    this.isRude = true;
-    this.#tell("sends half a message");
-    const whole = write(OPCODE.text, data, UNMASKED);
-    this.write(whole.subarray(0, Math.ceil(whole.length / 2)));
-  }
-
-  ping(): void {
-    if (!this.#hasSentClose) this.write(write(OPCODE.ping, "", UNMASKED));
-  }
-
-  close(code?: number, reason?: string): void {
-    if (this.#hasSentClose) return;
-    this.#hasSentClose = true;
-    this.#tell(
-      this.closeFrame === undefined ? "closes" : "answers the close frame",
-    );
-    this.closedFirst = this.closeFrame === undefined;
-    this.codeSaid = code ?? CLOSE_CODE.noCode;
-    this.closedAt = this.#network.now;
-    this.write(
-      code === undefined
-        ? write(OPCODE.close, "", UNMASKED)
-        : closeFrame(code, reason, UNMASKED),
-    );
-  }
-
-  /** TCP ends without a word. */
-  end(): void {
-    this.isRude = true;
-    this.#hasEndedTcp = true;
-    this.#tell("ends TCP");
-    this.#toServer.end();
-  }
-
-  /** TCP breaks, as when a process is killed. */
-  reset(): void {
-    this.isRude = true;
-    this.#tell("breaks TCP off");
-    this.#toServer.reset();
-    this.#fromServer.drop();
-    this.#over();
-  }
-
-  stopReading(): void {
-    this.isRude = true;
-    this.#tell("stops reading");
-    this.#isReading = false;
+  override close(code?: number, reason?: string): void {
+    super.close(code, reason);
+    this.closedAt = Math.min(this.closedAt, this.#network.now);
   }
 
   readOn(): void {
     this.#isReading = true;
     this.readable();
-  }
-
-  /** From now on it answers neither pings nor close frames. */
-  mute(): void {
-    this.isRude = true;
-    this.#tell("goes mute");
-    this.#isMute = true;
   }
 
   readable(): void {
@@ -226,99 +64,44 @@ export class SimClient implements Receiver {
     );
   }
 
+  protected write(bytes: Buffer): void {
+    if (!this.isOver && !this.#hasEndedTcp) this.#toServer.send(bytes);
+  }
+
+  protected drawMask(): Uint8Array {
+    return this.draws.bytes(4);
+  }
+
+  protected endTcp(): void {
+    this.#hasEndedTcp = true;
+    this.#toServer.end();
+  }
+
+  protected resetTcp(): void {
+    this.#toServer.reset();
+    this.#fromServer.drop();
+  }
+
+  protected holdReading(): void {
+    this.#isReading = false;
+  }
+
   #read(): void {
     const wire = this.#fromServer;
     if (this.isOver) return;
     if (wire.isReset) {
-      this.#over();
+      this.over();
       return;
     }
     if (!this.#isReading) return;
     wire.join();
     const part = wire.read(Infinity);
-    if (part !== undefined) this.#take(part);
+    if (part !== undefined) this.take(part);
     else if (wire.hasEnded) {
       this.#toServer.end();
-      this.#over();
+      this.over();
       return;
     }
     this.readable();
   }
-
-  #take(part: Buffer): void {
-    if (this.status === 101) return this.#hear(this.#reader.push(part));
-    this.#head += part.toString("latin1");
-    const end = this.#head.indexOf("\r\n\r\n");
-    if (end === -1) return undefined;
-    this.status = Number(this.#head.split(" ")[1]);
-    this.#events.tell(`${this.name} is answered with ${this.status}`);
-    const rest = Buffer.from(this.#head.slice(end + 4), "latin1");
-    return this.status === 101
-      ? this.#hear(this.#reader.push(rest))
-      : undefined;
-  }
-
-  #hear(frames: readonly Frame[]): void {
-    for (const frame of frames) this.#hearFrame(frame);
-  }
-
-  #hearFrame(frame: Frame): void {
-    if (this.closeFrame !== undefined) this.framesAfterClose++;
-    switch (frame.opcode) {
-      case OPCODE.close:
-        this.closeFrame = readClose(frame);
-        this.#events.tell(
-          `${this.name} is told to go: ${this.closeFrame.code} ${this.closeFrame.reason}`.trimEnd(),
-        );
-        if (!this.#isMute)
-          this.close(
-            this.closeFrame.code === CLOSE_CODE.noCode
-              ? undefined
-              : this.closeFrame.code,
-          );
-        return;
-      case OPCODE.ping:
-        if (!this.#isMute && !this.#hasSentClose)
-          this.write(write(OPCODE.pong, frame.payload, UNMASKED));
-        return;
-      case OPCODE.pong:
-        return;
-      case OPCODE.continuation:
-      case OPCODE.text:
-      case OPCODE.binary:
-        this.#fragments.push(frame.payload);
-        if (!frame.isFinal) return;
-        this.messages.push({
-          data: Buffer.concat(this.#fragments),
-          isBinary: frame.opcode === OPCODE.binary,
-        });
-        this.#fragments = [];
-        this.#events.tell(
-          `${this.name} reads ${JSON.stringify(abridge(this.messages.at(-1)?.data.toString() ?? ""))}`,
-        );
-    }
-  }
-
-  #tell(what: string): void {
-    this.#events.tell(`${this.name} ${what}`);
-  }
-
-  #over(): void {
-    if (this.isOver) return;
-    this.isOver = true;
-    if (this.closeFrame === undefined && this.status === 101)
-      this.#events.tell(`${this.name} is cut off`);
-  }
-
-  /** How it ended; `undefined` as long as TCP lives. */
-  get endSeen(): ClientEnd | undefined {
-    if (!this.isOver) return undefined;
-    return this.closeFrame ?? { code: CLOSE_CODE.abnormal, reason: "" };
-  }
-}
-
-const LEGIBLE = 60;
-
-function abridge(text: string): string {
-  return text.length <= LEGIBLE ? text : `${text.slice(0, LEGIBLE)}…`;
 }

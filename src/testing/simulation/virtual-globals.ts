@@ -192,6 +192,23 @@ function wallClockOf({ timeline }: SimThread): number {
 let simulations = 0;
 
 /**
+ * @param why - The beginning of the sentence.
+ * @throws Error when the test runner has put fake timers in place
+ */
+export function refuseFakeTimers(why: string): void {
+  const { setTimeout, Date } = globalThis;
+  // Those of vitest and jest have a clock; those of node:test are named so.
+  const isFake =
+    Object.hasOwn(setTimeout, "clock") ||
+    setTimeout.name.startsWith("bound #") ||
+    (Date as { isMock?: boolean }).isMock === true;
+  if (!isFake) return;
+  throw new Error(
+    `${why}: turn the test runner's fake timers off (vi.useRealTimers(), mock.timers.reset())`,
+  );
+}
+
+/**
  * Puts time and chance of simulated threads in place of the real ones, for as
  * long as a simulation runs. Who calls from outside of one, such as a test
  * runner with its own timers, gets what it always got.
@@ -199,14 +216,9 @@ let simulations = 0;
  * @throws Error when the test runner has put fake timers in place already
  */
 export function installVirtualGlobals(): void {
+  if (simulations === 0)
+    refuseFakeTimers("a simulation has a clock of its own");
   if (simulations++ > 0) return;
-  const fake = Object.hasOwn(globalThis.setTimeout, "clock");
-  if (fake) {
-    simulations--;
-    throw new Error(
-      "a simulation has a clock of its own: turn the test runner's fake timers off (vi.useRealTimers(), mock.timers.reset())",
-    );
-  }
   Object.assign(globalThis, {
     setTimeout: setTimer(false, real.setTimeout),
     setInterval: setTimer(true, real.setInterval as typeof setTimeout),

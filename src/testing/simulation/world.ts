@@ -4,10 +4,11 @@ import {
   type ServerOptions,
 } from "../../config.ts";
 import type { Handlers } from "../../handlers.ts";
+import type { ClientEvents } from "../speaker.ts";
 import { Draws } from "./draws.ts";
 import type { Life } from "./law.ts";
 import { Monitor } from "./monitor.ts";
-import { type ClientEvents, SimClient } from "./sim-client.ts";
+import { SimClient } from "./sim-client.ts";
 import type { SimInstance } from "./sim-instance.ts";
 import { SimNats } from "./sim-nats.ts";
 import { Rare } from "./rare.ts";

@@ -1,0 +1,4 @@
+/** A hook that is mistyped. */
+export default {
+  mesage() {},
+};
