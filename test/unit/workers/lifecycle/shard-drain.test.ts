@@ -135,6 +135,62 @@ describe("a drain", () => {
     expect(heard.told).toEqual([1]);
   });
 
+  it("can be hurried: all who are left are told at once, each with its own time, and once", () => {
+    const { clock, connections, drain, heard, toldCount } = depart(1_000);
+    drain.start();
+    clock.advance(500);
+    drain.hurry();
+    expect(toldCount()).toBe(1_000);
+    expect(heard.told).toEqual([1_000]);
+    expect(clock.waiting).toBe(0);
+    drain.hurry();
+    expect(heard.told).toEqual([1_000]);
+    const reasons = connections.map(({ closeStatus }) => closeStatus?.reason);
+    expect(new Set(reasons).size).toBe(1_000);
+  });
+
+  it("neither tells anew nor forgets who is on its way out by a deadline that is no later", () => {
+    const { connections, plan, drain, heard, end } = depart(3);
+    const [sooner, same, later] = connections as [
+      FakeConnection,
+      FakeConnection,
+      FakeConnection,
+    ];
+    sooner.limitDeadline(plan.deadline - 1);
+    same.limitDeadline(plan.deadline);
+    later.limitDeadline(plan.deadline + 1);
+    drain.start();
+    drain.hurry();
+    expect(connections.map(({ told }) => told.length)).toEqual([0, 0, 1]);
+    expect(connections.map(({ deadline }) => deadline - plan.deadline)).toEqual(
+      [-1, 0, 0],
+    );
+    for (const connection of [later, same]) end(connection);
+    expect(heard.drained).toBe(0);
+    end(sooner);
+    expect(heard.drained).toBe(1);
+  });
+
+  it("does not wait for one that has ended and is told all the same", () => {
+    const { drain, heard } = depart(0);
+    const gone = new FakeConnection(99);
+    gone.end();
+    drain.tell(gone, 0);
+    drain.start();
+    expect(heard.drained).toBe(1);
+  });
+
+  it("gives the first who comes late the middle of the time, and the next one far from it", () => {
+    const { drain } = depart(0, { retryMinMs: 0, retrySpreadMs: 10_000 });
+    const times = Array.from({ length: 3 }, (_, number) => {
+      const late = new FakeConnection(number);
+      drain.tellLate(late);
+      return Number(late.closeStatus?.reason.replace("retry-after-ms=", ""));
+    });
+    // Each is as far from those before it as a share of the golden ratio of the circle.
+    expect(times.map(Math.round)).toEqual([5_000, 1_180, 7_361]);
+  });
+
   it("waits also for one that was told out of turn", () => {
     const { drain, heard, end } = depart(0, {});
     const late = new FakeConnection(99);
