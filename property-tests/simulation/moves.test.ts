@@ -1,9 +1,18 @@
 import { describe, expect, it } from "vitest";
-import { type Connection, defineHandlers } from "../../src/handlers.ts";
-import { simulate, type SimulateOptions } from "../../src/testing/index.ts";
+import {
+  type Connection,
+  defineHandlers,
+  type Handlers,
+} from "../../src/handlers.ts";
+import type { Drain, ShardStats } from "../../src/index.ts";
+import {
+  type Client,
+  simulate,
+  type SimulateOptions,
+} from "../../src/testing/index.ts";
 import type { Scene } from "../../src/testing/scene.ts";
 
-const SEEDS = 3;
+const SEEDS = 2;
 const FAILS_ON_PURPOSE = ["no hook throws"];
 
 /** What the hooks were called with, over all shards, in order. */
@@ -41,11 +50,7 @@ function createService(
 /** Plays with one client on two shards, who has said `one` and was answered. */
 async function withClient(
   suspend: Parameters<typeof createService>[1],
-  script: (
-    scene: Scene,
-    client: Awaited<ReturnType<Scene["open"]>>,
-    calls: Calls,
-  ) => Promise<void>,
+  script: (scene: Scene, client: Client, calls: Calls) => Promise<void>,
   options: Partial<SimulateOptions> = {},
 ): Promise<void> {
   const calls: Calls = [];
@@ -69,6 +74,11 @@ async function withClient(
 /** The shard that has the only connection there is. */
 function home({ server }: Scene): number {
   return server.stats().shards.findIndex(({ connections }) => connections > 0);
+}
+
+function stateOf({ server }: Scene): string | undefined {
+  const { states } = server.stats();
+  return Object.keys(states).find((name) => (states[name] ?? 0) > 0);
 }
 
 const keep = ({ data }: Connection<{ count: number }>) => ({ kept: data });
@@ -256,5 +266,211 @@ describe("a connection whose handlers suspend it", () => {
         expect(calls).toEqual(["message one", "suspend", "closed"]);
       },
     );
+  });
+});
+
+describe("a connection that is to leave its shard", () => {
+  /** What it can be asked for: to be slow, to be loud, to keep what cannot travel. */
+  function createWorker(hooks: Partial<Handlers<unknown>> = {}) {
+    return () =>
+      defineHandlers<unknown>({
+        async message(connection, data) {
+          const [order = "", what = ""] = data.toString().split(" ");
+          switch (order) {
+            case "work":
+              await after(Number(what));
+              break;
+            case "shout":
+              for (let count = 0; count < Number(what); count++)
+                connection.send(".".repeat(10_000));
+              return;
+            case "keep":
+              connection.data = unclonable(what);
+              break;
+          }
+          connection.send(`done ${order}`);
+        },
+        ...hooks,
+      });
+  }
+
+  function unclonable(what: string): unknown {
+    switch (what) {
+      case "function":
+        return { call: () => {} };
+      case "getter":
+        return {
+          get secret() {
+            throw new Error("not yours");
+          },
+        };
+      default:
+        return {
+          deep: Array.from({ length: 3_000 }).reduce((all) => [all], 0),
+        };
+    }
+  }
+
+  async function play(
+    script: (scene: Scene, client: Client) => Promise<void>,
+    options: Partial<SimulateOptions> = {},
+  ): Promise<void> {
+    await simulate(
+      { handlers: createWorker(), shards: 2, seeds: SEEDS, ...options },
+      async (scene) => script(scene, await scene.open("/")),
+    );
+  }
+
+  function empty(scene: Scene, deadlineMs = 1_000): Drain {
+    return scene.server.drain({ shard: home(scene), move: true, deadlineMs });
+  }
+
+  it.each(["function", "getter", "depth"])(
+    "is told to come back where its data cannot travel: a %s",
+    async (what) => {
+      await play(async (scene, client) => {
+        client.send(`keep ${what}`);
+        await client.next();
+        const { done } = empty(scene);
+        expect(await client.closed()).toMatchObject({ code: 1012 });
+        expect(await done).toMatchObject({ moved: 0, refused: { data: 1 } });
+      });
+    },
+  );
+
+  it("is told to come back where nobody would tell the other thread of it", async () => {
+    await play(
+      async (scene, client) => {
+        const { done } = empty(scene);
+        expect(await client.closed()).toMatchObject({ code: 1012 });
+        expect(await done).toMatchObject({ refused: { "no-resume": 1 } });
+      },
+      { handlers: createWorker({ opened() {} }) },
+    );
+  });
+
+  it("waits for its handlers, and for as long as it may", async () => {
+    await play(async (scene, client) => {
+      const from = home(scene);
+      client.send("work 300");
+      await scene.time.advance(50);
+      const patient = empty(scene, 2_000);
+      expect(await client.next()).toBe("done work");
+      expect(await patient.done).toMatchObject({ moved: 1, refused: {} });
+      expect(home(scene)).not.toBe(from);
+      scene.server.resume();
+      client.send("work 3000");
+      await scene.time.advance(50);
+      const impatient = empty(scene, 1_000);
+      expect(await client.closed()).toMatchObject({ code: 1012 });
+      expect(await impatient.done).toMatchObject({
+        moved: 0,
+        refused: { handlers: 1 },
+      });
+    });
+  });
+
+  it("waits for the rest of a message that has begun", async () => {
+    await play(async (scene, client) => {
+      client.sendHalf("the first half, and never the second");
+      await scene.time.advance(50);
+      const { done } = empty(scene);
+      expect(await client.closed()).toMatchObject({ code: 1012 });
+      expect(await done).toMatchObject({ refused: { "mid-frame": 1 } });
+    });
+  });
+
+  it("waits until its peer has read, and is told to come back where that does not", async () => {
+    await play(async (scene, client) => {
+      client.stopReading();
+      client.send("shout 12");
+      await scene.time.advance(50);
+      const { done } = empty(scene);
+      await done.then(({ refused }) =>
+        expect(refused).toEqual({ unflushed: 1 }),
+      );
+      client.readOn();
+    });
+  });
+
+  it("does not leave while it is congested", async () => {
+    await play(
+      async (scene, client) => {
+        client.stopReading();
+        client.send("shout 40");
+        await scene.time.until(() => stateOf(scene) === "open.congested");
+        const { done } = empty(scene);
+        expect(await done).toMatchObject({ moved: 0, refused: { state: 1 } });
+        client.readOn();
+      },
+      { server: { highWaterMarkBytes: 100_000, lowWaterMarkBytes: 1_000 } },
+    );
+  });
+
+  it("leaves with all the others, however many there are", async () => {
+    await play(
+      async (scene, client) => {
+        const others: Client[] = [];
+        for (let count = 0; count < 150; count++)
+          others.push(await scene.open("/"));
+        const from = home(scene);
+        const { connections } = scene.server.stats().shards[from] as ShardStats;
+        const { done } = empty(scene, 10_000);
+        expect(await done).toMatchObject({ moved: connections, refused: {} });
+        for (const each of [client, ...others]) {
+          each.send("hello");
+          expect(await each.next()).toBe("done hello");
+        }
+        const { handover, shards } = scene.server.stats();
+        expect([handover.moved, handover.inTransit]).toEqual([connections, 0]);
+        expect(shards[from]).toMatchObject({ movedOut: connections });
+      },
+      { seeds: 1 },
+    );
+  });
+
+  it("leaves alone where only one has to, however many could", async () => {
+    await play(async (scene) => {
+      const clients: Client[] = [];
+      for (let count = 0; count < 5; count++)
+        clients.push(await scene.open("/"));
+      // Those who came to the other shard leave: three to none.
+      for (const at of [0, 2, 4]) {
+        clients[at]?.close();
+        await clients[at]?.closed();
+      }
+      expect(await scene.server.rebalance()).toMatchObject({ moved: 1 });
+      const counts = scene.server
+        .stats()
+        .shards.map((each) => each.connections);
+      expect(counts.toSorted()).toEqual([1, 2]);
+    });
+  });
+
+  it("stays, and is served, where that is called off while its handlers run", async () => {
+    await play(async (scene, client) => {
+      const from = home(scene);
+      client.send("work 400");
+      await scene.time.advance(50);
+      const drain = empty(scene, 10_000);
+      await scene.time.until(() => stateOf(scene) === "open.moving");
+      drain.callOff();
+      expect(await drain.done).toMatchObject({ moved: 0, wasCalledOff: true });
+      expect(await client.next()).toBe("done work");
+      client.send("hello");
+      expect(await client.next()).toBe("done hello");
+      expect([home(scene), stateOf(scene)]).toEqual([from, "open.healthy"]);
+    });
+  });
+
+  it("closes where it is when its peer does so meanwhile", async () => {
+    await play(async (scene, client) => {
+      client.send("work 400");
+      await scene.time.advance(50);
+      const drain = empty(scene, 10_000);
+      await scene.time.until(() => stateOf(scene) === "open.moving");
+      client.reset();
+      expect(await drain.done).toMatchObject({ moved: 0, refused: {} });
+    });
   });
 });
