@@ -28,7 +28,7 @@ Without a folder all laws are tried:
 
   --seeds N           the same as --runs, for lives in simulation
   --runs N            how often each law is tried (each has its own number otherwise)
-  --seed S            where the random runs start (drawn and printed otherwise)
+  --seed S            where the random runs start (drawn and printed otherwise); --seed=-S below zero
   --path P            replay the counterexample that a failure named, with its seed
   --replay-path R     and the commands that a shrunk sequence had run
   --law TEXT          only the laws whose name contains this

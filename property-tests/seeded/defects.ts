@@ -16,6 +16,7 @@ import { limitsDefects } from "./sound-limits.ts";
 import { upgradeDefects } from "./sound-upgrade.ts";
 import { movesDefects } from "./sound-moves.ts";
 import { operatorDefects } from "./sound-operators.ts";
+import { worldDefects } from "./sound-world.ts";
 import { workersDefects } from "./sound-workers.ts";
 import { subtleDefects } from "./subtle.ts";
 import { survivors } from "./survivors.ts";
@@ -43,6 +44,7 @@ export const areas: readonly Area[] = [
   { title: "Deploys", defects: deployDefects },
   { title: "Figures and arguments", defects: figureDefects },
   { title: "Between two threads", defects: movesDefects },
+  { title: "Found in simulation", defects: worldDefects },
   { title: "What had survived every test", defects: survivors },
   { title: "What a review overlooks", defects: subtleDefects },
   { title: "The ends of what is accepted", defects: limitsDefects },

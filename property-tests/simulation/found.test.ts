@@ -1,6 +1,45 @@
 import { describe, expect, it, vi } from "vitest";
-import { simulate } from "../../src/testing/index.ts";
+import { type Client, type Scene, simulate } from "../../src/testing/index.ts";
 import { createService } from "./service.ts";
+
+/** Somebody on each of three shards. */
+interface Three {
+  /** Subscribes to the topic `a`. */
+  readonly traveller: Client;
+  readonly from: number;
+  /** Where the traveller moves to, as it has the fewest. */
+  readonly to: number;
+  /** The only one there. */
+  readonly host: Client;
+  /** On the third shard. */
+  readonly publisher: Client;
+}
+
+async function openThree({ open, server, time }: Scene): Promise<Three> {
+  const loads = (): number[] =>
+    server.stats().shards.map(({ connections }) => connections);
+  const openSomewhere = async (): Promise<readonly [Client, number]> => {
+    const before = loads();
+    const client = await open("/");
+    return [client, loads().findIndex((load, at) => load !== before[at])];
+  };
+  const [traveller, from] = await openSomewhere();
+  const [host, to] = await openSomewhere();
+  const [publisher, third] = await openSomewhere();
+  while ((loads()[third] ?? 0) <= (loads()[to] ?? 0)) {
+    const [extra, at] = await openSomewhere();
+    if (at === third) continue;
+    extra.close();
+    await extra.closed();
+  }
+  traveller.send("sub a");
+  await time.advance(20);
+  return { traveller, from, to, host, publisher };
+}
+
+function newsOf({ texts }: Client): number {
+  return texts.filter((text) => text.startsWith("news a")).length;
+}
 
 /** What random lives have found, each as the shortest story that shows it. */
 describe("found by random lives, and mended", () => {
@@ -135,6 +174,46 @@ describe("found by random lives, and mended", () => {
             .stats()
             .shards.every(({ state }) => state === "serving.accepting"),
         );
+      },
+    );
+  });
+
+  it("who moves to a shard that stands still hears nothing twice", async () => {
+    await simulate(
+      { handlers: createService, shards: 3, seeds: 5 },
+      async (scene) => {
+        const { server, shards, time } = scene;
+        const { traveller, from, to, host, publisher } = await openThree(scene);
+        host.send("sub a");
+        await time.advance(20);
+        shards[to]?.block(300);
+        publisher.send("pub a");
+        await time.until(() => newsOf(traveller) === 1);
+        await server.drain({ shard: from, move: true }).done;
+        await time.advance(500);
+        expect(server.stats().shards[from]?.connections).toBe(0);
+        expect(newsOf(traveller)).toBe(1);
+      },
+    );
+  });
+
+  it("who waits for a shard that stands still misses what is published meanwhile, and no more", async () => {
+    await simulate(
+      { handlers: createService, shards: 3, seeds: 5 },
+      async (scene) => {
+        const { server, shards, time } = scene;
+        const { traveller, from, to, publisher } = await openThree(scene);
+        shards[to]?.block(300);
+        const moved = server.drain({ shard: from, move: true });
+        const connections = (): number | undefined =>
+          server.stats().shards[from]?.connections;
+        await time.until(() => connections() === 0);
+        publisher.send("pub a");
+        await time.advance(20);
+        await moved.done;
+        publisher.send("pub a");
+        await time.advance(200);
+        expect(newsOf(traveller)).toBe(1);
       },
     );
   });

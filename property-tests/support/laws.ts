@@ -165,7 +165,7 @@ function replayCommand(
   const shrunk = /replayPath="([^"]+)"/.exec(message)?.[1];
   return [
     "Replay it with: npm run test:properties --",
-    `--seed ${details.seed} --path ${details.counterexamplePath ?? "0"}`,
+    `--seed=${details.seed} --path ${details.counterexamplePath ?? "0"}`,
     ...(shrunk === undefined ? [] : [`--replay-path ${shrunk}`]),
     `--law ${JSON.stringify(name)}`,
   ].join(" ");

@@ -1,10 +1,19 @@
+const offset = Number(process.hrtime.bigint()) / 1e6 - performance.now();
+
 /**
  * The monotonic time in milliseconds on an axis that every thread of the
  * machine shares, so that a deadline can be sent to another thread as it is.
  * (`performance.now()` starts anew in each thread.)
  */
-const offset = Number(process.hrtime.bigint()) / 1e6 - performance.now();
-
 export function monotonicNow(): number {
   return performance.now() + offset;
+}
+
+/**
+ * A moment in nanoseconds, read from the same clock in every thread: two of
+ * them can be compared wherever they were taken. (What `monotonicNow` says is
+ * off by what passed between two readings when its thread began.)
+ */
+export function momentNow(): number {
+  return Number(process.hrtime.bigint());
 }

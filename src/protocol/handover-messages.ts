@@ -73,6 +73,8 @@ export interface ConnectionSnapshot {
   readonly allowance: Allowance | undefined;
   /** Topics, and what is done when it is slow. */
   readonly subscriptions: readonly (readonly [string, WhenCongested])[];
+  /** Publications that were posted by then it has heard; `undefined` where it subscribes to nothing, or an older version did not say. */
+  readonly heardUntil: number | undefined;
   /** Left out for it because it was slow. */
   readonly droppedMessages: number;
   /** Counted against `maxConnectionsPerAddress`. */

@@ -31,6 +31,7 @@ const snapshotShape: Readonly<Record<keyof ConnectionSnapshot, Check>> = {
     hasShape({ messages: isNumber, bytes: isNumber, filledAt: isNumber }),
   ),
   subscriptions: isListOf(isTuple(isText(), isOneOf("close", "drop"))),
+  heardUntil: isEither(isOneOf(undefined), isNumber),
   droppedMessages: isCount,
   isAdmitted: isFlag,
   frozenAt: isNumber,

@@ -5,6 +5,8 @@ export type BatchEntry = readonly [topic: string, start: number, end: number];
 
 /** Publications that lie in one piece of memory, in the order in which they were made. */
 export interface FrameBatch {
+  /** When it was posted, or was about to be; see `momentNow`. */
+  readonly at: number;
   readonly memory: SharedArrayBuffer;
   readonly entries: readonly BatchEntry[];
 }

@@ -3,10 +3,20 @@ import type {
   FrameBatch,
   TopicMessage,
 } from "../protocol/topic-messages.ts";
+import { momentNow } from "../protocol/clock.ts";
 import type { SharedFrame } from "./shared-frames.ts";
 
 /** What a publication weighs besides its frame, so that empty ones are bounded too. */
 const ENTRY_BYTES = 64;
+
+/** A batch as it is gathered: it has its moment when the turn is over in which it was published. */
+interface Gathered extends FrameBatch {
+  at: number;
+  readonly entries: BatchEntry[];
+}
+
+/** The turn is not over yet. */
+const NOT_YET = 0;
 
 /**
  * What one thread publishes to another: gathered, posted together, and counted
@@ -14,9 +24,9 @@ const ENTRY_BYTES = 64;
  */
 export class Outbox {
   #post: ((message: TopicMessage) => void) | undefined;
-  #batches: FrameBatch[] = [];
-  #entries: BatchEntry[] = [];
-  #memory: SharedArrayBuffer | undefined;
+  #batches: Gathered[] = [];
+  /** Of this turn, the last. */
+  #batch: Gathered | undefined;
   /** Bytes published and not yet passed on by the other side. */
   backlogBytes = 0;
 
@@ -26,21 +36,28 @@ export class Outbox {
   }
 
   add(topic: string, frame: SharedFrame): void {
-    if (frame.memory !== this.#memory) {
-      this.#memory = frame.memory;
-      this.#entries = [];
-      this.#batches.push({ memory: frame.memory, entries: this.#entries });
+    const { memory } = frame;
+    if (this.#batch?.memory !== memory) {
+      this.#batch = { memory, entries: [], at: NOT_YET };
+      this.#batches.push(this.#batch);
     }
-    this.#entries.push([topic, frame.start, frame.end]);
+    this.#batch.entries.push([topic, frame.start, frame.end]);
     this.backlogBytes += weigh(topic, frame.end - frame.start);
   }
 
-  /** Posts what has been gathered. */
-  flush(): void {
-    if (this.#post === undefined || this.#batches.length === 0) return;
+  /**
+   * Posts what has been gathered, once the link is made.
+   *
+   * @param at - The same for all to which a turn has published: whoever has had
+   *   it from one of them left that one later.
+   */
+  flush(at: number): void {
+    if (this.#batches.length === 0) return;
+    for (const batch of this.#batches) if (batch.at === NOT_YET) batch.at = at;
+    this.#batch = undefined;
+    if (this.#post === undefined) return;
     const batches = this.#batches;
     this.#batches = [];
-    this.#memory = undefined;
     this.#post({ type: "published", batches });
   }
 
@@ -57,14 +74,14 @@ export class Outbox {
     this.#post = post;
     // What was posted to a thread before this one is not its to pass on.
     this.backlogBytes = weighBatches(this.#batches);
-    this.flush();
+    this.flush(momentNow());
   }
 
   /** The other thread is gone, with all that it had not passed on. */
   reset(): void {
     this.#post = undefined;
     this.#batches = [];
-    this.#memory = undefined;
+    this.#batch = undefined;
     this.backlogBytes = 0;
   }
 }

@@ -1,3 +1,4 @@
+import { momentNow } from "../protocol/clock.ts";
 import type { Outbox } from "./outbox.ts";
 import { type SharedFrame, SharedFrames } from "./shared-frames.ts";
 import type { TopicTable } from "./topic-table.ts";
@@ -110,7 +111,8 @@ export class Publisher {
 
   /** Posts what this turn has published so far, before something else that must not overtake it. */
   flush(): void {
-    for (const outbox of this.#outboxes) outbox?.flush();
+    const at = momentNow();
+    for (const outbox of this.#outboxes) outbox?.flush(at);
   }
 
   /** After the sockets of this turn have been read, so that all of them share one message. */

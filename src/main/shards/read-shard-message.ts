@@ -127,9 +127,10 @@ function areBatches(batches: unknown): boolean {
   if (!Array.isArray(batches)) return false;
   for (const batch of batches as readonly unknown[]) {
     if (!isRecord(batch)) return false;
-    const { memory, entries } = batch as Record<string, unknown>;
+    const { memory, entries, at } = batch as Record<string, unknown>;
     if (!(memory instanceof SharedArrayBuffer) || !Array.isArray(entries))
       return false;
+    if (typeof at !== "number") return false;
     const length = memory.byteLength;
     for (const entry of entries as readonly unknown[]) {
       if (!Array.isArray(entry) || entry.length !== 3) return false;

@@ -39,6 +39,33 @@ export function homeAround(
 }
 
 /**
+ * Whether the connection is on its way between two threads when a publication
+ * passes: nothing reaches it then, and the documentation says so.
+ *
+ * @param passedBy - When the publication has come through, where no thread stalls.
+ */
+export function isOnItsWay(
+  { departures, calls }: Pick<ConnectionRecord, "departures" | "calls">,
+  { at, thread }: Pick<PublicationRecord, "at" | "thread">,
+  passedBy = at + LEAVING_MS,
+): boolean {
+  return departures.some((departure) => {
+    const arrival = calls.find(
+      ({ hook, begunAt }) => hook === "resume" && begunAt >= departure.at,
+    );
+    // It waits while either thread stands still, and finds nobody then.
+    const stalledMs = [thread, departure.thread].reduce(
+      (sum, each) => sum + (each?.stalledMs(at, departure.at) ?? 0),
+      0,
+    );
+    return (
+      at <= (arrival?.begunAt ?? Infinity) &&
+      departure.at <= passedBy + stalledMs
+    );
+  });
+}
+
+/**
  * Published in the process in which this connection lived, before it moved to
  * another: the copy that goes over NATS may come after it there. What it has
  * heard already is not known in its new process.
@@ -100,6 +127,7 @@ export const clusterLaws: Readonly<Record<string, Law>> = {
           const home = homeAround(record, at);
           if (home === undefined || home === thread?.home || publisher === id)
             continue;
+          if (isOnItsWay(record, { at, thread }, at + DELIVERY_MS)) continue;
           if (once.has(text) && !client.texts.includes(text))
             yield `${client.name} has not heard ${text.slice(0, 40)} of ${topic}, published on ${thread?.home?.name}`;
         }

@@ -5,6 +5,8 @@ export interface SimEvent {
   /** Between events of the same moment. */
   order: number;
   readonly run: () => void;
+  /** Of what has come from elsewhere, what keeps its order comes from the same. */
+  readonly source?: object | undefined;
   isCancelled: boolean;
 }
 

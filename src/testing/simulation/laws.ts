@@ -4,6 +4,7 @@ import {
   clusterLaws,
   DELIVERY_MS,
   homeAround,
+  isOnItsWay,
   mayComeAgain,
   recordsByClient,
 } from "./cluster-laws.ts";
@@ -215,7 +216,8 @@ export const laws: Readonly<Record<string, Law>> = {
           const home = homeAround(record, at);
           if (home === undefined || home !== thread?.home) continue;
           const heard = client.texts.filter((each) => each === text).length;
-          if (heard !== 1)
+          const isMissed = heard === 0 && isOnItsWay(record, { at, thread });
+          if (heard !== 1 && !isMissed)
             yield `${client.name} heard ${text.slice(0, 40)} of ${topic} ${heard} times; it was published ${Math.round(at - from)} ms after it subscribed`;
         }
       }

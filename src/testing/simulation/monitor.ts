@@ -42,6 +42,8 @@ export interface ConnectionRecord {
     | { readonly in: number; readonly out: number; readonly dropped: number }
     | undefined;
   end: (ConnectionEnd & { readonly at: number }) | undefined;
+  /** When it left a thread for another, and which. */
+  readonly departures: Departure[];
   /** What `suspend` returned, on its way. */
   inTransit: { readonly state: unknown } | undefined;
   /** A handler has closed it: what waited then is not handled. */
@@ -58,6 +60,12 @@ export interface Subscription {
   until: number | undefined;
   /** It would rather miss messages than be closed. */
   readonly mayDrop: boolean;
+}
+
+/** A connection leaves a thread, to live in another. */
+export interface Departure {
+  readonly at: number;
+  readonly thread: SimThread | undefined;
 }
 
 /** A publication, by whoever made it. */
@@ -104,6 +112,13 @@ export class Monitor {
         watched[hook] = this.#watchHook(handlers, hook, run);
     }
     return watched;
+  }
+
+  /** A connection is given to another thread: nothing reaches it until that has it. */
+  departs(client: SimClient): void {
+    for (const record of this.records.values())
+      if (record.client === client)
+        record.departures.push({ at: this.#now(), thread: currentThread() });
   }
 
   /** Hooks that have not ended. */
@@ -210,6 +225,7 @@ export class Monitor {
         waits: [],
         counted: undefined,
         end: undefined,
+        departures: [],
         inTransit: undefined,
         wasDismissed: false,
         largestBuffered: 0,

@@ -141,12 +141,13 @@ export class SimPort extends EventEmitter {
     );
     this.#lastDue = due;
     this.#underWay.add(posted);
-    thread.fromOutside(() => {
+    const arrive = (): void => {
       this.#underWay.delete(posted);
       if (posted === END) this.#end();
       else if (!this.#isClosed) this.emit("message", posted.message);
       else closeAll(posted.transfer);
-    }, due - thread.now);
+    };
+    thread.fromOutside(arrive, due - thread.now, this);
   }
 
   #dropAll(): void {

@@ -59,6 +59,8 @@ export class SimThread {
   #isEndOfTurn = true;
   #order = 0;
   #busyMs = 0;
+  /** When it was blocked, in order. */
+  readonly #stalls: { readonly from: number; readonly until: number }[] = [];
 
   constructor(
     name: string,
@@ -117,9 +119,18 @@ export class SimThread {
     return this.#schedule(this.#timers, bound, Math.max(1, delayMs) + lateMs);
   }
 
-  /** Something comes from outside, after this long. */
-  fromOutside(callback: () => void, delayMs: number): SimEvent {
-    return this.#schedule(this.#io, callback, delayMs);
+  /**
+   * Something comes from outside, after this long.
+   *
+   * @param source - The port that it comes from. A loop that has stood still
+   *   finds something at several, and takes one after the other as it pleases.
+   */
+  fromOutside(
+    callback: () => void,
+    delayMs: number,
+    source?: object,
+  ): SimEvent {
+    return this.#schedule(this.#io, callback, delayMs, source);
   }
 
   setImmediate(callback: () => void): { cancel(): void } {
@@ -148,8 +159,19 @@ export class SimThread {
   block(ms: number): void {
     const { now } = this.timeline;
     const until = Math.max(this.blockedUntil, now + ms);
+    if (ms > CALLBACK_MS) this.#stalls.push({ from: now, until });
     this.#busyMs += until - Math.max(this.blockedUntil, now);
     this.blockedUntil = until;
+  }
+
+  /** @returns how long it was blocked between two moments */
+  stalledMs(since: number, until: number): number {
+    return this.#stalls.reduce(
+      (sum, stall) =>
+        sum +
+        Math.max(0, Math.min(stall.until, until) - Math.max(stall.from, since)),
+      0,
+    );
   }
 
   /** @returns the share of time that it was busy since it was last asked */
@@ -182,26 +204,47 @@ export class SimThread {
     }
     if (this.#turn.length === 0) {
       this.#isEndOfTurn = false;
-      this.#takeDue(this.#timers);
-      this.#takeDue(this.#io);
+      this.#take(this.#allDue(this.#timers));
+      this.#take(this.#bySource(this.#allDue(this.#io)));
     }
     return this.#turn.shift();
   }
 
-  #takeDue(heap: EventHeap): void {
-    const { now } = this.timeline;
+  #allDue(heap: EventHeap): SimEvent[] {
+    const due: SimEvent[] = [];
     for (;;) {
-      const event = heap.takeDue(now);
-      if (event === undefined) return;
+      const event = heap.takeDue(this.timeline.now);
+      if (event === undefined) return due;
+      due.push(event);
+    }
+  }
+
+  #bySource(events: SimEvent[]): SimEvent[] {
+    const sources = new Set(events.map(({ source }) => source));
+    if (sources.size <= 1) return events;
+    const ranks = new Map(
+      [...sources].map((source) => [source, this.draws.next()]),
+    );
+    const rankOf = ({ source }: SimEvent): number => ranks.get(source) ?? 0;
+    return events.toSorted((one, other) => rankOf(one) - rankOf(other));
+  }
+
+  #take(events: readonly SimEvent[]): void {
+    for (const event of events)
       this.#turn.push(() => {
         // A callback before it, in the same turn, may have cleared it.
         if (!event.isCancelled) event.run();
       });
-    }
   }
 
-  #schedule(heap: EventHeap, run: () => void, delayMs: number): SimEvent {
+  #schedule(
+    heap: EventHeap,
+    run: () => void,
+    delayMs: number,
+    source?: object,
+  ): SimEvent {
     const event: SimEvent = {
+      source,
       due: onGrid(this.timeline.now + delayMs),
       order: this.#order++,
       run,

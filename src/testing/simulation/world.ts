@@ -176,7 +176,9 @@ export class World implements Timeline, ClientEvents {
 
   travels(handle: { readonly incoming: object }): void {
     const client = this.#clients.get(handle.incoming);
-    if (client === undefined || client.isOver) return;
+    if (client === undefined) return;
+    this.monitor.departs(client);
+    if (client.isOver) return;
     const { rare } = this;
     if (rare.take("a handle closes while it travels", client.draws))
       this.#networkThread.fromOutside(() => client.reset(), 0);

@@ -135,6 +135,8 @@ export class LiveConnection
   /** Topics, as plain data; null until the first. */
   subscriptions: Map<string, WhenCongested> | null = null;
   droppedMessages = 0;
+  /** Publications posted by then it has heard where it lived before; see `momentNow`. */
+  heardUntil = 0;
   /** It has come from another thread or process. */
   hasMoved = false;
   /** A hook of it has failed. */

@@ -16,7 +16,7 @@ export interface SnapshotHost {
 export function captureConnection(
   connection: LiveConnection,
   move: Move,
-  { addressLimit }: SnapshotHost,
+  { addressLimit, topics }: SnapshotHost,
 ): ConnectionSnapshot {
   const { head } = connection;
   return {
@@ -34,6 +34,8 @@ export function captureConnection(
     bytesOut: connection.bytesOut,
     allowance: connection.rateLimiter?.allowance,
     subscriptions: [...(connection.subscriptions ?? [])],
+    heardUntil:
+      connection.subscriptions === null ? undefined : topics.heardUntil(),
     droppedMessages: connection.droppedMessages,
     isAdmitted: addressLimit?.has(connection) ?? false,
     frozenAt: move.frozenAt,
@@ -59,6 +61,7 @@ export function restoreConnection(
   connection.bytesInBefore = snapshot.bytesIn ?? 0;
   connection.bytesOutBefore = snapshot.bytesOut ?? 0;
   connection.droppedMessages = snapshot.droppedMessages;
+  connection.heardUntil = snapshot.heardUntil ?? 0;
   topics.takeOver(connection, snapshot.subscriptions);
   if (snapshot.isAdmitted) addressLimit?.takeOver(connection);
   const { maxMessagesPerSecond, maxBytesPerSecond } = shard.config;

@@ -8,6 +8,8 @@ export interface FrameRun {
   readonly bytes: Buffer;
   /** The same, one by one. */
   readonly frames: readonly Buffer[];
+  /** When its publisher posted it; see `momentNow`. */
+  readonly at: number;
 }
 
 /** What a fan-out asks of its shard. */
@@ -36,7 +38,7 @@ export class FanOut {
    */
   deliver(
     { name, subscribers }: LocalTopic,
-    { bytes, frames }: FrameRun,
+    { bytes, frames, at }: FrameRun,
     except: Subscriber | null,
   ): void {
     const { counters, config } = this.#host;
@@ -44,6 +46,8 @@ export class FanOut {
     let delivered = 0;
     for (const subscriber of subscribers) {
       if (subscriber === except || !subscriber.has("open")) continue;
+      // It has come from another thread since, and has had it there.
+      if (at <= subscriber.heardUntil) continue;
       const buffered = subscriber.bufferedBytes;
       const isCongested =
         buffered > highWaterMarkBytes ||

@@ -8,7 +8,7 @@ import type { FrameRun } from "./fan-out.ts";
 export function* runsOf(
   batches: readonly FrameBatch[],
 ): Generator<{ topic: string; run: FrameRun }> {
-  for (const { memory, entries } of batches) {
+  for (const { memory, entries, at } of batches) {
     let first = 0;
     for (let next = 1; next <= entries.length; next++) {
       const [topic, start] = entries[first] as (typeof entries)[number];
@@ -20,7 +20,7 @@ export function* runsOf(
         .slice(first, next)
         .map(([, from, to]) => Buffer.from(memory, from, to - from));
       const bytes = Buffer.from(memory, start, end - start);
-      yield { topic, run: { bytes, frames } };
+      yield { topic, run: { bytes, frames, at } };
       first = next;
     }
   }

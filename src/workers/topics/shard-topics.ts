@@ -14,6 +14,7 @@ import type {
   ShardMessage,
   ShardTask,
 } from "../../protocol/messages.ts";
+import { momentNow } from "../../protocol/clock.ts";
 import type {
   FrameBatch,
   ShardPort,
@@ -142,6 +143,17 @@ export class ShardTopics implements HandlerShard, LinksOwner {
     return true;
   }
 
+  /**
+   * A connection is about to leave this thread.
+   *
+   * @returns until when it has heard what is published: it is not to hear that again where it goes
+   */
+  heardUntil(): number {
+    // What it has heard of this turn is posted before that moment, too.
+    this.#publisher.flush();
+    return momentNow();
+  }
+
   /** It goes to another thread, with its subscriptions: nobody has left. */
   surrender(connection: LiveConnection): void {
     const { subscriptions } = connection;
@@ -202,7 +214,8 @@ export class ShardTopics implements HandlerShard, LinksOwner {
     if (published.status === "refused") return "refused";
     if (local !== undefined) {
       const bytes = bytesOf(published.frame);
-      this.#fanOut.deliver(local, { bytes, frames: [bytes] }, except);
+      const run = { bytes, frames: [bytes], at: Infinity };
+      this.#fanOut.deliver(local, run, except);
     }
     return published.status;
   }

@@ -12,6 +12,8 @@ export interface Subscriber {
     send(payload: Buffer, isBinary: boolean): void;
   } | null;
   readonly writer: { bytes(frames: Buffer): void };
+  /** What was posted by then, the thread that it lived in had the turn to pass on; see `momentNow`. */
+  readonly heardUntil: number;
   messagesOut: number;
   droppedMessages: number;
   has(tag: "open"): boolean;

@@ -15,7 +15,7 @@ describe("an outbox", () => {
     const outbox = new Outbox((message) => posted.push(message));
     outbox.add("news", frame);
     outbox.add("news", frame);
-    outbox.flush();
+    outbox.flush(1);
     expect(outbox.backlogBytes).toBe(weightOf(posted[0]));
     outbox.taken(weightOf(posted[0]) / 2);
     expect(outbox.backlogBytes).toBe(weightOf(posted[0]) / 2);
@@ -30,11 +30,22 @@ describe("an outbox", () => {
     expect(outbox.backlogBytes).toBeGreaterThan(0);
   });
 
+  it("says of what waited for its link when it would have been posted", () => {
+    const outbox = new Outbox();
+    outbox.add("news", frame);
+    outbox.flush(1);
+    outbox.add("news", frame);
+    outbox.flush(2);
+    const posted: TopicMessage[] = [];
+    outbox.connect((message) => posted.push(message));
+    expect(posted).toMatchObject([{ batches: [{ at: 1 }, { at: 2 }] }]);
+  });
+
   it("counts for the next thread only what waits for it", () => {
     const posted: TopicMessage[] = [];
     const outbox = new Outbox((message) => posted.push(message));
     outbox.add("news", frame);
-    outbox.flush();
+    outbox.flush(1);
     outbox.reset();
     expect(outbox.backlogBytes).toBe(0);
     outbox.add("news", frame);

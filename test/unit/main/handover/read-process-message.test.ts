@@ -22,6 +22,7 @@ const snapshot = {
   bytesOut: 0,
   allowance: undefined,
   subscriptions: [],
+  heardUntil: undefined,
   droppedMessages: 0,
   isAdmitted: true,
   frozenAt: 1,

@@ -82,7 +82,7 @@ const honest: readonly ShardMessage[] = [
   { type: "interest", topic: "t", isWanted: true },
   { type: "count-subscribers", request: 1, topic: "t" },
   { type: "subscribers", request: 1, count: 0 },
-  { type: "published", batches: [{ memory, entries: [["t", 0, 12]] }] },
+  { type: "published", batches: [{ memory, entries: [["t", 0, 12]], at: 1 }] },
   { type: "taken", bytes: 100 },
   {
     type: "moved-out",
@@ -102,6 +102,7 @@ const honest: readonly ShardMessage[] = [
       bytesOut: 0,
       allowance: { messages: -0.5, bytes: 0, filledAt: 2.5 },
       subscriptions: [["t", "close"]],
+      heardUntil: 1,
       droppedMessages: 0,
       isAdmitted: false,
       frozenAt: 2.5,

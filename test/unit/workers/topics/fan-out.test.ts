@@ -10,13 +10,14 @@ const frames = ["hi", "yo"].map((text) =>
   frame(OPCODE.text, text, { isMasked: false }),
 );
 const bytes = Buffer.concat(frames);
-const run = { bytes, frames };
+const run = { bytes, frames, at: 2 };
 
 /** A subscriber that reads nothing until it is let. */
 class Listener extends FakeConnection implements Subscriber {
   readonly subscriptions = new Map<string, "drop" | "close">();
   compressor: Subscriber["compressor"] = null;
   bufferedBytes = 0;
+  heardUntil = 0;
   messagesOut = 0;
   droppedMessages = 0;
   readonly written: Buffer[] = [];
@@ -82,6 +83,17 @@ describe("the delivery of a topic's messages", () => {
     expect([counters.get("messagesOut"), counters.get("bytesOut")]).toEqual([
       0, 0,
     ]);
+  });
+
+  it("leaves out who has heard it where it lived when it was posted", () => {
+    const { counters, fanOut, one, two, three, topicNamed } = stage();
+    one.heardUntil = run.at - 1;
+    two.heardUntil = run.at;
+    three.heardUntil = run.at + 1;
+    fanOut.deliver(topicNamed("room"), run, null);
+    const written = [one, two, three].map((each) => each.written.length);
+    expect(written).toEqual([1, 0, 0]);
+    expect(counters.get("messagesOut")).toBe(2);
   });
 
   it("leaves out who is not open any more", () => {

@@ -13,6 +13,7 @@ class Listener extends FakeConnection implements Subscriber {
   readonly subscriptions = null;
   readonly compressor = null;
   readonly bufferedBytes = 0;
+  heardUntil = 0;
   messagesOut = 0;
   droppedMessages = 0;
   readonly writer = { bytes: () => {} };
