@@ -35,6 +35,7 @@ import type {
 } from "../main/inspector.ts";
 import { StatusPoller } from "./status-poller.ts";
 import { readMachine } from "./machine.ts";
+import { MetricText } from "./metric-text.ts";
 import { createMetrics } from "./metrics.ts";
 import { pagePaths, sendPage } from "./page.ts";
 import { plain, Router, type Routes, unread } from "./router.ts";
@@ -221,9 +222,9 @@ export class Admin implements Inspector {
         const { ready, state } = this.#server;
         call.json({ ready, state }, ready ? 200 : 503);
       }),
-      "GET /metrics": unread(async (call) => {
+      "GET /metrics": unread((call) => {
         this.#poller.scraped();
-        call.send(200, metrics.contentType, await metrics.metrics());
+        call.send(200, MetricText.contentType, metrics.render());
       }),
       "GET /api/status": plain((call) => call.json(this.#status(undefined))),
       "GET /api/events": plain((call) => this.#poller.watch(call)),

@@ -1,13 +1,6 @@
 import type { LinkStats } from "../main/cluster/engine.ts";
 import type { InspectedServer } from "./inspected-server.ts";
-
-/** Adds a metric that is read whenever it is asked for; its labels are given in the order of their names. */
-export type AddMetric = (
-  name: string,
-  help: string,
-  labelNames: readonly string[],
-  read: (set: (value: number, ...labels: string[]) => void) => void,
-) => void;
+import type { AddMetric, SetValue } from "./metric-text.ts";
 
 /** Metrics of the link to the other instances; none without a cluster. */
 export function addClusterMetrics(
@@ -18,7 +11,7 @@ export function addClusterMetrics(
   if (server.config.nats.length === 0) return;
   const of =
     (read: (link: LinkStats) => number) =>
-    (set: (value: number) => void): void => {
+    (set: SetValue): void => {
       const { cluster } = server.stats();
       if (cluster !== undefined) set(read(cluster));
     };

@@ -1,10 +1,10 @@
-import { Counter, Gauge, Registry } from "prom-client";
 import { outcomes } from "../machines/connection-machine.ts";
 import { connectionTable } from "../machines/connection-table.ts";
 import { serverMachine } from "../machines/server-machine.ts";
 import type { CounterName, ShardCounters } from "../protocol/shard-counters.ts";
 import { busyShare } from "../main/shards/busy-share.ts";
-import { addClusterMetrics, type AddMetric } from "./cluster-metrics.ts";
+import { addClusterMetrics } from "./cluster-metrics.ts";
+import { MetricText, type SetValue } from "./metric-text.ts";
 import { readOutcomes } from "./status.ts";
 import type { InspectedServer, InspectedShard } from "./inspected-server.ts";
 
@@ -21,36 +21,12 @@ const FIRST_APPLICATION_CODE = 4000;
 export function createMetrics(
   server: InspectedServer,
   version: string,
-): Registry {
-  const registry = new Registry();
-  const registers = [registry];
-  const gauge: AddMetric = (name, help, labelNames, read) => {
-    const metric = new Gauge({
-      name,
-      help,
-      labelNames,
-      registers,
-      collect() {
-        metric.reset();
-        read((value, ...labels) => metric.labels(...labels).set(value));
-      },
-    });
-  };
-  const counter: AddMetric = (name, help, labelNames, read) => {
-    const metric = new Counter({
-      name,
-      help,
-      labelNames,
-      registers,
-      collect() {
-        metric.reset();
-        read((value, ...labels) => metric.labels(...labels).inc(value));
-      },
-    });
-  };
+): MetricText {
+  const text = new MetricText();
+  const { gauge, counter } = text;
   const eachShard =
     (read: (shard: InspectedShard) => number | undefined) =>
-    (set: (value: number, ...labels: string[]) => void): void => {
+    (set: SetValue): void => {
       for (const shard of server.shards) {
         const value = read(shard);
         if (value !== undefined) set(value, String(shard.index));
@@ -62,7 +38,7 @@ export function createMetrics(
   /** A counter that goes on over all shards that had an index. */
   const count =
     (name: CounterName) =>
-    (set: (value: number, ...labels: string[]) => void): void => {
+    (set: SetValue): void => {
       for (const [index, counters] of countersByIndex(server))
         set(
           counters.reduce((sum, each) => sum + each.get(name), 0),
@@ -321,7 +297,7 @@ export function createMetrics(
     [],
     (set) => set(Math.floor(Date.now() * SECONDS_PER_MS - process.uptime())),
   );
-  return registry;
+  return text;
 }
 
 function sumCloseCodes(server: InspectedServer): ReadonlyMap<string, number> {

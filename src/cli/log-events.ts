@@ -1,8 +1,7 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 
-import type { Logger } from "pino";
-
 import { channels } from "../protocol/channels.ts";
+import type { Logger } from "./logger.ts";
 import { logRules, type Message, type Rule } from "./log-rules.ts";
 import { type Clock, Throttle } from "./throttle.ts";
 

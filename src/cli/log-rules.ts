@@ -1,4 +1,4 @@
-import type { Level } from "pino";
+import type { Level } from "./logger.ts";
 
 import { channels } from "../protocol/channels.ts";
 import type { ChannelName } from "../protocol/channels.ts";

@@ -1,11 +1,26 @@
-import { pino } from "pino";
-import type { Logger } from "pino";
-import { prettyFactory } from "pino-pretty";
-
+import {
+  type Fields,
+  type Level,
+  levelNumbers,
+  renderJsonLine,
+} from "./log-line.ts";
+import { renderPrettyLine } from "./pretty-line.ts";
 import type { TalkSettings } from "./settings.ts";
+
+export type { Level } from "./log-line.ts";
 
 /** Takes whole lines, each with its line break. */
 export type LineSink = (line: string) => void;
+
+/** One thing, with fields or without. */
+type Said = [fields: Fields, text: string] | [text: string];
+type Say = (...said: Said) => void;
+
+/** The command line's log. */
+export interface Logger extends Readonly<Record<Level, Say>> {
+  /** Whether a line of this level would be written. */
+  readonly isLevelEnabled: (level: Level) => boolean;
+}
 
 /**
  * The command line's logger. It writes at once, so that a line about a crash
@@ -16,34 +31,28 @@ export type LineSink = (line: string) => void;
  * @param colorize - Whether pretty lines may have colours.
  */
 export function createLogger(
-  settings: Pick<TalkSettings, "log" | "logLevel">,
+  { log, logLevel }: Pick<TalkSettings, "log" | "logLevel">,
   sink: LineSink,
   colorize: boolean,
 ): Logger {
-  const { log, logLevel: level } = settings;
-  if (log === "json") return pino({ level }, { write: sink });
-  const prettify = prettyFactory({
-    colorize,
-    singleLine: true,
-    translateTime: "SYS:HH:MM:ss.l",
-    // What a person at a terminal knows, or reads in the message itself.
-    ignore: "pid,hostname,channel,event,state,signal,url,progress,report",
-  });
-  return pino(
-    { level },
-    { write: (line: string) => sink(prettify(defuse(line))) },
-  );
-}
-
-/**
- * Takes control characters out of a JSON line before it is made pretty. Text
- * from a peer may end up in an error's message, and a terminal obeys escape
- * sequences; in JSON they stay escaped. Line breaks and tabs remain.
- */
-function defuse(line: string): string {
-  return line
-    .replaceAll(/\\(?:\\|[bfr]|u00(?:0[0-8bcef]|1[\da-f]))/g, (escape) =>
-      escape === "\\\\" ? escape : "\uFFFD",
-    )
-    .replaceAll(/[\u007F-\u009F]/g, "\uFFFD");
+  const least = logLevel === "silent" ? Infinity : levelNumbers[logLevel];
+  const isLevelEnabled = (level: Level): boolean =>
+    levelNumbers[level] >= least;
+  const at =
+    (level: Level): Say =>
+    (...said: Said): void => {
+      if (!isLevelEnabled(level)) return;
+      const [fields, text] = said.length === 1 ? [{}, ...said] : said;
+      const json = renderJsonLine(level, Date.now(), fields, text);
+      sink(log === "json" ? json : renderPrettyLine(json, colorize));
+    };
+  return {
+    isLevelEnabled,
+    trace: at("trace"),
+    debug: at("debug"),
+    info: at("info"),
+    warn: at("warn"),
+    error: at("error"),
+    fatal: at("fatal"),
+  };
 }

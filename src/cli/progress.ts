@@ -1,5 +1,5 @@
 import cliProgress from "cli-progress";
-import type { Logger } from "pino";
+import type { Logger } from "./logger.ts";
 
 import type { OutputStream } from "./io.ts";
 import type { LiveCounts } from "./served-server.ts";

@@ -1,7 +1,5 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 
-import type { Logger } from "pino";
-
 import type { Config } from "../config.ts";
 import { asDelay } from "../config/units.ts";
 import { SluiceError } from "../errors.ts";
@@ -12,7 +10,7 @@ import { describeListenFailure, EXIT, statusOf } from "./failure.ts";
 import { flush } from "./io.ts";
 import type { Io } from "./io.ts";
 import { logEvents } from "./log-events.ts";
-import { createLogger } from "./logger.ts";
+import { createLogger, type Logger } from "./logger.ts";
 import { createProgressBar, createProgressLog } from "./progress.ts";
 import type { ProgressDisplay } from "./progress.ts";
 import { describeProblems, renderReport, summarize } from "./print-report.ts";

@@ -1,19 +1,18 @@
 import { basename } from "node:path";
 
-import type pino from "pino";
-
 import { optionKeys, resolveConfig, resolveOption } from "../config.ts";
 import type { Config, ServerOptions } from "../config.ts";
 import { readConfigFile } from "./config-file.ts";
 import { readEnvironment } from "./environment.ts";
 import type { Io } from "./io.ts";
+import type { Level } from "./log-line.ts";
 import { commandLineSpecs, serveRows } from "./option-rows.ts";
 
 /** How the command line talks. */
 export interface TalkSettings {
   readonly report: "json" | "text" | "none";
   readonly log: "json" | "pretty";
-  readonly logLevel: pino.LevelWithSilent;
+  readonly logLevel: Level | "silent";
 }
 
 /** Everything that `sluice serve` was told, from all its sources. */

@@ -20,6 +20,8 @@ export async function ensureBuilt(): Promise<void> {
     "-p",
     join(root, "tsconfig.build.json"),
   ]);
+  const slim = join(root, "scripts/slim-package.ts");
+  await promisify(execFile)(process.execPath, [slim]);
 }
 
 async function newestSource(): Promise<number> {

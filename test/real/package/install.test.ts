@@ -1,5 +1,13 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import {
+  access,
+  lstat,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
@@ -8,9 +16,20 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { ensureBuilt, root } from "../../support/built.ts";
 
+/** To other pages; pictures stay in the repository, and their words say what they show. */
+const links = /(?<!!\[[^\]]*)\]\(([^)#\s]+)[^)]*\)/g;
+/** With those that come along. */
+const MAX_PACKAGES = 25;
+/** On disk, as `du` counts. */
+const MAX_INSTALLED_BYTES = 8_000_000;
+const MAX_PACKED_BYTES = 400_000;
+/** What a block of `stat` is, whatever the file system's own are. */
+const BLOCK_BYTES = 512;
+
 /** A stranger's project, with Sluice installed from its package. */
 let folder = "";
 let packed: readonly string[] = [];
+let packedBytes = 0;
 let version = "";
 
 /** npm and what it starts run under this Node, and not as a part of the npm that runs the tests. */
@@ -28,6 +47,7 @@ interface Tarball {
   readonly filename: string;
   readonly version: string;
   readonly integrity: string;
+  readonly size: number;
   readonly files: readonly { readonly path: string }[];
 }
 
@@ -100,6 +120,7 @@ beforeAll(async () => {
     await run("npm", "pack", root, "--json", "--ignore-scripts"),
   ) as [Tarball];
   packed = tarball.files.map(({ path }) => path);
+  packedBytes = tarball.size;
   version = tarball.version;
   await writeProject(tarball);
   await run("npm", "ci", "--prefer-offline", "--no-audit", "--no-fund");
@@ -114,22 +135,57 @@ describe("the package", () => {
         "package.json",
         "README.md",
         "LICENSE",
-        "CHANGELOG.md",
         "dist/cli.js",
         "dist/index.js",
         "dist/index.d.ts",
         "dist/machines/index.js",
         "dist/workers/run-shard.js",
+        "dist/inspector/page.js",
         "docs/deployment.md",
+        "examples/room/handlers.ts",
       ]),
     );
     const strange = packed.filter(
       (path) =>
-        !/^(?:dist|docs)\//.test(path) &&
-        !/^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md)$/.test(path),
+        !/^(?:dist|docs|examples)\//.test(path) &&
+        !/^(?:package\.json|README\.md|LICENSE)$/.test(path),
     );
     expect(strange).toEqual([]);
-    expect(packed.filter((path) => /(?<!\.d)\.ts$/.test(path))).toEqual([]);
+    const sources = packed.filter((path) => /(?<!\.d)\.ts$/.test(path));
+    expect(sources.filter((path) => !path.startsWith("examples/"))).toEqual([]);
+  });
+
+  it("is light: packed, and installed with all that it brings", async () => {
+    const modules = join(folder, "node_modules");
+    const names = await readdir(modules, { recursive: true });
+    const manifests = names.filter((name) =>
+      /^(?:(?:.*[\\/])?node_modules[\\/])?(?:@[^\\/]+[\\/])?[^\\/]+[\\/]package\.json$/.test(
+        name,
+      ),
+    );
+    const sizes = names.map(async (name) => {
+      const { blocks } = await lstat(join(modules, name));
+      return blocks * BLOCK_BYTES;
+    });
+    const installed = (await Promise.all(sizes)).reduce((sum, n) => sum + n, 0);
+    expect(manifests.length).toBeGreaterThan(5);
+    expect(manifests.length).toBeLessThanOrEqual(MAX_PACKAGES);
+    expect(installed).toBeLessThanOrEqual(MAX_INSTALLED_BYTES);
+    expect(packedBytes).toBeLessThanOrEqual(MAX_PACKED_BYTES);
+  });
+
+  it("leads from page to page without a dead end", async () => {
+    const here = join(folder, "node_modules/sluice");
+    const dead: string[] = [];
+    for (const page of packed.filter((path) => path.endsWith(".md"))) {
+      const text = await readFile(join(here, page), "utf8");
+      for (const [, link = ""] of text.matchAll(links)) {
+        if (/^[a-z]+:/.test(link)) continue;
+        const target = join(here, dirname(page), link);
+        await access(target).catch(() => dead.push(`${page}: ${link}`));
+      }
+    }
+    expect(dead).toEqual([]);
   });
 
   it("has a command", async () => {
