@@ -271,9 +271,9 @@ describe("a connection whose handlers suspend it", () => {
 
 describe("a connection that is to leave its shard", () => {
   /** What it can be asked for: to be slow, to be loud, to keep what cannot travel. */
-  function createWorker(hooks: Partial<Handlers<unknown>> = {}) {
+  function createWorker(hooks: Partial<Handlers> = {}) {
     return () =>
-      defineHandlers<unknown>({
+      defineHandlers({
         async message(connection, data) {
           const [order = "", what = ""] = data.toString().split(" ");
           switch (order) {
@@ -443,7 +443,7 @@ describe("a connection that is to leave its shard", () => {
       const counts = scene.server
         .stats()
         .shards.map((each) => each.connections);
-      expect(counts.toSorted()).toEqual([1, 2]);
+      expect(counts.toSorted((a, b) => a - b)).toEqual([1, 2]);
     });
   });
 

@@ -99,9 +99,12 @@ describe("a drain of several shards", () => {
 
   it("is done at once where no shard has any that are meant", async () => {
     const { start } = stage();
-    const { done, callOff } = start([]);
-    expect(await done).toMatchObject({ notified: 0, wasCalledOff: false });
-    callOff();
+    const drain = start([]);
+    expect(await drain.done).toMatchObject({
+      notified: 0,
+      wasCalledOff: false,
+    });
+    drain.callOff();
   });
 
   it("is its own, beside others of the same shards", async () => {
@@ -129,24 +132,24 @@ describe("a drain of several shards", () => {
 
   it("is called off at each of them, and waits for those who were told", async () => {
     const { one, two, start, drained, notified, resumed } = stage();
-    const { done, callOff } = start();
-    callOff();
+    const drain = start();
+    drain.callOff();
     for (const { heard } of [one, two])
       expect(heard.slice(1)).toEqual([{ type: "call-off", drain: 1 }]);
     expect(resumed()).toBe(1);
     notified(one, 1, 2);
     drained(one, 1);
-    expect(await hasSettled(done)).toBe(false);
+    expect(await hasSettled(drain.done)).toBe(false);
     drained(two, 1);
-    expect(await done).toMatchObject({ notified: 2, wasCalledOff: true });
+    expect(await drain.done).toMatchObject({ notified: 2, wasCalledOff: true });
   });
 
   it("cannot be called off once it is done", async () => {
     const { one, start, drained, resumed } = stage();
-    const { done, callOff } = start([one]);
+    const drain = start([one]);
     drained(one, 1);
-    expect(await done).toMatchObject({ wasCalledOff: false });
-    callOff();
+    expect(await drain.done).toMatchObject({ wasCalledOff: false });
+    drain.callOff();
     expect([one.heard.length, resumed()]).toEqual([1, 0]);
   });
 
