@@ -4,10 +4,13 @@ import {
   Inbox,
   type InboxOwner,
 } from "../../../../src/workers/connection/inbox.ts";
+import { SHARE_LIMIT_BYTES } from "../../../../src/workers/websocket/message-memory.ts";
 import { FakeClock } from "../../../support/fake-clock.ts";
 import { FakeConnection } from "../../../support/fake-connection.ts";
 
 const CLOSE_DEADLINE_MS = 8_000;
+/** What a waiting message weighs besides its bytes. */
+const MESSAGE_BYTES = 256;
 
 /** A connection whose handlers return when the test says so. */
 class Owner extends FakeConnection implements InboxOwner {
@@ -20,6 +23,8 @@ class Owner extends FakeConnection implements InboxOwner {
   };
   compressor: { isIdle: boolean } | null = null;
   isPaused = false;
+  /** What it held when that was last counted. */
+  counted = -1;
   /** Messages and hooks, in the order in which they were run. */
   readonly ran: string[] = [];
   readonly underWay: PromiseWithResolvers<void>[] = [];
@@ -46,7 +51,9 @@ class Owner extends FakeConnection implements InboxOwner {
     this.isPaused = this.inbox.isFull;
   }
 
-  countHeld(): void {}
+  countHeld(): void {
+    this.counted = this.inbox.heldBytes;
+  }
 
   read(...texts: string[]): void {
     for (const text of texts) this.inbox.take(Buffer.from(text), false);
@@ -194,5 +201,81 @@ describe("the inbox", () => {
     owner.compressor.isIdle = true;
     owner.inbox.settle();
     expect(owner.told).toEqual(["handlers.settled"]);
+  });
+
+  it("hears a close that waits as soon as a verdict falls, and reads on", async () => {
+    const owner = new Owner(1);
+    owner.read("one", "two", "three");
+    let heard = 0;
+    owner.inbox.close(() => heard++);
+    owner.inbox.shut();
+    expect([heard, owner.isPaused, owner.clock.waiting]).toEqual([1, false, 0]);
+  });
+
+  it("has settled at a verdict where nothing is in flight, and says so only to one that is closing", () => {
+    const owner = new Owner(1);
+    owner.inbox.shut();
+    expect(owner.told).toEqual([]);
+    owner.enter("closing");
+    owner.inbox.shut();
+    expect(owner.told).toEqual(["handlers.settled"]);
+  });
+
+  it("has settled behind a message that a handler has answered at once, in one that is closing alone", async () => {
+    const owner = new Owner(1);
+    owner.takesTime = false;
+    owner.read("one");
+    expect(owner.told).toEqual([]);
+    owner.enter("closing");
+    owner.read("two");
+    expect(owner.told).toEqual(["handlers.settled"]);
+    const other = new Owner(2);
+    other.read("one");
+    await other.finish();
+    expect(other.told).toEqual([]);
+  });
+
+  it("lets messages wait until every hook that they wait for has resolved", async () => {
+    const owner = new Owner(1);
+    owner.inbox.open();
+    owner.inbox.resume("a state");
+    owner.read("one");
+    await owner.finish();
+    owner.read("two");
+    expect(owner.ran).toEqual(["opened", "resume a state"]);
+    await owner.finish();
+    expect(owner.ran.slice(2)).toEqual(["one", "two"]);
+    owner.inbox.resume("again");
+    owner.read("three");
+    expect(owner.ran.slice(4)).toEqual(["resume again"]);
+  });
+
+  it("does not hear again after a verdict that fell while a hook was under way", async () => {
+    const owner = new Owner(1);
+    owner.inbox.open();
+    owner.inbox.shut();
+    await owner.finish();
+    owner.read("one");
+    owner.inbox.open();
+    await owner.finish();
+    owner.read("two");
+    expect(owner.ran).toEqual(["opened", "opened"]);
+  });
+
+  it("counts what waits, and what large messages hold that are being handled", async () => {
+    const owner = new Owner(1);
+    const large = "x".repeat(SHARE_LIMIT_BYTES + 1);
+    owner.read(large, "x".repeat(SHARE_LIMIT_BYTES));
+    expect(owner.inbox.heldBytes).toBe(large.length);
+    owner.read("12345", "123");
+    expect(owner.inbox.heldBytes).toBe(large.length + 8 + 2 * MESSAGE_BYTES);
+    await owner.finish();
+    expect(owner.inbox.heldBytes).toBe(3 + MESSAGE_BYTES);
+    expect(owner.counted).toBe(3 + MESSAGE_BYTES);
+    await owner.finish();
+    expect([owner.inbox.heldBytes, owner.counted]).toEqual([0, 0]);
+    owner.read("1", "2", "3");
+    owner.inbox.drop();
+    expect(owner.inbox.heldBytes).toBe(0);
   });
 });
