@@ -38,7 +38,7 @@ export class Tally {
   told = 0;
   /** Clients without a fault whose TCP ended without one. */
   cut = 0;
-  /** Replies that were not what was sent, in words. */
+  /** Replies that were not what was sent, and clients that waited in vain, in words. */
   readonly wrong: string[] = [];
   refused = 0;
 }
@@ -67,6 +67,11 @@ export async function liveOnce(
     await (fault.endsWith("request")
       ? spoilRequest(client, fault)
       : converse(client, fault, dice, tally));
+  } catch (error) {
+    const { localPort } = client.socket;
+    tally.wrong.push(
+      `${new Date().toISOString()}, port ${localPort}, fault "${fault}": ${String(error)}`,
+    );
   } finally {
     client.destroy();
     await client.ended;

@@ -45,6 +45,8 @@ export class Ingress {
   readonly #comeback: Comeback;
   /** Where the connections of the processes before were accepted. */
   #inheritedPorts: readonly number[] = [];
+  /** Who has what is accepted here, if not this process. */
+  #forward: ((socket: SocketHandle) => void) | undefined;
 
   constructor(host: IngressHost) {
     const { surroundings, config, fleet } = host;
@@ -63,7 +65,7 @@ export class Ingress {
     );
     this.#listener = surroundings.createListener(
       config,
-      (socket) => this.#acceptor.accept(socket),
+      (socket) => this.#arrive(socket),
       (error) => publish("accept-failed", { error }),
     );
     this.#comeback = new Comeback(
@@ -145,6 +147,16 @@ export class Ingress {
     this.#listener.suspend();
   }
 
+  /** Another process has what is accepted from now on; `undefined`: this one again. */
+  passTo(forward: ((socket: SocketHandle) => void) | undefined): void {
+    this.#forward = forward;
+  }
+
+  /** Takes a socket that another process has accepted. */
+  admit(socket: SocketHandle): void {
+    this.#acceptor.accept(socket);
+  }
+
   /** Says that it listens, and what may stand in the way of that. */
   announce(): void {
     const { config, fleet } = this.#host;
@@ -156,6 +168,11 @@ export class Ingress {
         maxConnections,
         ...this.#describeDescriptors(),
       });
+  }
+
+  #arrive(socket: SocketHandle): void {
+    if (this.#forward === undefined) this.admit(socket);
+    else this.#forward(socket);
   }
 
   get #isWanted(): boolean {

@@ -33,14 +33,19 @@ const TABLES = [
  * @returns how many were closed
  */
 export function closeInherited(ports: readonly number[]): number {
-  const inherited = acceptedOn(new Set(ports));
-  const descriptors = listDescriptors().filter((descriptor) => {
-    const inode = inodeOf(descriptor);
-    if (descriptor <= LAST_STANDARD_STREAM || inode === "") return false;
-    return inherited.has(inode) || (isLeftToUs(descriptor) && hasEnded(inode));
-  });
-  for (const descriptor of descriptors) closeSync(descriptor);
-  return descriptors.length;
+  const accepted = acceptedOn(new Set(ports));
+  const sockets = listDescriptors()
+    .filter((descriptor) => descriptor > LAST_STANDARD_STREAM)
+    .map((descriptor) => ({ descriptor, inode: inodeOf(descriptor) }))
+    .filter(({ inode }) => inode !== "");
+  const inherited = sockets.filter(({ inode }) => accepted.has(inode));
+  const others = sockets.filter(
+    ({ descriptor, inode }) => !accepted.has(inode) && isLeftToUs(descriptor),
+  );
+  const ended = endedOf(new Set(others.map(({ inode }) => inode)));
+  inherited.push(...others.filter(({ inode }) => ended.has(inode)));
+  for (const { descriptor } of inherited) closeSync(descriptor);
+  return inherited.length;
 }
 
 /** Whether it has come through the start of this process: what is opened here does not go on to another. */
@@ -52,13 +57,20 @@ function isLeftToUs(descriptor: number): boolean {
   return flags !== "" && (Number.parseInt(flags, 8) & CLOSE_ON_EXEC) === 0;
 }
 
-/** Whether the system lists a socket nowhere any more. */
-function hasEnded(inode: string): boolean {
-  return TABLES.every((table) =>
-    linesOf(`/proc/self/net/${table}`).every(
-      (line) => !line.trim().split(/\s+/).includes(inode),
-    ),
-  );
+/**
+ * Those sockets that the system lists nowhere any more. Each table is read
+ * once, however many sockets there are: on a busy machine it has tens of
+ * thousands of lines, of connections that have ended (TIME_WAIT), and takes
+ * long.
+ */
+function endedOf(inodes: ReadonlySet<string>): Set<string> {
+  const ended = new Set(inodes);
+  for (const table of TABLES) {
+    if (ended.size === 0) break;
+    for (const line of linesOf(`/proc/self/net/${table}`))
+      for (const field of line.trim().split(/\s+/)) ended.delete(field);
+  }
+  return ended;
 }
 
 /** Inodes of the TCP connections in this network namespace that were accepted on one of these ports. */

@@ -1,8 +1,5 @@
 import { aside } from "../aside.ts";
-import type {
-  ConnectionSnapshot,
-  MovingConnection,
-} from "../../protocol/handover-messages.ts";
+import type { ConnectionSnapshot } from "../../protocol/handover-messages.ts";
 import type { SocketHandle } from "../../protocol/socket-handle.ts";
 import type { ServerAddress } from "../main-surroundings.ts";
 import type { Shard } from "../shards/shard.ts";
@@ -42,6 +39,8 @@ export type ProcessMessage =
   | { type: "stop"; reason: string; deadlineMs: number | undefined }
   /** Old to new: what is left is forced. */
   | { type: "force" }
+  /** Either way, with a socket that was accepted after this process had begun to leave, or to go back. */
+  | { type: "accepted"; number: number }
   /** Either way, with a connection's socket. The sender keeps it until it is received. */
   | { type: "connection"; snapshot: ConnectionSnapshot }
   /** It cannot be taken any more: it stays the sender's. */
@@ -50,6 +49,12 @@ export type ProcessMessage =
   | { type: "received"; number: number }
   /** The sender has let go of it: only now may it be read. */
   | { type: "yours"; number: number };
+
+/** A socket on its way to the other process, which is still ours. */
+interface Sent {
+  readonly handle: SocketHandle | undefined;
+  readonly settled: (isTaken: boolean) => void;
+}
 
 /** One end of the channel between two processes. */
 export interface OtherProcessChannel {
@@ -70,36 +75,49 @@ export class OtherProcess {
   readonly #channel: OtherProcessChannel;
   readonly #relay: Relay;
   readonly #choose: () => Shard | undefined;
+  readonly #admit: (handle: SocketHandle) => void;
   /** Sent, and not yet held by the other side: still ours. */
-  readonly #sent = new Map<
-    number,
-    { moving: MovingConnection; settled: (isTaken: boolean) => void }
-  >();
-  /** Held for the other side, whose they are until it says otherwise. */
-  readonly #held = new Map<number, MovingConnection>();
+  readonly #sent = new Map<number, Sent>();
+  /** Held for the other side, whose they are until it says otherwise; and how they are taken then. */
+  readonly #held = new Map<number, () => void>();
   #isBroken = false;
   #isClosed = false;
   #onEmptied = Promise.withResolvers<void>();
 
-  /** @param choose - The shard for the next connection that comes. */
+  /**
+   * @param choose - The shard for the next connection that comes.
+   * @param admit - Takes a socket as if it were accepted here.
+   */
   constructor(
     channel: OtherProcessChannel,
     relay: Relay,
     choose: () => Shard | undefined,
+    admit: (handle: SocketHandle) => void,
   ) {
     this.#channel = channel;
     this.#relay = relay;
     this.#choose = choose;
+    this.#admit = admit;
   }
 
   /** Sends a connection to the other process. */
   readonly forward: Forwarder = (moving, settled) => {
     const { snapshot, handle } = moving;
     if (this.#isBroken || handle === undefined) return settled(false);
-    this.#sent.set(snapshot.number, { moving, settled });
+    this.#sent.set(snapshot.number, { handle, settled });
     this.#send({ type: "connection", snapshot }, handle);
     return undefined;
   };
+
+  /** Sends a socket that was just accepted; if it cannot be taken, it is admitted here. */
+  pass(number: number, handle: SocketHandle): void {
+    if (this.#isBroken) return this.#admit(handle);
+    const settled = (isTaken: boolean): void => {
+      if (!isTaken) this.#admit(handle);
+    };
+    this.#sent.set(number, { handle, settled });
+    return this.#send({ type: "accepted", number }, handle);
+  }
 
   /** Takes what the other process says of connections. */
   take(message: ProcessMessage, handle: SocketHandle | undefined): void {
@@ -110,24 +128,35 @@ export class OtherProcess {
           aside(handle?.close(), "closing a socket");
           return this.#send({ type: "refused", number: snapshot.number });
         }
-        this.#held.set(snapshot.number, { snapshot, handle });
-        return this.#send({ type: "received", number: snapshot.number });
+        return this.#hold(snapshot.number, () =>
+          this.#relay.adopt({ snapshot, handle }, this.#choose),
+        );
+      }
+      case "accepted": {
+        const { number } = message;
+        // It has gone in the meantime.
+        if (handle === undefined) return this.#hold(number, () => {});
+        if (this.#isClosed) {
+          aside(handle.close(), "closing a socket");
+          return this.#send({ type: "refused", number });
+        }
+        return this.#hold(number, () => this.#admit(handle));
       }
       case "received": {
         const sent = this.#sent.get(message.number);
         if (sent === undefined) return undefined;
         this.#sent.delete(message.number);
-        aside(sent.moving.handle?.close(), "closing a socket");
+        aside(sent.handle?.close(), "closing a socket");
         sent.settled(true);
         return this.#send({ type: "yours", number: message.number });
       }
       case "refused":
         return this.#keep(message.number);
       case "yours": {
-        const moving = this.#held.get(message.number);
-        if (moving === undefined) return undefined;
+        const take = this.#held.get(message.number);
+        if (take === undefined) return undefined;
         this.#held.delete(message.number);
-        this.#relay.adopt(moving, this.#choose);
+        take();
         if (this.#held.size === 0) this.#onEmptied.resolve();
         return undefined;
       }
@@ -172,10 +201,14 @@ export class OtherProcess {
     for (const { settled } of this.#sent.values()) settled(false);
     this.#sent.clear();
     // It can own nothing any more.
-    for (const moving of this.#held.values())
-      this.#relay.adopt(moving, this.#choose);
+    for (const take of this.#held.values()) take();
     this.#held.clear();
     this.#onEmptied.resolve();
+  }
+
+  #hold(number: number, take: () => void): void {
+    this.#held.set(number, take);
+    this.#send({ type: "received", number });
   }
 
   #send(
@@ -186,8 +219,9 @@ export class OtherProcess {
     if (this.#isBroken) return onSent?.();
     return this.#channel.send({ sluice: message }, handle, (error) => {
       onSent?.();
-      if (error !== null && message.type === "connection")
-        this.#keep(message.snapshot.number);
+      if (error === null) return;
+      if (message.type === "connection") this.#keep(message.snapshot.number);
+      if (message.type === "accepted") this.#keep(message.number);
     });
   }
 

@@ -63,8 +63,11 @@ export class Predecessor {
     this.#messages = messages;
     this.#host = host;
     this.#handover = handover;
-    this.#other = new OtherProcess(process, handover.relay, () =>
-      leastLoaded(host.fleet.shards),
+    this.#other = new OtherProcess(
+      process,
+      handover.relay,
+      () => leastLoaded(host.fleet.shards),
+      (socket) => host.ingress.admit(socket),
     );
   }
 
@@ -151,6 +154,7 @@ export class Predecessor {
         case "ready":
         case "failed":
         case "landed":
+        case "accepted":
         case "connection":
         case "received":
         case "refused":
@@ -239,8 +243,11 @@ export class Predecessor {
   }
 
   async #giveBack(why: string): Promise<void> {
+    this.#other.close();
     this.#other.say({ type: "failed", why, withinMs: GIVE_BACK_MS });
-    const { fleet } = this.#host;
+    const { fleet, ingress } = this.#host;
+    // The one before carries on, and has those who come from now on.
+    ingress.passTo((socket) => this.#other.pass(ingress.takeNumber(), socket));
     // One that hangs gives nothing back, and is not waited for.
     for (const shard of fleet.shards) if (isStill(shard)) shard.kill();
     const moves = fleet.shards.map(

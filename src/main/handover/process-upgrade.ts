@@ -84,7 +84,6 @@ export class ProcessUpgrade implements Successor {
     PromiseWithResolvers<void>
   >();
   #phase: "starting" | "moving" | "committed" = "starting";
-  #hasStoppedAccepting = false;
   /** From here on the new process has numbered connections of its own. */
   #lentFrom: number | undefined;
   #tallies: NodeJS.Timeout | undefined;
@@ -98,8 +97,11 @@ export class ProcessUpgrade implements Successor {
     this.#handover = handover;
     this.#failed.promise.catch(() => {});
     this.#child = host.surroundings.startSuccessor();
-    this.#other = new OtherProcess(this.#child, handover.relay, () =>
-      leastLoaded(host.fleet.shards),
+    this.#other = new OtherProcess(
+      this.#child,
+      handover.relay,
+      () => leastLoaded(host.fleet.shards),
+      (socket) => host.ingress.admit(socket),
     );
     this.#canary = new Canary({
       config: host.config,
@@ -175,6 +177,7 @@ export class ProcessUpgrade implements Successor {
       return report;
     } catch (cause) {
       this.#over.abort();
+      this.#host.ingress.passTo(undefined);
       // What the other one has numbered keeps its number, which nobody gives again.
       if (this.#lentFrom !== undefined)
         this.#host.ingress.numberFrom(this.#lentFrom + NUMBER_GAP);
@@ -228,16 +231,18 @@ export class ProcessUpgrade implements Successor {
     await this.#hears("ready", config.startDeadlineMs * 2);
     this.#phase = "moving";
     await this.#canary.run();
-    // It may have gone back meanwhile, and accepts then.
+    // It may have gone back meanwhile, and serves then.
     this.#over.signal.throwIfAborted();
-    // From here on nobody new comes; those who just came follow.
-    this.#hasStoppedAccepting = true;
-    this.#host.ingress.suspend();
+    // From here on nobody new comes; those who just came follow. It goes on
+    // listening until the new process is on its own: where that one fails, there
+    // is no moment at which the port is closed.
+    ingress.passTo((socket) => this.#other.pass(ingress.takeNumber(), socket));
     await this.#handshakesDone();
     await this.#canary.move();
     await this.#haveLanded();
     this.#over.signal.throwIfAborted();
     this.#phase = "committed";
+    ingress.suspend();
     const admin = this.#host.inspector.passOn();
     this.#other.say(
       { type: "committed", admin: admin?.address },
@@ -287,8 +292,6 @@ export class ProcessUpgrade implements Successor {
   /** This process carries on, and takes back what it can. */
   async #goBack(): Promise<void> {
     await this.#childEnds(this.#child.isConnected ? this.#leavingForMs : 0);
-    // Not before: the port was the other one's, too.
-    if (this.#hasStoppedAccepting) this.#host.ingress.update();
     this.#other.broken();
     await this.#canary.settled();
   }

@@ -56,6 +56,7 @@ const shapes: Readonly<Record<ProcessMessage["type"], Check>> = {
   committed: hasShape({ admin: isEither(isNothing, hasShape(isAddress)) }),
   stop: hasShape({ reason: isSaid, deadlineMs: isEither(isNothing, isDelay) }),
   force: isRecord,
+  accepted: hasNumber,
   connection: hasShape({ snapshot: isSnapshot }),
   refused: hasNumber,
   received: hasNumber,

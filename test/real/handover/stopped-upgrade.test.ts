@@ -1,7 +1,8 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { describe, expect, it } from "vitest";
-import type { ShutdownReport } from "../../../src/index.ts";
+import type { Ledger, ShutdownReport } from "../../../src/index.ts";
+import { RawClient } from "../../support/raw-client.ts";
 import { until, within } from "../../support/within.ts";
 import { endWithTest, Generations, gone } from "./generations.ts";
 import { judgeTalkers, openTalkers, type Talker } from "./talkers.ts";
@@ -115,6 +116,41 @@ describe("an upgrade that is under way", () => {
       expect(reports.map(({ balanced }) => balanced)).not.toContain(false);
     },
   );
+
+  it("leaves the port open when the new process goes, which takes its time", async () => {
+    const deadlines = [
+      ...["--shutdown-deadline", "3s", "--handshake-deadline", "60s"],
+    ];
+    const server = await Generations.begin([...DEBUG, ...deadlines]);
+    const { port } = server.command;
+    const talkers = await openTalkers(port, 6, { inFlight: 0 });
+    // Nobody says goodbye, so that the new process waits for those whom it has.
+    for (const { socket } of talkers) socket.removeAllListeners("data");
+    // A request that never ends keeps the old one from leaving.
+    const slow = await RawClient.connect(port);
+    slow.write("GET /echo HTTP/1.1\r\nHost:");
+    process.kill(server.pid, "SIGUSR2");
+    const [, next] = await server.command.logged(
+      new RegExp(
+        `"pid":(?!${server.pid},)(\\d+),"hostname"[^\\n]*"taking-over"`,
+      ),
+      45_000,
+    );
+    await until("all have moved", async () => {
+      const { ledger } = await server.ask<{ ledger: Ledger }>("/api/status");
+      return ledger.movedOut === talkers.length;
+    });
+    process.kill(Number(next), "SIGTERM");
+    await server.logged(/closing: telling/, Number(next));
+    const [newcomer] = await openTalkers(port, 1);
+    await until("it is answered", () => (newcomer?.echoed ?? 0) > 0);
+    await server.logged(/"event":"rolled-back"/);
+    expect(newcomer).toMatchObject({ isContent: true, closeCode: undefined });
+    for (const { socket } of talkers) socket.destroy();
+    process.kill(server.pid, "SIGTERM");
+    const reports = await theEnd(server);
+    expect(reports.map(({ balanced }) => balanced)).toEqual([true, true]);
+  });
 
   it("stops the new process also when the old one only waits for its last clients", async () => {
     const server = await Generations.begin(["--close-deadline", "20s"]);

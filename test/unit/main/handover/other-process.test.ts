@@ -22,6 +22,8 @@ class Handle {
 interface Side {
   readonly process: OtherProcess;
   readonly adopted: number[];
+  /** Sockets that it took as if it had accepted them. */
+  readonly admitted: SocketHandle[];
   /** What it has said, and nobody has heard yet. */
   readonly said: {
     message: ProcessMessage;
@@ -31,6 +33,7 @@ interface Side {
 
 function side(): Side {
   const adopted: number[] = [];
+  const admitted: SocketHandle[] = [];
   const said: Side["said"] = [];
   const relay = {
     adopt: ({ snapshot }: MovingConnection) => adopted.push(snapshot.number),
@@ -41,11 +44,13 @@ function side(): Side {
       handle: SocketHandle | undefined,
     ) => void said.push({ message, handle }),
   };
-  return {
-    process: new OtherProcess(channel, relay, () => undefined),
-    adopted,
-    said,
-  };
+  const process = new OtherProcess(
+    channel,
+    relay,
+    () => undefined,
+    (handle) => admitted.push(handle),
+  );
+  return { process, adopted, admitted, said };
 }
 
 /** The next message goes over. */
@@ -120,5 +125,64 @@ describe("a connection between two processes", () => {
     );
     expect(settled).toEqual([false]);
     expect(here.said).toEqual([]);
+  });
+});
+
+describe("a socket that was accepted while a process leaves", () => {
+  function passed(messages: number) {
+    const here = side();
+    const there = side();
+    const handle = new Handle();
+    here.process.pass(7, handle as unknown as SocketHandle);
+    const steps = [
+      () => pass(here, there),
+      () => pass(there, here),
+      () => pass(here, there),
+    ];
+    for (const step of steps.slice(0, messages)) step();
+    return { here, there, handle };
+  }
+
+  it("is served by the other process, once this one has let go of it", () => {
+    const { here, there, handle } = passed(2);
+    expect(handle.isClosed).toBe(true);
+    expect(there.admitted).toEqual([]);
+    pass(here, there);
+    expect(there.admitted).toEqual([handle]);
+    expect(here.admitted).toEqual([]);
+  });
+
+  it.each([0, 1])(
+    "is served here when the other process dies after %i messages",
+    (messages) => {
+      const { here, handle } = passed(messages);
+      here.process.broken();
+      expect(here.admitted).toEqual([handle]);
+      expect(handle.isClosed).toBe(false);
+    },
+  );
+
+  it("is served here when the other process is gone already", () => {
+    const here = side();
+    const handle = new Handle();
+    here.process.broken();
+    here.process.pass(7, handle as unknown as SocketHandle);
+    expect(here.admitted).toEqual([handle]);
+    expect(here.said).toEqual([]);
+  });
+
+  it("is served here when the other process takes nothing any more", () => {
+    const { here, there, handle } = passed(0);
+    there.process.close();
+    pass(here, there);
+    pass(there, here);
+    expect(here.admitted).toEqual([handle]);
+    expect(there.admitted).toEqual([]);
+  });
+
+  it("is served there when the one that has accepted it dies", () => {
+    const { there, handle } = passed(1);
+    there.process.broken();
+    expect(there.admitted).toEqual([handle]);
   });
 });

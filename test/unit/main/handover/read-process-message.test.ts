@@ -41,6 +41,7 @@ const honest: readonly ProcessMessage[] = [
   { type: "force" },
   { type: "connection", snapshot },
   { type: "refused", number: 7 },
+  { type: "accepted", number: 7 },
   { type: "received", number: 7 },
   { type: "yours", number: 7 },
 ];
