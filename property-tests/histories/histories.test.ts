@@ -18,6 +18,8 @@ const TIME_LIMIT_MS = 30_000;
 const LEAST_HISTORIES = 1;
 /** For a history that has begun by then, and hangs. */
 const LAST_HISTORY_MS = 120_000;
+/** Of a run that was asked for more. */
+const TOLD_EVERY = 10;
 /** Looking for a smaller counterexample takes no longer. */
 const SHRINKING_MS = 600_000;
 
@@ -36,6 +38,9 @@ async function tryOut(history: History): Promise<void> {
   if (isEnough) throw new fc.PreconditionFailure(true);
   try {
     await play(history, size, deeds);
+    // A night's worth of them says how far it has come.
+    if (deeds.histories % TOLD_EVERY === 0)
+      console.log(`${deeds.histories} histories`);
   } catch (error) {
     hasFailedAt ??= performance.now();
     throw error;
