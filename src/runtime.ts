@@ -18,5 +18,5 @@ export function describeOldRuntime(version: string): string | undefined {
       : major > FIRST_AFTER_LTS.major ||
         (major === FIRST_AFTER_LTS.major && minor >= FIRST_AFTER_LTS.minor);
   if (isEnough) return undefined;
-  return `sluice needs Node 24.20 or a later 24, or Node 26.6 or later, because it moves sockets between threads; this is Node ${version}.`;
+  return `sluice needs Node 24.20 or a later 24, or Node 26.6 or later, because it moves sockets between threads; this is Node ${version}. In a project, "npm install --save-dev node@26" brings one that npx and the scripts of npm use.`;
 }

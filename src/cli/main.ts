@@ -10,6 +10,7 @@ import {
   addReloadCommand,
   addUpgradeCommand,
 } from "./handover-commands.ts";
+import { addInitCommand } from "./init-command.ts";
 import { EXIT, statusOf } from "./failure.ts";
 import { tolerateClosedOutput, writeLine } from "./io.ts";
 import type { Io } from "./io.ts";
@@ -32,6 +33,7 @@ const subcommands: readonly AddCommand[] = [
   addShutdownCommand,
   addMachineCommand,
   addClusterCommand,
+  addInitCommand,
 ];
 
 /**

@@ -8,6 +8,7 @@ import type { Handlers } from "../handlers.ts";
 import { hookNames as HOOKS } from "../protocol/hook-names.ts";
 import demoHandlers from "./demo-handlers.ts";
 import { syntaxPlaceOf } from "./syntax-place.ts";
+import { wayOutOf } from "./ways-out.ts";
 
 /**
  * Imports the handlers module of a shard.
@@ -33,9 +34,10 @@ export async function loadHandlers(
     imported = (await import(url)) as object;
   } catch (cause) {
     const place = await syntaxPlaceOf(url, cause);
+    const wayOut = wayOutOf(cause);
     throw new SluiceError(
       "ERR_SLUICE_HANDLERS",
-      `handlers: ${module} cannot be loaded: ${sayForeign(cause)}${place === undefined ? "" : ` (${place})`}`,
+      `handlers: ${module} cannot be loaded: ${sayForeign(cause)}${place === undefined ? "" : ` (${place})`}${wayOut === undefined ? "" : `; ${wayOut}`}`,
       { cause },
     );
   }

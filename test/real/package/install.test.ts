@@ -2,10 +2,12 @@ import { execFile } from "node:child_process";
 import {
   access,
   lstat,
+  mkdir,
   mkdtemp,
   readdir,
   readFile,
   rm,
+  symlink,
   writeFile,
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -233,6 +235,25 @@ describe("the package", () => {
        console.log(initialTransition(connectionMachine)[0].value.upgrading);`,
     );
     expect(await run(process.execPath, "machines.js")).toBe("handshaking");
+  });
+
+  it("writes a project whose test passes, by two commands", async () => {
+    await run("npx", "--no-install", "sluice", "init", "service");
+    const service = join(folder, "service");
+    const { stdout } = await promisify(execFile)("npm", ["test"], {
+      cwd: service,
+      env,
+    });
+    expect(stdout).toMatch(/^(?:#|ℹ) pass 2$/m);
+    expect(stdout).toMatch(/^(?:#|ℹ) fail 0$/m);
+    await mkdir(join(service, "node_modules/@types"), { recursive: true });
+    for (const name of ["@types/node", "undici-types"])
+      await symlink(
+        join(root, "node_modules", name),
+        join(service, "node_modules", name),
+      );
+    const tsc = join(root, "node_modules/typescript/bin/tsc");
+    expect(await run(process.execPath, tsc, "-p", "service")).toBe("");
   });
 
   it("has types that stand on their own", async () => {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -54,6 +54,46 @@ describe("a server's handlers", () => {
     const wrong = await module("part.mjs", "const fine = 1;\nconst = 2;");
     const handlers = await module("whole.mjs", 'import "./part.mjs";');
     await expect(startServer({ handlers })).rejects.toThrow(`(${wrong}:2)`);
+  });
+
+  it.each([
+    [
+      "an enum",
+      "module/enum.ts",
+      "enum Color { red }\nexport default { message() { return Color.red; } };",
+      /enum\.ts:1\); .*write "const Color = .* as const" for an enum/,
+    ],
+    [
+      "an import without its ending",
+      "module/import.ts",
+      'import "./part"; export default { message() {} };',
+      /; there is .*module\/part\.ts: .*with their ending/,
+    ],
+    [
+      "an import with the ending of what it is compiled to",
+      "module/compiled.ts",
+      'import "./part.js"; export default { message() {} };',
+      /; there is .*module\/part\.ts: .*with their ending/,
+    ],
+    [
+      "a module where the package says CommonJS",
+      "commonjs/handlers.ts",
+      'import "node:fs"; export default { message() {} };',
+      /handlers\.ts:1\); .*"npm pkg set type=module"/,
+    ],
+    [
+      "CommonJS where the package says module",
+      "module/old.ts",
+      "module.exports = { message() {} };",
+      /; the file is an ES module: write "import" and "export default"/,
+    ],
+  ])("that have %s are told the way out", async (_, name, source, said) => {
+    const [type = ""] = name.split("/");
+    await mkdir(join(folder, type), { recursive: true });
+    await module(`${type}/package.json`, JSON.stringify({ type }));
+    await module(`${type}/part.ts`, "export const part = 1;");
+    const handlers = await module(name, source);
+    await expect(startServer({ handlers })).rejects.toThrow(said);
   });
 
   it("say where they import what another does not export", async () => {

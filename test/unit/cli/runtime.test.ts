@@ -16,7 +16,7 @@ describe("the runtime check", () => {
     "refuses Node %s in one sentence",
     (version) => {
       expect(describeOldRuntime(version)).toBe(
-        `sluice needs Node 24.20 or a later 24, or Node 26.6 or later, because it moves sockets between threads; this is Node ${version}.`,
+        `sluice needs Node 24.20 or a later 24, or Node 26.6 or later, because it moves sockets between threads; this is Node ${version}. In a project, "npm install --save-dev node@26" brings one that npx and the scripts of npm use.`,
       );
     },
   );
