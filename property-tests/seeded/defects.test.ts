@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { Defect } from "./defect.ts";
 import { defects } from "./defects.ts";
@@ -10,8 +10,8 @@ const read = (path: string): string =>
 /** So many are made again each day, at the same time. */
 const AGAIN = 3;
 const DAY_MS = 24 * 60 * 60 * 1_000;
-/** All of them together; one that was not noticed by then counts as not noticed. */
-const TIME_LIMIT_MS = 40_000;
+/** All of them together, also where the machine is busy with something else; they take seconds. */
+const TIME_LIMIT_MS = 120_000;
 
 /** Noticed in seconds, and the same each time: by unit tests alone. */
 const quick = defects.filter(({ suites }) =>
@@ -37,6 +37,13 @@ describe("the seeded defects", () => {
     },
   );
 
+  it.each(defects)("is for tests that there are: $rule", ({ suites }) => {
+    const missing = suites.filter(
+      (path) => !existsSync(new URL(`../../${path}`, import.meta.url)),
+    );
+    expect(missing).toEqual([]);
+  });
+
   it.each(defects)("has been noticed: $rule", ({ rule }) => {
     const rows = read("docs/proof.md")
       .replaceAll(/ +/g, " ")
@@ -58,7 +65,11 @@ describe("the seeded defects", () => {
       );
       const unnoticed = results
         .filter(({ caughtBy }) => caughtBy.length === 0)
-        .map(({ defect }) => defect.rule);
+        .map(({ defect: { rule, suites }, isCutShort }) =>
+          isCutShort
+            ? `"${rule}": no answer in ${TIME_LIMIT_MS / 1000} s from ${suites.join(", ")}`
+            : `"${rule}": not noticed by ${suites.join(", ")}`,
+        );
       expect(unnoticed).toEqual([]);
     },
     TIME_LIMIT_MS * 1.5,

@@ -25,8 +25,10 @@ const vitest = join(
 
 export interface Result {
   readonly defect: Defect;
-  /** The tests that failed; none, when nobody noticed. */
+  /** The tests that failed; none, when nobody noticed, or nobody has answered. */
   readonly caughtBy: readonly Failure[];
+  /** The tests had not ended when the time was over. */
+  readonly isCutShort: boolean;
 }
 
 export interface Failure {
@@ -50,7 +52,8 @@ interface TestReport {
 /**
  * Makes the mistake in a copy, and runs the tests there. The tree itself is only read.
  *
- * @param signal - Ends it, as if nobody had noticed.
+ * @param signal - Ends it, cut short.
+ * @throws Error when the mistake cannot be made any more, or no test was run.
  */
 export async function seed(
   defect: Defect,
@@ -62,7 +65,9 @@ export async function seed(
       await cp(join(ROOT, name), join(directory, name), { recursive: true });
     await symlink(join(ROOT, "node_modules"), join(directory, "node_modules"));
     breakIt(join(directory, defect.file), defect);
-    return { defect, caughtBy: await failuresIn(directory, defect, signal) };
+    const report = await reportOf(directory, defect, signal);
+    const caughtBy = report === undefined ? [] : failuresIn(report);
+    return { defect, caughtBy, isCutShort: report === undefined };
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
@@ -81,11 +86,12 @@ function breakIt(file: string, { original, defective, rule }: Defect): void {
   );
 }
 
-async function failuresIn(
+/** What vitest reports; nothing when it was cut short. */
+async function reportOf(
   directory: string,
-  { suites, law, runs = RUNS }: Defect,
+  { suites, law, rule, runs = RUNS }: Defect,
   signal: AbortSignal | undefined,
-): Promise<Failure[]> {
+): Promise<TestReport | undefined> {
   const outputFile = join(directory, `${randomUUID()}.json`);
   const args = [
     ...[vitest, "run", ...suites],
@@ -100,9 +106,21 @@ async function failuresIn(
     SLUICE_PROPERTY_FIRST: "yes",
   };
   await ended(args, { cwd: directory, env, signal });
-  // Cut short: it has not said anything.
-  if (!existsSync(outputFile)) return [];
+  if (!existsSync(outputFile)) {
+    if (signal?.aborted === true) return undefined;
+    throw new Error(`"${rule}": the tests could not be run`);
+  }
   const report = JSON.parse(readFileSync(outputFile, "utf8")) as TestReport;
+  const hasAny = report.testResults.some(
+    ({ assertionResults, message }) =>
+      assertionResults.length > 0 || message !== "",
+  );
+  if (!hasAny)
+    throw new Error(`"${rule}": there is no such test: ${suites.join(", ")}`);
+  return report;
+}
+
+function failuresIn(report: TestReport): Failure[] {
   return report.testResults.flatMap(({ assertionResults, message }) => {
     const failed = assertionResults.filter(({ status }) => status === "failed");
     if (failed.length > 0)

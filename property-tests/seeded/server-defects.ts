@@ -220,8 +220,8 @@ export const serverDefects: readonly Defect[] = [
   {
     rule: "a connection is another process's only once this one has let go of it",
     file: "src/main/handover/other-process.ts",
-    original: "        this.#held.set(snapshot.number, { snapshot, handle });",
-    defective: "        this.#relay.adopt({ snapshot, handle }, this.#choose);",
+    original: "    this.#held.set(number, take);\n",
+    defective: "    take();\n",
     suites: ["test/unit/main/handover/other-process.test.ts"],
   },
   {

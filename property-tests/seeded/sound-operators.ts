@@ -1,6 +1,6 @@
 import type { Defect } from "./defect.ts";
 
-const canary = "test/unit/main/handover/canary.test.ts";
+const canary = "test/unit/main/handover/version-comparison.test.ts";
 const moves = "test/real/handover/moving.test.ts";
 const upgrades = "test/real/handover/upgrade.test.ts";
 const loading = "test/real/shards/loading.test.ts";
