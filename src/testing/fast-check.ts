@@ -9,14 +9,12 @@ import type { ServerOptions } from "../config.ts";
 import type { Client } from "./scene-client.ts";
 import { encodeLife, type LifePlan, lifeToReplay } from "./life-code.ts";
 import {
-  describeStep,
   drawServerOptions,
   type Fault,
-  faults as allFaults,
+  faultsFor,
   Life,
   type Step,
 } from "./life.ts";
-import { loadFastCheck } from "./load-fast-check.ts";
 import {
   type Caller,
   findCaller,
@@ -30,8 +28,8 @@ import {
   type SimulationResult,
 } from "./simulate.ts";
 import { Draws } from "./simulation/draws.ts";
-
-const fc = await loadFastCheck();
+import { legible, StepsArbitrary } from "./steps-arbitrary.ts";
+import { fc } from "./user-fast-check.ts";
 
 export { type Fault, faults } from "./life.ts";
 
@@ -76,7 +74,7 @@ export interface LivesOptions<Model> extends Omit<
   readonly paths?: FastCheck.Arbitrary<string>;
   /** What clients say. */
   readonly messages?: FastCheck.Arbitrary<string>;
-  /** What may go wrong, or is asked of the server; everything. */
+  /** What may go wrong, or is asked of the server; everything that can happen to so many instances. */
   readonly faults?: readonly Fault[];
   /** At most so many steps; 40. */
   readonly maxSteps?: number;
@@ -89,7 +87,7 @@ export interface LivesOptions<Model> extends Omit<
   readonly laws?: readonly Law<Model>[];
   /** Is told how each life ended that broke no law. */
   readonly onEnd?: (result: SimulationResult) => void;
-  /** Numbers that are 0 again when every connection has gone. */
+  /** Numbers that are what they were before, once every connection has gone. */
   readonly gauges?: Readonly<Record<string, () => number>>;
 }
 
@@ -112,17 +110,18 @@ export interface LivesOptions<Model> extends Omit<
 export function lives<Model = undefined>(
   options: LivesOptions<Model>,
 ): FastCheck.IAsyncProperty<[number, Step[]]> {
-  const { maxSteps = 40 } = options;
+  const {
+    faults = faultsFor(options.instances ?? 1),
+    paths = fc.constant("/"),
+    messages = fc.constant("hello"),
+    maxSteps = 40,
+  } = options;
   const caller = findCaller();
   const replayed = lifeToReplay();
   if (replayed !== undefined) return replayOf(options, replayed, caller);
   return fc.asyncProperty(
     fc.noShrink(fc.integer({ min: 1, max: 2 ** 31 - 1 })),
-    fc.array(stepsOf(options), {
-      minLength: 1,
-      maxLength: maxSteps,
-      size: "max",
-    }),
+    new StepsArbitrary({ faults, paths, messages, maxSteps }),
     (seed, steps) => liveOnce(options, { seed, steps }, caller),
   );
 }
@@ -144,39 +143,6 @@ function replayOf<Model>(
   );
 }
 
-/** A step that fast-check prints as a sentence. */
-function legible(step: Step): Step {
-  return Object.defineProperty({ ...step }, fc.toStringMethod, {
-    value: () => describeStep(step),
-  });
-}
-
-function stepsOf<Model>({
-  paths = fc.constant("/"),
-  messages = fc.constant("hello"),
-  faults = allFaults,
-}: LivesOptions<Model>): FastCheck.Arbitrary<Step> {
-  const does = fc.oneof(
-    { weight: 6, arbitrary: fc.constant("open" as const) },
-    { weight: 10, arbitrary: fc.constant("say" as const) },
-    { weight: 2, arbitrary: fc.constant("close" as const) },
-    { weight: 2, arbitrary: fc.constant("wait" as const) },
-    ...(faults.length === 0
-      ? []
-      : [{ weight: 10, arbitrary: fc.constantFrom(...faults) }]),
-  );
-  return fc
-    .record({
-      does,
-      pick: fc.nat(999),
-      amount: fc.nat(99),
-      pause: fc.nat(60),
-      path: paths,
-      message: messages,
-    })
-    .map(legible);
-}
-
 async function liveOnce<Model>(
   options: LivesOptions<Model>,
   { seed, steps }: LifePlan,
@@ -184,6 +150,9 @@ async function liveOnce<Model>(
 ): Promise<void> {
   const { accepted, laws = [], gauges = {} } = options;
   const model = options.model?.() as Model;
+  const before = new Map(
+    Object.entries(gauges).map(([name, read]) => [name, read()]),
+  );
   const draws = new Draws(seed, "options");
   const drawn: ServerOptions = options.variesOptions
     ? drawServerOptions(draws)
@@ -204,11 +173,13 @@ async function liveOnce<Model>(
       atTheEnd: () => {
         const end = { clients: life?.clients ?? [], model };
         for (const each of laws) hold(each, end);
-        for (const [name, read] of Object.entries(gauges))
-          if (read() !== 0)
+        for (const [name, read] of Object.entries(gauges)) {
+          const [is, was] = [read(), before.get(name)];
+          if (is !== was)
             throw new Error(
-              `broken: ${name} is 0 when everybody has gone\n  it is ${read()}`,
+              `broken: ${name} is what it was, when everybody has gone\n  it was ${was}, and is ${is}`,
             );
+        }
       },
     },
     seed,

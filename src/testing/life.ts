@@ -34,6 +34,21 @@ export const faults = [
 ] as const;
 export type Fault = (typeof faults)[number];
 
+/** They happen between instances: to one by itself they do nothing. */
+const clusterFaults: ReadonlySet<Fault> = new Set([
+  ...(["cut", "lose", "late", "nats-restart"] as const),
+]);
+
+/** All that may happen to so many instances. */
+export function faultsFor(instances: number): readonly Fault[] {
+  return faults.filter((fault) => instances > 1 || !clusterFaults.has(fault));
+}
+
+/** What a client closes with. */
+function closeCodeOf({ amount }: Pick<Step, "amount">): number {
+  return amount % 2 === 0 ? 1000 : 4000;
+}
+
 /** A step of a random life, as plain data. */
 export interface Step {
   readonly does: "open" | "say" | "close" | "wait" | Fault;
@@ -54,6 +69,9 @@ const NAMES = [
   ...["ann", "bob", "cleo", "dan", "eve", "finn", "gus", "hana", "ivo", "jo"],
   ...["kim", "leo", "mia", "ned", "olga", "pia", "quin", "rosa", "sam", "tess"],
 ] as const;
+
+/** Below it, numbers give a plain name. */
+export const NAMES_COUNT = NAMES.length;
 
 /** The same number gives the same name, whoever else is there. */
 function nameBy(pick: number): string {
@@ -80,7 +98,7 @@ export function describeStep(
   const sentences: Readonly<Record<Step["does"], string>> = {
     open: `${client} connects to ${path}`,
     say: `${client} says ${JSON.stringify(message)}${times > 1 ? `, ${times} times` : ""}`,
-    close: `${client} closes`,
+    close: `${client} closes with ${closeCodeOf({ amount })}`,
     wait: `${amount * 10} ms pass`,
     slow:
       amount % 2 === 0 ? `${client} stops reading` : "everybody reads again",
@@ -260,7 +278,7 @@ export class Life {
           client?.send(message);
         return;
       case "close":
-        client?.close(amount % 2 === 0 ? 1000 : 4000);
+        client?.close(closeCodeOf(step));
         return;
       case "wait":
         return time.advance(amount * 10);

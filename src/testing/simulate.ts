@@ -2,7 +2,9 @@ import { resolveConfig, type ServerOptions } from "../config.ts";
 import type { Handlers } from "../handlers.ts";
 import type { ShutdownReport } from "../main/report.ts";
 import { checkHandlers } from "../workers/load-handlers.ts";
+import { defaultExportOf } from "../config/default-export.ts";
 import { checkModule } from "./handlers-module.ts";
+import { loadInstance } from "./load-instance.ts";
 import {
   type Caller,
   findCaller,
@@ -147,18 +149,13 @@ export async function simulate(
   return result;
 }
 
-let moduleLoads = 0;
-
 async function loadHandlersOf({
   handlers,
 }: SimulateOptions): Promise<Handlers> {
   if (typeof handlers === "function")
     return checkHandlers("the factory's result", await handlers());
-  const url = new URL(checkModule(handlers));
-  // Each shard has an instance of the module; what that imports is shared.
-  url.searchParams.set("sluice-shard", String(++moduleLoads));
-  const imported = (await import(url.href)) as { default?: unknown };
-  return checkHandlers(handlers.href, imported.default ?? imported);
+  const imported = await loadInstance(checkModule(handlers));
+  return checkHandlers(handlers.href, defaultExportOf(imported));
 }
 
 /**

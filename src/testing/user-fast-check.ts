@@ -1,11 +1,9 @@
 import type * as FastCheck from "fast-check";
 
-/**
- * fast-check, which is the user's own.
- *
- * @throws Error when it is not installed, with what to do
- */
-export async function loadFastCheck(): Promise<typeof FastCheck> {
+/** fast-check, which is the user's own. */
+export const fc = await loadFastCheck();
+
+async function loadFastCheck(): Promise<typeof FastCheck> {
   try {
     return await import("fast-check");
   } catch (cause) {
