@@ -10,7 +10,7 @@ import {
 /** No model beside the simulation: the laws look at what it has kept. */
 type Model = Record<string, never>;
 
-/** Something that happens to a shard in simulated time. */
+/** Something that happens to connections in simulated time. */
 abstract class Command implements fc.Command<Model, Simulation> {
   check(): boolean {
     return true;
@@ -171,86 +171,28 @@ class TimePasses extends Command {
   }
 }
 
-interface Order {
-  readonly deadlineMs: number;
-  readonly rate: number | "unlimited";
-}
-
-class ShutdownIsRequested extends Command {
-  readonly #order: Order;
-  constructor(order: Order) {
-    super();
-    this.#order = order;
+class IsToldToGo extends ConnectionCommand {
+  readonly sentence: string;
+  readonly #deadlineMs: number;
+  constructor(index: number, deadlineMs: number) {
+    super(index);
+    this.#deadlineMs = deadlineMs;
+    this.sentence = `is told to go within ${deadlineMs} ms`;
   }
-  happen(simulation: Simulation): void {
-    const { deadlineMs, rate } = this.#order;
-    simulation.shutDown({
-      deadline: simulation.clock.now() + deadlineMs,
-      rate,
-    });
-  }
-  toString(): string {
-    const { deadlineMs, rate } = this.#order;
-    return `shutdown is requested within ${deadlineMs} ms at ${rate}`;
+  befall(connection: SimulatedConnection): void {
+    connection.shard.tellToGo(connection, this.#deadlineMs);
   }
 }
 
-class ShutdownIsCalledOff extends Command {
-  happen(simulation: Simulation): void {
-    simulation.callOffShutdown();
-  }
-  toString(): string {
-    return "shutdown is called off";
-  }
-}
-
-class DeadlineIsForced extends Command {
-  happen(simulation: Simulation): void {
-    simulation.force();
-  }
-  toString(): string {
-    return "everyone is forced";
-  }
-}
-
-class DrainIsAimed extends Command {
-  readonly #count: number;
-  readonly #order: Order;
-  constructor(count: number, order: Order) {
-    super();
-    this.#count = count;
-    this.#order = order;
-  }
-  happen(simulation: Simulation): void {
-    const { deadlineMs, rate } = this.#order;
-    simulation.drain(this.#count, {
-      deadline: simulation.clock.now() + deadlineMs,
-      rate,
-    });
-  }
-  toString(): string {
-    const { deadlineMs, rate } = this.#order;
-    return `a drain is aimed at ${this.#count} within ${deadlineMs} ms at ${rate}`;
-  }
-}
-
-class DrainIsCalledOff extends Command {
-  happen(simulation: Simulation): void {
-    simulation.callOffDrain();
-  }
-  toString(): string {
-    return "the drain is called off";
+class HasNoTimeLeft extends ConnectionCommand {
+  readonly sentence = "has no time left";
+  befall(connection: SimulatedConnection): void {
+    connection.limitDeadline(connection.shard.clock.now());
+    connection.tell("deadline.reached");
   }
 }
 
 const indices = fc.nat(5);
-const orders: fc.Arbitrary<Order> = fc.record({
-  deadlineMs: fc.integer({ min: 0, max: 12_000 }),
-  rate: fc.oneof(
-    fc.constant("unlimited" as const),
-    fc.integer({ min: 1, max: 50 }),
-  ),
-});
 const tempers: fc.Arbitrary<Temper> = fc.record({
   handlers: fc.nat(2),
   compressing: fc.nat(2),
@@ -291,13 +233,10 @@ export const walks = fc.commands<Model, Simulation>(
     at(MoveArrives),
     fc.integer({ min: 1, max: 40 }).map((ms) => new TimePasses(ms)),
     fc.integer({ min: 1, max: 6_000 }).map((ms) => new TimePasses(ms)),
-    orders.map((order) => new ShutdownIsRequested(order)),
-    fc.constant(new ShutdownIsCalledOff()),
-    fc.constant(new DeadlineIsForced()),
     fc
-      .tuple(fc.nat(4), orders)
-      .map(([count, order]) => new DrainIsAimed(count, order)),
-    fc.constant(new DrainIsCalledOff()),
+      .tuple(indices, fc.integer({ min: 0, max: 12_000 }))
+      .map(([index, deadlineMs]) => new IsToldToGo(index, deadlineMs)),
+    at(HasNoTimeLeft),
   ],
   { size: "+1", maxCommands: 60, ...replay() },
 );

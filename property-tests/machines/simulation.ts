@@ -1,22 +1,16 @@
 import { FakeClock } from "../../test/support/fake-clock.ts";
 import { connectionTable } from "../../src/machines/connection-table.ts";
 import type { ConnectionEventType } from "../../src/machines/connection-machine.ts";
-import type { TableState } from "../../src/machines/transition-table.ts";
-import type { DrainPlan } from "../../src/protocol/messages.ts";
 import { ShardCounters } from "../../src/protocol/shard-counters.ts";
 import { Inbox, type InboxOwner } from "../../src/workers/connection/inbox.ts";
 import {
   type ActingConnection,
+  type ActingShard,
   compressedReady,
   connectionDelays,
   lifecycleActions,
   type MoveUnderWay,
 } from "../../src/workers/connection/machine-actions.ts";
-import {
-  type DrainId,
-  DrainsUnderWay,
-} from "../../src/workers/lifecycle/drains-under-way.ts";
-import { Registry } from "../../src/workers/lifecycle/registry.ts";
 import { ShardDrain } from "../../src/workers/lifecycle/shard-drain.ts";
 import { LifecycleRunner } from "../../src/workers/lifecycle/runner.ts";
 import { ManagedConnection } from "../../src/workers/lifecycle/managed-connection.ts";
@@ -188,52 +182,30 @@ export class SimulatedConnection
   }
 }
 
-/** What a drain is told to do, and whether it may still do it. */
-class Order {
-  readonly plan: DrainPlan;
-  isCalledOff = false;
-
-  /** @param onTelling - The plan is looked at: somebody is told. */
-  constructor(
-    { deadline, rate }: Pick<DrainPlan, "deadline" | "rate">,
-    onTelling: (order: Order) => void,
-  ) {
-    const told = (): void => onTelling(this);
-    this.plan = {
-      deadline,
-      rate,
-      get closeCode() {
-        told();
-        return 1001;
-      },
-      retryMinMs: 0,
-      retrySpreadMs: "auto",
-      shards: 1,
-      turn: 0,
-    };
-  }
-}
+/** Ends nobody's life by itself: whoever is told goes by its own machine. */
+const PLAN = {
+  closeCode: 1001,
+  rate: "unlimited",
+  retryMinMs: 0,
+  retrySpreadMs: "auto",
+  shards: 1,
+  turn: 0,
+} as const;
 
 /**
- * A shard in simulated time: the real table, runner, wheel, actions, delays,
- * inboxes and drains, around connections without sockets.
+ * Connections in simulated time: the real table, runner, wheel, actions,
+ * delays and inboxes, without sockets and without a shard: the shards of
+ * `property-tests/simulation` are the real ones.
  */
-export class Simulation {
+export class Simulation implements ActingShard<SimulatedConnection> {
   readonly config = CONFIG;
   readonly clock = new FakeClock(1_000_000);
   readonly counters = new ShardCounters();
   /** All that there ever were. */
   readonly connections: SimulatedConnection[] = [];
-  readonly registry = new Registry<SimulatedConnection>();
-  readonly drains = new DrainsUnderWay<SimulatedConnection>(this);
   readonly runner: LifecycleRunner<ConnectionEventType, SimulatedConnection>;
   /** Called after everything that happens. */
   readonly looks: (() => void)[] = [];
-  /** Whoever was told by a drain that had been called off. */
-  strayTellings = 0;
-  /** Each drain with a number, how often it has said whom it told, and that all of them have ended. */
-  readonly reports: { told: number; drained: number }[] = [];
-  readonly #orders = new Map<DrainId, Order>();
 
   constructor() {
     this.runner = new LifecycleRunner<ConnectionEventType, SimulatedConnection>(
@@ -254,7 +226,6 @@ export class Simulation {
           },
         },
         observe: (connection, event, source, target, _edge, _ms, actions) => {
-          this.#count(source, target);
           const move = {
             source: source?.name ?? "",
             event,
@@ -282,7 +253,7 @@ export class Simulation {
   }
 
   get live(): SimulatedConnection[] {
-    return [...this.registry];
+    return this.connections.filter(({ lifecycle }) => !lifecycle.isFinal);
   }
 
   /** A socket has been handed over. */
@@ -290,103 +261,37 @@ export class Simulation {
     const number = this.connections.length + 1;
     const connection = new SimulatedConnection(this, number, temper);
     this.connections.push(connection);
-    this.registry.add(connection);
-    this.counters.add("handed");
-    this.counters.add("received");
     this.runner.start(connection);
-    this.drains.arrived(connection);
   }
 
-  shutDown(plan: Pick<DrainPlan, "deadline" | "rate">): void {
-    this.drains.shutDown(this.#order("shutdown", plan));
-  }
-
-  callOffShutdown(): void {
-    this.#callOff("shutdown");
-  }
-
-  /** Aims a drain at the first few that are open. */
-  drain(count: number, plan: Pick<DrainPlan, "deadline" | "rate">): void {
-    let left = count;
-    const number = this.reports.push({ told: 0, drained: 0 }) - 1;
-    this.drains.drain(number, this.#order(number, plan), () => left-- > 0);
-  }
-
-  /** The last one. */
-  callOffDrain(): void {
-    if (this.reports.length > 0) this.#callOff(this.reports.length - 1);
+  /** Tells a connection to go, so much later than now at the latest: as a drain or a shutdown does. */
+  tellToGo(connection: SimulatedConnection, deadlineMs: number): void {
+    const drain = new ShardDrain({
+      clock: this.clock,
+      plan: { ...PLAN, deadline: this.clock.now() + deadlineMs },
+      targets: [connection],
+      onNotified: () => {},
+      onDrained: () => {},
+    });
+    drain.tell(connection, 0);
   }
 
   /** Tells everyone who is going to go, so much later than now. */
   tellAgain(deadlineMs: number): void {
-    const { plan } = new Order(
-      { deadline: this.clock.now() + deadlineMs, rate: "unlimited" },
-      () => {},
-    );
-    const drain = new ShardDrain({
-      clock: this.clock,
-      plan,
-      targets: [],
-      onNotified: () => {},
-      onDrained: () => {},
-    });
     for (const connection of this.live)
-      if (!connection.isStaying) drain.tell(connection, 0);
-  }
-
-  force(): void {
-    this.drains.force();
-  }
-
-  drainNotified(drain: DrainId): void {
-    if (drain !== "shutdown") this.#reportOf(drain).told++;
-  }
-
-  drained(drain: number): void {
-    this.#reportOf(drain).drained++;
+      if (!connection.isStaying) this.tellToGo(connection, deadlineMs);
   }
 
   track(): void {}
   reportOpened(): void {}
   reportRejection(): void {}
   reportCongestion(): void {}
+  forget(): void {}
 
   reportEnded(
     connection: SimulatedConnection,
     end: { outcome: string; code: number },
   ): void {
     connection.end = end;
-  }
-
-  forget(connection: SimulatedConnection): void {
-    this.registry.delete(connection);
-    this.drains.ended(connection);
-  }
-
-  #reportOf(drain: number): { told: number; drained: number } {
-    return this.reports[drain] as { told: number; drained: number };
-  }
-
-  #order(id: DrainId, given: Pick<DrainPlan, "deadline" | "rate">): DrainPlan {
-    // A shutdown makes way for the next one.
-    const before = this.#orders.get(id);
-    if (before !== undefined) before.isCalledOff = true;
-    const order = new Order(given, ({ isCalledOff }) => {
-      if (isCalledOff) this.strayTellings++;
-    });
-    this.#orders.set(id, order);
-    return order.plan;
-  }
-
-  #callOff(id: DrainId): void {
-    this.drains.callOff(id);
-    const order = this.#orders.get(id);
-    if (order !== undefined) order.isCalledOff = true;
-  }
-
-  #count(source: TableState | undefined, target: TableState): void {
-    const { states } = this.counters;
-    if (source !== undefined) (states[source.index] as number) -= 1;
-    if (!target.isFinal) (states[target.index] as number) += 1;
   }
 }

@@ -10,6 +10,7 @@ import { endingDefects } from "./sound-endings.ts";
 import { deployDefects } from "./sound-deploys.ts";
 import { figureDefects } from "./sound-figures.ts";
 import { historyDefects } from "./sound-histories.ts";
+import { houseDefects } from "./sound-house.ts";
 import { lifecycleDefects } from "./sound-lifecycle.ts";
 import { doorDefects } from "./sound-doors.ts";
 import { limitsDefects } from "./sound-limits.ts";
@@ -48,6 +49,7 @@ export const areas: readonly Area[] = [
   { title: "What had survived every test", defects: survivors },
   { title: "What a review overlooks", defects: subtleDefects },
   { title: "The ends of what is accepted", defects: limitsDefects },
+  { title: "A shard, at every moment", defects: houseDefects },
   { title: "The client", defects: clientDefects },
 ];
 
