@@ -69,12 +69,12 @@ export class ShardWatch {
   }
 }
 
-let watch = new ShardWatch();
+let current = new ShardWatch();
 
 /** From now on shards belong to a life of their own. */
 export function watchShards(): ShardWatch {
-  watch = new ShardWatch();
-  return watch;
+  current = new ShardWatch();
+  return current;
 }
 
 /** The same class, each of whose instances is watched in the simulated thread that it is made in. */
@@ -86,7 +86,7 @@ export function watched(Real: typeof ShardContext): typeof ShardContext {
       super(...given);
       const thread = currentThread();
       if (thread !== undefined)
-        this.#watched = new WatchedShard(this, thread, watch);
+        this.#watched = new WatchedShard(this, thread, current);
     }
 
     override drainNotified(drain: DrainId, count: number): void {
