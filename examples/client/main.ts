@@ -11,7 +11,9 @@ import { createInterface } from "node:readline";
 import { connect } from "../../src/client/index.ts";
 
 const client = connect<string>(process.argv[2] ?? "ws://127.0.0.1:8080/echo");
-client.addEventListener("open", () => console.log("connected"));
+client.addEventListener("open", () =>
+  console.log("connected; lines that you type are sent"),
+);
 client.addEventListener("message", ({ data }) => console.log(data));
 client.addEventListener("interrupted", ({ code, backInMs }) =>
   console.log(`closed with ${code}; back in ${backInMs} ms`),

@@ -23,10 +23,10 @@ export default defineHandlers<{ name: string }>({
   // It has moved here, from another core or process: `data` and topics came along.
   resume() {},
 
-  // Reaches everyone in the room, on whatever core they are.
+  // Reaches everyone in the room, on whatever core they are, who said it too.
   message(connection, data) {
     const { name } = connection.data;
-    connection.publish("room", `${name}: ${data.toString()}`);
+    shard.publish("room", `${name}: ${data.toString()}`);
   },
 
   // A shutdown has come to this connection: say a last word.

@@ -10,10 +10,20 @@ import { readEnvironment } from "./environment.ts";
 import { addFlags, readFlags } from "./flags.ts";
 import type { Io } from "./io.ts";
 
-/** Where the inspector is, in the words in which `sluice serve` was told. */
-const targetRows: readonly OptionRow[] = optionTable.filter(({ key }) =>
-  ["adminHost", "adminPort", "adminToken"].includes(key),
-);
+/** What the options of a server's inspector mean to those who look for it. */
+const targets: Readonly<Record<string, string>> = {
+  adminHost: "where the running server's inspector is [127.0.0.1]",
+  adminPort: `its port [${DEFAULT_PORT}]`,
+  adminToken: "its token, if it has one; better in SLUICE_ADMIN_TOKEN",
+};
+
+/** Where the inspector is, by the names by which `sluice serve` was told. */
+const targetRows: readonly OptionRow[] = optionTable
+  .filter(({ key }) => key in targets)
+  .map((row) => ({
+    ...row,
+    description: targets[row.key] ?? row.description,
+  }));
 
 /** Addresses that a server listens on but that nobody can connect to. */
 const EVERYWHERE: Readonly<Record<string, string>> = {

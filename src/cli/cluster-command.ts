@@ -7,11 +7,23 @@ import { serveRows } from "./option-rows.ts";
 import { readSettings } from "./settings.ts";
 import { formatAge, renderTable } from "./text-table.ts";
 
+/** What options of an instance mean to those who look for the others. */
+const meanings: Readonly<Record<string, string>> = {
+  nats: "NATS servers of the cluster",
+  clusterName: "its name [default]",
+  config: "the same from the config file of an instance",
+};
+
 /** What says where the cluster is; the rest of its options is for instances. */
-const rows = serveRows.filter(
-  ({ key }) =>
-    key.startsWith("nats") || key === "clusterName" || key === "config",
-);
+const rows = serveRows
+  .filter(
+    ({ key }) =>
+      key.startsWith("nats") || key === "clusterName" || key === "config",
+  )
+  .map((row) => ({
+    ...row,
+    description: meanings[row.key] ?? row.description,
+  }));
 
 /** `sluice cluster` */
 export const addClusterCommand: AddCommand = (program, { io }) => {

@@ -21,6 +21,7 @@ interface Flags {
   readonly deadline?: string;
   readonly move?: true;
   readonly wait: boolean;
+  readonly callOff?: string;
   readonly json?: true;
 }
 
@@ -40,10 +41,22 @@ export const addDrainCommand: AddCommand = (program, { io }) => {
       "--move",
       "move the shard's connections to the others, then start it again",
     )
-    .option("--no-wait", "do not wait until it is done");
+    .option("--no-wait", "do not wait until it is done")
+    .option("--call-off <ID>", "call this drain off, and end with that");
   addTargetFlags(command).action(async () => {
     const flags = command.opts<Flags>();
     const client = connectAdmin(command, io);
+    if (flags.callOff !== undefined) {
+      const path = `/api/drains/${encodeURIComponent(flags.callOff)}/call-off`;
+      const calledOff = await client.post<DrainStatus>(path, {});
+      await writeLine(
+        io.stdout,
+        flags.json === true
+          ? JSON.stringify(calledOff)
+          : `drain ${calledOff.id} is called off: who was not told stays`,
+      );
+      return;
+    }
     const started = await client.post<DrainStatus>("/api/drain", {
       shard: flags.shard,
       pathPrefix: flags.path,

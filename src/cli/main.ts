@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 
 import { SluiceError } from "../errors.ts";
+import { addCloseCommand, addRestartCommand } from "./act-commands.ts";
 import { addClusterCommand } from "./cluster-command.ts";
 import { addConnectionsCommand } from "./connections-command.ts";
 import type { AddCommand } from "./context.ts";
@@ -27,6 +28,8 @@ const subcommands: readonly AddCommand[] = [
   addConnectionsCommand,
   addDrainCommand,
   addResumeCommand,
+  addRestartCommand,
+  addCloseCommand,
   addRebalanceCommand,
   addReloadCommand,
   addUpgradeCommand,

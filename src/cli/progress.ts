@@ -81,12 +81,19 @@ function countEnded(outcomes: LiveCounts["ledger"]["outcomes"]): number {
   return clean + unacknowledged + forced + lost + crashed;
 }
 
-/** A bar on a terminal that is redrawn in place, below what is logged. */
-export function createProgressBar(stream: OutputStream): ProgressBar {
+/**
+ * A bar on a terminal that is redrawn in place, below what is logged.
+ *
+ * @param hint - What else to say behind the figures, where there is room.
+ */
+export function createProgressBar(
+  stream: OutputStream,
+  hint = "",
+): ProgressBar {
   let bars: cliProgress.MultiBar | undefined;
   let bar: cliProgress.SingleBar | undefined;
   const ticker = createTicker(BAR_INTERVAL_MS, (progress) => {
-    bars ??= new cliProgress.MultiBar(barOptions(stream));
+    bars ??= new cliProgress.MultiBar(barOptions(stream, hint));
     bar ??= bars.create(progress.total, progress.done, progress);
     bar.setTotal(progress.total);
     bar.update(progress.done, progress);
@@ -110,7 +117,7 @@ export function createProgressBar(stream: OutputStream): ProgressBar {
   };
 }
 
-function barOptions(stream: OutputStream): cliProgress.Options {
+function barOptions(stream: OutputStream, hint: string): cliProgress.Options {
   return {
     stream,
     barsize: BAR_WIDTH,
@@ -123,7 +130,9 @@ function barOptions(stream: OutputStream): cliProgress.Options {
     // Cut to the terminal's width, without changing how it wraps.
     linewrap: true,
     format: (options, params, progress: Progress) => {
-      const words = describeProgress(progress);
+      const told = describeProgress(progress);
+      const hinted = `${told}${hint}`;
+      const words = hinted.length <= params.maxWidth ? hinted : told;
       const room = params.maxWidth - words.length - 1;
       const barsize = Math.max(0, Math.min(BAR_WIDTH, room));
       const bar = cliProgress.Format.BarFormat(params.progress, {

@@ -108,7 +108,7 @@ function createVoice(
     const logger = createLogger(talk, (line) => output.write(line), false);
     return { logger, progress: createProgressLog(logger) };
   }
-  const bar = createProgressBar(stderr);
+  const bar = createProgressBar(stderr, "; Ctrl-C again forces the rest");
   const hasColors = (env["NO_COLOR"] ?? "") === "";
   return { logger: createLogger(talk, bar.write, hasColors), progress: bar };
 }

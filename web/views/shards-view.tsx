@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import type { ShardStatus, Status } from "../../src/admin/api.ts";
-import { act, explain } from "../api.ts";
+import { act } from "../api.ts";
 import { bytes, count, duration, percent, plural, rate } from "../format.ts";
 import { type Live, perSecond } from "../live.ts";
 import { Ask } from "../parts/ask.tsx";
@@ -230,7 +230,7 @@ function hasRoomToMove({ shards, handover }: Status): boolean {
 function Handover({ status }: { status: Status }) {
   const { off, movable, immovable, moved, refused, durations } =
     status.handover;
-  const [failure, setFailure] = useState("");
+  const [isAsking, setAsking] = useState(false);
   if (off !== undefined)
     return (
       <>
@@ -257,20 +257,24 @@ function Handover({ status }: { status: Status }) {
         <button
           type="button"
           disabled={!status.server.ready || !hasRoomToMove(status)}
-          onClick={() => {
-            setFailure("");
-            act("/api/rebalance").catch((error: unknown) =>
-              setFailure(explain(error)),
-            );
-          }}
+          onClick={() => setAsking(true)}
         >
-          Even out
+          Even out…
         </button>
       </div>
-      {failure !== "" && (
-        <p class="failure" role="alert">
-          {failure}
-        </p>
+      {isAsking && (
+        <Ask
+          title="Even the shards out?"
+          verb="Even out"
+          act={() => act("/api/rebalance")}
+          onClosed={() => setAsking(false)}
+        >
+          <p>
+            Connections move from the shards that have more to those that have
+            fewer, until they are alike. Nobody is disconnected; who moves is
+            not read for a moment.
+          </p>
+        </Ask>
       )}
     </>
   );

@@ -101,6 +101,51 @@ describe("the commands that speak to a running server", () => {
     ]);
   });
 
+  it("call a drain off that is under way", async () => {
+    const server = await startServer(ADMIN);
+    const client = await connect(server);
+    // Who does not read keeps a drain waiting.
+    client.pause();
+    const started = await sluice(server, ["drain", "--no-wait"]);
+    const [, id = ""] = /^drain (\d+) is under way\n$/.exec(started.out) ?? [];
+    const calledOff = await sluice(server, ["drain", "--call-off", id]);
+    expect(calledOff.out).toBe(
+      `drain ${id} is called off: who was not told stays\n`,
+    );
+    const unknown = await sluice(server, ["drain", "--call-off", "99"]);
+    expect(unknown.err).toBe("error: there is no drain 99\n");
+    expect(unknown.status).toBe(1);
+  });
+
+  it("restart a shard, and wait until another thread serves", async () => {
+    const server = await startServer(ADMIN);
+    const restarted = await sluice(server, ["restart", "1"]);
+    expect(restarted.out).toBe("shard 1 serves again, in another thread\n");
+    const [other, shard] = server.stats().shards;
+    expect(shard).toMatchObject({ restarts: 1, state: "serving.accepting" });
+    expect(other).toMatchObject({ restarts: 0 });
+    const unknown = await sluice(server, ["restart", "7"]);
+    expect(unknown.err).toBe("error: there is no shard 7; there are 0, 1\n");
+  });
+
+  it("close one connection with the code and the reason that they are given", async () => {
+    const server = await startServer(ADMIN);
+    const client = await connect(server);
+    const closed = once(client, "close");
+    const { out } = await sluice(server, ["connections", "--json"]);
+    const { rows } = JSON.parse(out) as { rows: readonly [{ id: string }] };
+    const id = rows[0].id;
+    const told = await sluice(server, [
+      ...["close", id, "--code", "4004"],
+      ...["--reason", "seen enough"],
+    ]);
+    expect(told.out).toBe(`connection ${id} is told to go\n`);
+    const [code, reason] = (await closed) as [number, Buffer];
+    expect([code, reason.toString()]).toEqual([4004, "seen enough"]);
+    const wrong = await sluice(server, ["close", id, "--code", "1005"]);
+    expect(wrong.err).toMatch(/^error: code: got 1005, takes 1000 to/);
+  });
+
   it("move a shard's connections away, and even the shards out", async () => {
     const server = await startServer({ ...ADMIN, handlers: MOVABLE });
     const clients: WebSocket[] = [];

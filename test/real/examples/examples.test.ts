@@ -68,6 +68,7 @@ describe("the examples", () => {
     const bob = await connect(`${url}?name=bob`);
     bob.socket.send("hello");
     expect(await ann.next()).toBe("bob: hello");
+    expect(await bob.next()).toBe("bob: hello");
     bob.socket.terminate();
     expect(await ann.next()).toBe("bob is gone (lost)");
     command.kill("SIGTERM");

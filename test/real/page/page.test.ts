@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
 import { describe, expect, it } from "vitest";
 import type { WebSocket } from "ws";
@@ -15,6 +16,7 @@ const ADMIN = {
   workers: 2,
   heartbeatIntervalMs: 0,
 } as const;
+const MOVABLE = fileURLToPath(new URL("../admin/movable.ts", import.meta.url));
 const INSPECTOR_URL = /"event":"inspector","url":"http:\/\/127\.0\.0\.1:(\d+)"/;
 const VIEWS = ["", "#/shards", "#/connections", "#/time", "#/shutdown"];
 
@@ -206,6 +208,25 @@ describe("the inspector in a browser", () => {
     await card.getByText("serving.accepting").waitFor();
     await server.shutdown();
     await Promise.all(ends);
+  });
+
+  it("evens the shards out when it is asked and the question is answered", async () => {
+    const server = await startServer({ ...ADMIN, handlers: MOVABLE });
+    await connectMany(server, 4, "/");
+    await server.drain({ shard: 0, move: true }).done;
+    const population = (): readonly number[] =>
+      server.stats().shards.map(({ connections }) => connections);
+    expect(population()).toEqual([0, 4]);
+    const page = await open(server.adminAddress, "#/shards");
+    await page.getByRole("button", { name: "Even out…" }).click();
+    const dialog = page.getByRole("dialog", { name: "Even the shards out?" });
+    await dialog.getByRole("button", { name: "Cancel" }).click();
+    await dialog.waitFor({ state: "hidden" });
+    expect(population()).toEqual([0, 4]);
+    await page.getByRole("button", { name: "Even out…" }).click();
+    await dialog.getByRole("button", { name: "Even out" }).click();
+    await dialog.waitFor({ state: "hidden" });
+    expect(population()).toEqual([2, 2]);
   });
 
   it("ends a shutdown with the ledger that the command prints", async () => {

@@ -109,6 +109,24 @@ describe("progress on a terminal", () => {
     expect(terminal.text.endsWith("\u001B[1G\u001B[0J")).toBe(true);
   });
 
+  it("says what else it was given where that has room, and not where it has none", () => {
+    for (const [columns, isSaid] of [
+      [120, true],
+      [64, false],
+    ] as const) {
+      const terminal = new FakeOutput(true);
+      terminal.columns = columns;
+      const bar = createProgressBar(terminal, "; Ctrl-C again forces the rest");
+      bar.start(statsOf);
+      bar.write("\n");
+      bar.stop();
+      expect(terminal.text).toContain("5.2 s left");
+      expect(terminal.text.includes("Ctrl-C again forces the rest")).toBe(
+        isSaid,
+      );
+    }
+  });
+
   it("gives its own width up to the numbers on a narrow terminal", () => {
     const terminal = new FakeOutput(true);
     terminal.columns = 64;

@@ -65,6 +65,23 @@ describe("sluice", () => {
   });
 });
 
+describe("the help of what speaks to a running server", () => {
+  it.each(["status", "connections", "drain", "restart", "close", "shutdown"])(
+    "sluice %s says where the server is looked for, not how one is served",
+    async (command) => {
+      const { out } = await run(command, "--help");
+      expect(out).toContain("where the running server's inspector is [127");
+      expect(out).not.toContain("takes any free one");
+    },
+  );
+
+  it("sluice cluster says which cluster is asked", async () => {
+    const { out } = await run("cluster", "--help");
+    expect(out).toContain("NATS servers of the cluster");
+    expect(out).not.toContain("that make instances one cluster");
+  });
+});
+
 describe("wrong usage ends with status 2 and one clear message", () => {
   it.each([
     [["serv"], "error: unknown command 'serv'\n(Did you mean serve?)\n"],
