@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { MessagePort } from "node:worker_threads";
 import {
   afterAll,
@@ -9,6 +10,7 @@ import {
   vi,
 } from "vitest";
 import { resolveConfig } from "../../../../src/config.ts";
+import { SluiceError } from "../../../../src/errors.ts";
 import { Malformed } from "../../../../src/main/malformed.ts";
 import {
   PatientClock,
@@ -20,6 +22,7 @@ import type {
   ShardThread,
   ThreadEnd,
 } from "../../../../src/main/main-surroundings.ts";
+import { channels } from "../../../../src/protocol/channels.ts";
 import { monotonicNow } from "../../../../src/protocol/clock.ts";
 import { MemoryBudget } from "../../../../src/protocol/memory-budget.ts";
 import type { ConnectionSnapshot } from "../../../../src/protocol/handover-messages.ts";
@@ -35,15 +38,24 @@ const DEADLINE_MS = 5_000;
 /** What is due is done one turn of the event loop later. */
 const TURN_MS = 1;
 
+/** What a thread is started with. */
+type StartOf = Parameters<MainSurroundings["startThread"]>;
+
 /** A thread that does as the test says, and keeps what it was told. */
 class FakeThread implements ShardThread {
   readonly heard: (MainMessage["type"] | "killed")[] = [];
+  /** The same in full, with what was transferred. */
+  readonly posted: { message: MainMessage; transfer: readonly unknown[] }[] =
+    [];
   wasKilled = false;
   isEnding = false;
   end: ThreadEnd | undefined;
   /** Handles cannot be transferred: their peers have gone. */
   refusesHandles = false;
   readonly say: (message: ShardMessage) => void;
+  declare readonly task: StartOf[0];
+  declare readonly onDropped: StartOf[2];
+  declare readonly onMalformed: StartOf[3];
   readonly #ended = Promise.withResolvers<ThreadEnd>();
   readonly #gone = Promise.withResolvers<void>();
   readonly port = {
@@ -51,6 +63,7 @@ class FakeThread implements ShardThread {
       if (this.refusesHandles && transfer.length > 0)
         throw Object.assign(new Error("it has gone"), { code: "ERR_GONE" });
       this.heard.push(message.type);
+      this.posted.push({ message, transfer });
     },
   } as unknown as MessagePort;
 
@@ -66,8 +79,9 @@ class FakeThread implements ShardThread {
     return this.#gone.promise;
   }
 
-  post(message: MainMessage): void {
+  post(message: MainMessage, transfer: readonly unknown[] = []): void {
     this.heard.push(message.type);
+    this.posted.push({ message, transfer });
   }
 
   letEnd(): void {
@@ -116,8 +130,9 @@ function stage(index = 0) {
   const news: string[] = [];
   const said: string[] = [];
   const surroundings = {
-    startThread: (_task, onMessage) => {
+    startThread: (task, onMessage, onDropped, onMalformed) => {
       const thread = new FakeThread(onMessage);
+      Object.assign(thread, { task, onDropped, onMalformed });
       threads.unshift(thread);
       return thread;
     },
@@ -505,4 +520,295 @@ describe("a shard", () => {
     expect(shard.counters.get("abandoned")).toBe(1);
     expect(shard.load).toBe(0);
   });
+
+  it("starts its thread with what all share, and its own counters", () => {
+    const { shard, thread, owner } = stage(1);
+    shard.start();
+    const { config, topicTable, instance } = owner.environment;
+    expect(thread().task).toMatchObject({
+      shard: 1,
+      topics: topicTable,
+      config,
+      instance,
+      counters: shard.counters.buffer,
+    });
+    expect(thread().task).not.toHaveProperty("surroundings");
+  });
+
+  it("counts what its thread says and nobody understands, and tells of output that was dropped", () => {
+    const { thread, owner } = serving();
+    const { heard } = listenTo(channels.shard);
+    thread().onMalformed("of no kind");
+    expect(owner.environment.malformed.counts.shard).toBe(1);
+    thread().onDropped({ stream: "stderr", lines: 2 });
+    expect(heard).toEqual([
+      { event: "output-dropped", shard: 0, stream: "stderr", lines: 2 },
+    ]);
+  });
+
+  it("tells of all that becomes of its threads", async () => {
+    const { heard } = listenTo(channels.shard);
+    const { shard, thread, serve } = stage(1);
+    const about = (event: string, details: object = {}): object => ({
+      event,
+      shard: 1,
+      ...details,
+    });
+    shard.start();
+    serve();
+    shard.counters.add("opened", 2);
+    const error = new Error("died");
+    await thread().over(error);
+    expect(heard.splice(0)).toEqual([
+      about("started"),
+      about("died", { error, crashed: 2 }),
+      about("restarting", { delayMs: 100 }),
+    ]);
+    await vi.advanceTimersByTimeAsync(100 + TURN_MS);
+    serve();
+    shard.settle();
+    expect(heard.splice(0)).toEqual(
+      ["started", "killed", "stuck"].map((event) => about(event)),
+    );
+  });
+
+  it("tells why it cannot be started, with the code that its thread gave or one of its own", async () => {
+    const { heard } = listenTo(channels.shard);
+    const { shard, thread } = stage();
+    shard.start();
+    const waiting = shard.nextServing().catch((error: unknown) => error);
+    const cause = new Error("no database");
+    await thread().over(cause);
+    const failure = await waiting;
+    expect(failure).toMatchObject({ code: "ERR_SLUICE_SHARD_START", cause });
+    expect(heard[0]).toMatchObject({ event: "died", error: cause });
+    expect(heard[1]).toEqual({
+      event: "start-failed",
+      shard: 0,
+      error: failure,
+    });
+    const other = stage(1);
+    other.shard.start();
+    const refused = other.shard.nextServing().catch((error: unknown) => error);
+    const named = new SluiceError("ERR_SLUICE_HANDLERS", "there are none");
+    await other.thread().over(named);
+    expect(await refused).toBe(named);
+  });
+
+  it("gives a socket that cannot travel no place back that it never had", async () => {
+    const { heard } = listenTo(channels.handoffFailed);
+    const { shard, thread, said } = serving();
+    thread().refusesHandles = true;
+    const { id, handle } = arrival();
+    shard.give({ id, handle });
+    await vi.advanceTimersByTimeAsync(1);
+    expect([shard.counters.get("abandoned"), said]).toEqual([1, []]);
+    expect(heard).toEqual([{ shard: 0, code: "ERR_GONE" }]);
+  });
+
+  it("transfers the socket of a connection that it delivers, and nothing where there is none", () => {
+    const { shard, thread } = serving();
+    const handle = {};
+    shard.deliver(moving(handle));
+    shard.deliver(moving());
+    expect(
+      thread()
+        .posted.slice(-2)
+        .map(({ transfer }) => transfer),
+    ).toEqual([[handle], []]);
+    thread().refusesHandles = true;
+    shard.deliver(moving({ close: () => {} }));
+    expect(thread().posted.at(-1)?.message).toMatchObject({
+      type: "move-in",
+      handle: undefined,
+    });
+  });
+
+  it("has told everyone, and has no thread, exactly while that is so", async () => {
+    const { shard, thread, serve } = stage();
+    const marks = (): boolean[] => [
+      shard.notified.isReached,
+      shard.terminated.isReached,
+    ];
+    expect([shard.state, ...marks()]).toEqual(["terminated", true, true]);
+    shard.start();
+    expect(marks()).toEqual([false, false]);
+    serve();
+    expect(marks()).toEqual([false, false]);
+    shard.shutDown(plan());
+    expect([shard.state, shard.isAlive, ...marks()]).toEqual([
+      "closing",
+      true,
+      false,
+      false,
+    ]);
+    thread().say({ type: "shutdown-notified" });
+    expect([shard.state, shard.isAlive, ...marks()]).toEqual([
+      "draining",
+      true,
+      true,
+      false,
+    ]);
+    await vi.advanceTimersByTimeAsync(DEADLINE_MS + 600);
+    expect([shard.state, shard.isAlive, ...marks()]).toEqual([
+      "ending",
+      false,
+      true,
+      false,
+    ]);
+    shard.giveUp();
+    await thread().over();
+    expect(marks()).toEqual([true, true]);
+  });
+
+  it("is never blocked, nor ending, before it has a thread", () => {
+    const { shard } = stage();
+    expect([shard.isBlocked, shard.isEnding]).toEqual([false, true]);
+    shard.start();
+    expect(shard.isEnding).toBe(false);
+    shard.kill();
+    expect(stage(1).shard.kills).toBe(0);
+  });
+
+  it("is forced also where its thread was told nothing before, and by the latest word", async () => {
+    const { shard, thread } = serving();
+    const first = thread();
+    shard.force(plan(0));
+    expect(first.heard).toEqual(["shutdown", "force"]);
+    const other = serving();
+    void other.shard.retire(plan(DEADLINE_MS));
+    other.shard.force(plan(1_000));
+    const { message } = other.thread().posted.at(-1) ?? {};
+    expect(message).toEqual({ type: "force" });
+    await vi.advanceTimersByTimeAsync(1_000 + 500 + 10);
+    expect(other.thread().heard.at(-1)).toBe("killed");
+    expect(first.wasKilled).toBe(true);
+  });
+
+  it("keeps a later deadline away also from one that is being restarted", async () => {
+    const { shard, thread } = serving();
+    void shard.restart(plan(DEADLINE_MS));
+    shard.shutDown(plan(DEADLINE_MS * 3));
+    await vi.advanceTimersByTimeAsync(DEADLINE_MS + TURN_MS);
+    expect(thread().heard).toContain("force");
+  });
+
+  it("says whose shutdown is called off", () => {
+    const { shard, thread } = serving();
+    shard.shutDown(plan());
+    shard.tell({ type: "shutdown.calledOff" });
+    expect(thread().posted.at(-1)?.message).toEqual({
+      type: "call-off",
+      drain: "shutdown",
+    });
+  });
+
+  it("takes sockets again once it is restarted, though it was suspended before", async () => {
+    const { shard, thread, serve } = serving();
+    shard.tell({ type: "shard.suspended" });
+    void shard.restart(plan());
+    await thread().over();
+    await vi.advanceTimersByTimeAsync(TURN_MS);
+    serve();
+    expect(shard.isAccepting).toBe(true);
+    shard.tell({ type: "shard.suspended" });
+    shard.shutDown(plan());
+    shard.tell({ type: "shutdown.calledOff" });
+    expect(shard.isAccepting).toBe(true);
+  });
+
+  it("is not told to end while it only starts, when it is restarted", () => {
+    const { shard, thread } = stage();
+    shard.start();
+    void shard.restart(plan());
+    expect([shard.state, thread().heard]).toEqual(["starting", []]);
+  });
+
+  it("starts no second thread beside the one that it has", () => {
+    const { shard, threads } = serving();
+    shard.startAgain();
+    expect([threads.length, shard.counters.get("restarts")]).toEqual([1, 0]);
+  });
+
+  it("gets no further thread while three are inside native calls", async () => {
+    const { shard, threads, serve } = serving();
+    for (let count = 1; count <= 3; count++) {
+      shard.force(plan(0));
+      await vi.advanceTimersByTimeAsync(12_000);
+      if (threads.length > count) serve();
+    }
+    expect([threads.length, shard.stuck]).toEqual([3, 3]);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(threads).toHaveLength(3);
+    await threads.at(-1)?.over();
+    await vi.advanceTimersByTimeAsync(10_000 + TURN_MS);
+    expect([threads.length, shard.stuck]).toEqual([4, 2]);
+  });
+
+  it("holds no memory once its thread has died", async () => {
+    const { thread, owner } = serving();
+    const budget = new MemoryBudget(owner.environment.memory);
+    budget.set(0, 5_000);
+    await thread().over(new Error("died"));
+    expect(budget.total).toBe(0);
+  });
+
+  it("hands over what was accepted last before its death is booked", async () => {
+    const { shard, thread } = serving();
+    const first = thread();
+    shard.give(arrival());
+    await first.over(new Error("died"));
+    expect(first.heard).toEqual(["sockets"]);
+  });
+
+  it("does not take a kill for a crash, nor a thread that just ends", async () => {
+    const { shard, thread } = serving();
+    await thread().over();
+    expect(shard.crashes).toBe(0);
+  });
+
+  it("books a thread once, however often it is given up", async () => {
+    const { shard, news } = serving();
+    shard.settle();
+    shard.settle();
+    expect([shard.kills, shard.stuck]).toEqual([1, 1]);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(news.filter((what) => what === "lost")).toHaveLength(1);
+    const never = stage(1);
+    never.shard.settle();
+    expect([never.shard.kills, never.news]).toEqual([0, []]);
+  });
+
+  it("fails whoever waits for it when it is given up, and has retired then", async () => {
+    const { shard, thread } = serving();
+    const retired = shard.retire(plan());
+    const waiting = failureOf(shard.nextServing());
+    shard.giveUp();
+    await retired;
+    expect(await waiting).toContain("ended before shard 0 served again");
+    expect(thread().wasKilled).toBe(false);
+    const late = stage();
+    late.shard.start();
+    const failed = late.shard.nextServing().catch((error: unknown) => error);
+    await vi.advanceTimersByTimeAsync(
+      late.owner.environment.config.startDeadlineMs + TURN_MS,
+    );
+    late.shard.giveUp();
+    expect(await failed).toMatchObject({ code: "ERR_SLUICE_SHARD_START" });
+    const killed = serving();
+    const gone = killed.shard.nextServing().catch((error: unknown) => error);
+    killed.shard.force(plan(0));
+    await vi.advanceTimersByTimeAsync(600);
+    killed.shard.giveUp();
+    expect(await gone).toMatchObject({ code: "ERR_SLUICE_STATE" });
+  });
 });
+
+/** What is published on a channel from now on. */
+function listenTo(name: string): { heard: unknown[] } {
+  const heard: unknown[] = [];
+  const hear = (message: unknown): void => void heard.push(message);
+  subscribe(name, hear);
+  onTestFinished(() => void unsubscribe(name, hear));
+  return { heard };
+}
