@@ -20,4 +20,13 @@ export const worldDefects: readonly Defect[] = [
     suites: simulation,
     law: "who moves to a shard that stands still hears nothing twice",
   },
+  {
+    rule: "who has more than it may is written no more, whoever runs the handler",
+    file: "src/workers/connection/connection.ts",
+    original:
+      '      this.#judgeBuffer(this.bufferedBytes);\n      return "closed";',
+    defective: "      this.#judgeBuffer(this.bufferedBytes);",
+    suites: simulation,
+    law: "who is sent too much as it opens",
+  },
 ];

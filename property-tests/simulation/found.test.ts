@@ -218,6 +218,34 @@ describe("found by random lives, and mended", () => {
     );
   });
 
+  it("who is sent too much as it opens is sent no more than one message too much", async () => {
+    const taken: number[] = [];
+    await simulate(
+      {
+        handlers: () => ({
+          opened(connection) {
+            const statuses = Array.from({ length: 20 }, () =>
+              connection.send("x".repeat(4_000)),
+            );
+            taken.push(statuses.filter((each) => each !== "closed").length);
+          },
+        }),
+        server: {
+          lowWaterMarkBytes: 4_000,
+          highWaterMarkBytes: 16_000,
+          maxBufferedBytes: 40_000,
+          maxPayloadBytes: 8_000,
+        },
+      },
+      async ({ open }) => {
+        const client = await open("/");
+        expect(await client.closed()).toMatchObject({ code: 1013 });
+        expect(client.texts).toHaveLength(10);
+      },
+    );
+    expect(taken).toEqual([10]);
+  });
+
   it("a handler whose client has gone is not cut by an orderly end", async () => {
     const { report } = await simulate(
       { handlers: createService },

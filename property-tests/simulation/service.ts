@@ -12,7 +12,7 @@ interface Kept {
 
 /**
  * A service that uses everything there is, made anew for each shard. A message
- * is an order: `sub a`, `unsub a`, `pub a`, `pub-both`, `slow 250`, `flood`, `leave`; any
+ * is an order: `sub a`, `unsub a`, `pub a`, `pub-both`, `slow 250`, `flood`, `burst`, `leave`; any
  * other is answered with how many have been.
  */
 export function createService() {
@@ -65,6 +65,8 @@ export function createService() {
           return;
         case "flood":
           return flood(connection);
+        case "burst":
+          return burst(connection);
         case "leave":
           connection.close(4001, "as you wish");
           return;
@@ -86,6 +88,12 @@ async function flood(connection: Connection<Kept>): Promise<void> {
       await connection.drained();
 }
 
+/** The same, by a handler that does not wait: whoever does not read it all in time is closed. */
+function burst(connection: Connection<Kept>): void {
+  for (let count = 0; count < FLOOD_MESSAGES; count++)
+    connection.send(`burst ${count} ${"x".repeat(4_000)}`);
+}
+
 /** Orders that clients give. */
 export const orders = [
   "hello",
@@ -100,5 +108,6 @@ export const orders = [
   "slow 30",
   "slow 250",
   "flood",
+  "burst",
   "leave",
 ] as const;

@@ -457,6 +457,10 @@ export function drawServerOptions(draws: Draws): ServerOptions {
     closeRate: draws.pick(["unlimited", 200, 20]),
     highWaterMarkBytes: 16 * 1024,
     lowWaterMarkBytes: 4 * 1024,
+    ...(draws.of("limits").chance(0.5) && {
+      maxBufferedBytes: 48 * 1024,
+      maxPayloadBytes: 8 * 1024,
+    }),
     maxHandlersInFlight: 1 + draws.below(3),
     heartbeatIntervalMs: draws.below(2) * 500,
     pongDeadlineMs: 200,

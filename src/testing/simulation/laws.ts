@@ -15,6 +15,13 @@ import type { SimThread } from "./sim-thread.ts";
 /** Of a connection's close: the turns of the loop in which the last of it happens. */
 const GRACE_MS = 100;
 
+/** RFC 6455, 5.2, at most. */
+const FRAME_HEADER_BYTES = 14;
+/** A read of a socket brings so much at most. */
+const READ_BYTES = 256 * 1024;
+/** Of a message that is not whole, its fragments' own headers. */
+const FRAGMENTS_BYTES = 512;
+
 /**
  * What holds for every service, whatever its handlers, its clients and its
  * operators do. The numbers are those of docs/testing.md.
@@ -232,14 +239,30 @@ export const laws: Readonly<Record<string, Law>> = {
   },
 
   *"what is buffered is bounded by the options"({ monitor, config }) {
+    // What makes it too much was taken as a whole: one message, or what a turn has published.
+    const published = monitor.publications.reduce(
+      (sum, { data }) => sum + data.length + FRAME_HEADER_BYTES,
+      0,
+    );
+    const { maxPayloadBytes } = config;
+    const mayWait =
+      READ_BYTES +
+      Math.max(READ_BYTES, maxPayloadBytes) +
+      2 * maxPayloadBytes +
+      FRAGMENTS_BYTES;
     for (const {
       id,
       largestBuffered,
+      largestWaiting,
       largestMessage,
     } of monitor.records.values()) {
-      const most = config.maxBufferedBytes + largestMessage + 14;
-      if (largestBuffered > most)
-        yield `${id}: ${largestBuffered} bytes, ${most} at most`;
+      const mayBuffer =
+        config.maxBufferedBytes +
+        Math.max(largestMessage + FRAME_HEADER_BYTES, published);
+      if (largestBuffered > mayBuffer)
+        yield `${id}: ${largestBuffered} bytes were not written, ${mayBuffer} at most`;
+      if (largestWaiting > mayWait)
+        yield `${id}: ${largestWaiting} bytes that were read waited, ${mayWait} at most`;
     }
   },
 

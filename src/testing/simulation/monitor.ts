@@ -48,7 +48,10 @@ export interface ConnectionRecord {
   inTransit: { readonly state: unknown } | undefined;
   /** A handler has closed it: what waited then is not handled. */
   wasDismissed: boolean;
+  /** Unwritten bytes, at most. */
   largestBuffered: number;
+  /** Bytes that were read and are not with a handler, at most. */
+  largestWaiting: number;
   largestMessage: number;
 }
 
@@ -91,6 +94,8 @@ export class Monitor {
   readonly #clientOf: (handle: MemoryHandle) => SimClient | undefined;
   readonly #now: () => number;
   readonly #watched = new WeakSet<object>();
+  /** Those that live in each thread. */
+  readonly #living = new Map<SimThread, Map<Connection, ConnectionRecord>>();
   onMessage: ((client: string | undefined, data: Buffer) => void) | undefined;
 
   constructor(
@@ -119,6 +124,25 @@ export class Monitor {
     for (const record of this.records.values())
       if (record.client === client)
         record.departures.push({ at: this.#now(), thread: currentThread() });
+  }
+
+  /** Something has happened in this thread: what do its connections hold by now? */
+  measure(thread: SimThread): void {
+    const living = this.#living.get(thread);
+    if (living === undefined) return;
+    for (const [connection, record] of living) {
+      const { bufferedBytes, inbox, assembly, unread } =
+        connection as Connection & Holding;
+      const waiting =
+        inbox.heldBytes +
+        (assembly?.heldBytes ?? 0) +
+        (unread?.buffer.byteLength ?? 0);
+      if (bufferedBytes > record.largestBuffered)
+        record.largestBuffered = bufferedBytes;
+      if (waiting > record.largestWaiting) record.largestWaiting = waiting;
+      if (record.end !== undefined || connection.state === "terminated")
+        living.delete(connection);
+    }
   }
 
   /** Hooks that have not ended. */
@@ -229,6 +253,7 @@ export class Monitor {
         inTransit: undefined,
         wasDismissed: false,
         largestBuffered: 0,
+        largestWaiting: 0,
         largestMessage: 0,
       };
       this.records.set(id, record);
@@ -236,8 +261,19 @@ export class Monitor {
     if (!this.#watched.has(connection)) {
       this.#watched.add(connection);
       this.#watchConnection(connection, record);
+      this.#nowLivesHere(connection, record);
     }
     return record;
+  }
+
+  #nowLivesHere(connection: Connection, record: ConnectionRecord): void {
+    for (const living of this.#living.values())
+      for (const [before, its] of living)
+        if (its === record) living.delete(before);
+    const thread = currentThread();
+    if (thread === undefined) return;
+    const living = this.#living.get(thread) ?? new Map();
+    this.#living.set(thread, living.set(connection, record));
   }
 
   /** Its own methods stand before those of its class. */
@@ -348,6 +384,13 @@ interface Counting {
   readonly messagesIn: number;
   readonly messagesOut: number;
   readonly droppedMessages: number;
+}
+
+/** What a connection keeps of what it has read. */
+interface Holding {
+  readonly inbox: { readonly heldBytes: number };
+  readonly assembly: { readonly heldBytes: number } | null;
+  readonly unread: { readonly buffer: { readonly byteLength: number } } | null;
 }
 
 function isThenable(value: unknown): value is Promise<unknown> {

@@ -32,6 +32,10 @@ export interface Timeline {
   readonly rare: Rare;
   /** A connection's handle leaves a thread for another. */
   travels(handle: { readonly incoming: object }): void;
+  /** Modules are being loaded, which takes real time and reads real files. */
+  readonly isLoading: boolean;
+  /** Handlers have reached out of the simulation. */
+  touched(thread: SimThread, complaint: string): void;
   /** Something threw that nobody caught. */
   threw(thread: SimThread, error: unknown): void;
 }

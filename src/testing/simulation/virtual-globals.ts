@@ -1,8 +1,13 @@
-import crypto from "node:crypto";
 import { syncBuiltinESMExports } from "node:module";
 import timers from "node:timers";
 import timersPromises from "node:timers/promises";
+import { promisify } from "node:util";
+import { installRefusals, uninstallRefusals } from "./real-world.ts";
 import { currentThread, type SimThread } from "./sim-thread.ts";
+import {
+  installVirtualChance,
+  uninstallVirtualChance,
+} from "./virtual-chance.ts";
 
 /** Where `Date` begins: a moment like any other, the same in every run. */
 const EPOCH_MS = Date.UTC(2026, 0, 1);
@@ -16,14 +21,18 @@ const real = {
   setImmediate: globalThis.setImmediate,
   clearImmediate: globalThis.clearImmediate,
   Date: globalThis.Date,
-  random: Math.random,
   now: performance.now.bind(performance),
-  hrtime: process.hrtime.bigint.bind(process.hrtime),
+  hrtime: process.hrtime,
+  nanos: process.hrtime.bigint.bind(process.hrtime),
+  uptime: process.uptime.bind(process),
+  every: timersPromises.setInterval,
+  scheduler: {
+    wait: timersPromises.scheduler.wait.bind(timersPromises.scheduler),
+    yield: timersPromises.scheduler.yield.bind(timersPromises.scheduler),
+  },
+  abortAfter: AbortSignal.timeout.bind(AbortSignal),
   sleep: timersPromises.setTimeout,
   soon: timersPromises.setImmediate,
-  randomUUID: crypto.randomUUID,
-  randomBytes: crypto.randomBytes,
-  randomInt: crypto.randomInt,
 };
 
 /** Lets happen what has been set off: ticks and promises, of real time. */
@@ -105,6 +114,14 @@ function setTimer(repeats: boolean, fallback: typeof setTimeout) {
   };
 }
 
+/** With what `util.promisify` makes of it. */
+function promising<Timer extends object>(
+  timer: Timer,
+  promised: (...given: never[]) => Promise<unknown>,
+): Timer {
+  return Object.defineProperty(timer, promisify.custom, { value: promised });
+}
+
 function clearTimer(fallback: (timer: never) => void) {
   return (timer: unknown): void => {
     if (timer instanceof VirtualTimer) timer.close();
@@ -155,6 +172,59 @@ function sleep<Value>(
   if (signal?.aborted === true) abort();
   else signal?.addEventListener("abort", abort, { once: true });
   return promise;
+}
+
+/** As the one of `timers/promises`. */
+async function* every<Value>(
+  ms?: number,
+  value?: Value,
+  options?: { signal?: AbortSignal },
+): AsyncGenerator<Value> {
+  if (currentThread() === undefined)
+    return yield* real.every(ms, value, options);
+  for (;;) yield await sleep(ms, value as Value, options);
+}
+
+/** As `AbortSignal.timeout`. */
+function abortAfter(ms: number): AbortSignal {
+  const thread = currentThread();
+  if (thread === undefined) return real.abortAfter(ms);
+  const controller = new AbortController();
+  thread.setTimer(() => {
+    controller.abort(
+      new DOMException(
+        "The operation was aborted due to timeout",
+        "TimeoutError",
+      ),
+    );
+  }, ms);
+  return controller.signal;
+}
+
+const NANOS = 1_000_000_000n;
+
+/** As `process.hrtime`, since another reading where one is given. */
+function hrtime(since?: [number, number]): [number, number] {
+  if (currentThread() === undefined) return real.hrtime(since);
+  const before =
+    since === undefined ? 0n : BigInt(since[0]) * NANOS + BigInt(since[1]);
+  const passed = nanos() - before;
+  return [Number(passed / NANOS), Number(passed % NANOS)];
+}
+
+function nanos(): bigint {
+  const thread = currentThread();
+  return thread === undefined
+    ? real.nanos()
+    : BigInt(Math.round(thread.timeline.now * 1e6));
+}
+
+function soon<Value>(value?: Value): Promise<Value> {
+  const thread = currentThread();
+  if (thread === undefined) return real.soon(value);
+  return new Promise((resolve) => {
+    thread.setImmediate(() => resolve(value as Value));
+  });
 }
 
 const VirtualDate: DateConstructor = new Proxy(real.Date, {
@@ -220,22 +290,25 @@ export function installVirtualGlobals(): void {
     refuseFakeTimers("a simulation has a clock of its own");
   if (simulations++ > 0) return;
   Object.assign(globalThis, {
-    setTimeout: setTimer(false, real.setTimeout),
+    setTimeout: promising(setTimer(false, real.setTimeout), sleep),
     setInterval: setTimer(true, real.setInterval as typeof setTimeout),
     clearTimeout: clearTimer(real.clearTimeout),
     clearInterval: clearTimer(real.clearInterval),
-    setImmediate: setVirtualImmediate,
+    setImmediate: promising(
+      (callback: Callback, ...rest: unknown[]) =>
+        setVirtualImmediate(callback, ...rest),
+      soon,
+    ),
     clearImmediate: clearVirtualImmediate,
     Date: VirtualDate,
   });
-  Math.random = () => currentThread()?.draws.next() ?? real.random();
   performance.now = () => currentThread()?.timeline.now ?? real.now();
-  process.hrtime.bigint = () => {
+  process.hrtime = Object.assign(hrtime, { bigint: nanos });
+  process.uptime = () => {
     const thread = currentThread();
-    return thread === undefined
-      ? real.hrtime()
-      : BigInt(Math.round(thread.timeline.now * 1e6));
+    return thread === undefined ? real.uptime() : thread.timeline.now / 1_000;
   };
+  AbortSignal.timeout = abortAfter;
   Object.assign(timers, {
     setTimeout: globalThis.setTimeout,
     setInterval: globalThis.setInterval,
@@ -246,53 +319,24 @@ export function installVirtualGlobals(): void {
   });
   Object.assign(timersPromises, {
     setTimeout: sleep,
-    setImmediate: (value?: unknown) =>
-      currentThread() === undefined
-        ? real.soon(value)
-        : new Promise((resolve) => {
-            setImmediate(() => resolve(value));
-          }),
+    setInterval: every,
+    setImmediate: soon,
   });
-  installChance();
+  Object.assign(timersPromises.scheduler, {
+    wait: (ms: number, options?: { signal?: AbortSignal }) =>
+      sleep(ms, undefined, options),
+    yield: () => soon(undefined),
+  });
+  installVirtualChance();
+  installRefusals();
   syncBuiltinESMExports();
-}
-
-function installChance(): void {
-  Object.assign(crypto, {
-    randomBytes: (size: number, callback?: never) => {
-      const thread = currentThread();
-      return thread === undefined || callback !== undefined
-        ? real.randomBytes(size, callback as never)
-        : thread.draws.bytes(size);
-    },
-    randomInt: (...given: [number, number?, never?]) => {
-      const thread = currentThread();
-      if (thread === undefined || typeof given.at(-1) === "function")
-        return real.randomInt(...(given as unknown as [number]));
-      const [least, limit] =
-        given[1] === undefined ? [0, given[0]] : [given[0], given[1]];
-      return least + thread.draws.below(limit - least);
-    },
-    randomUUID: (options?: never) => {
-      const thread = currentThread();
-      if (thread === undefined) return real.randomUUID(options);
-      const hex = thread.draws.bytes(16);
-      // RFC 9562, 5.4: version 4, variant 10.
-      hex[6] = ((hex[6] as number) & 0x0f) | 0x40;
-      hex[8] = ((hex[8] as number) & 0x3f) | 0x80;
-      return hex
-        .toString("hex")
-        .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
-    },
-  });
 }
 
 /** Undoes {@link installVirtualGlobals}, with the last simulation. */
 export function uninstallVirtualGlobals(): void {
   if (--simulations > 0) return;
   const { setTimeout, clearTimeout, setInterval, clearInterval } = real;
-  const { setImmediate, clearImmediate, randomUUID, randomBytes, randomInt } =
-    real;
+  const { setImmediate, clearImmediate } = real;
   const clocks = {
     setTimeout,
     clearTimeout,
@@ -305,12 +349,16 @@ export function uninstallVirtualGlobals(): void {
   Object.assign(timers, clocks);
   Object.assign(timersPromises, {
     setTimeout: real.sleep,
+    setInterval: real.every,
     setImmediate: real.soon,
   });
-  Object.assign(crypto, { randomUUID, randomBytes, randomInt });
-  Math.random = real.random;
+  Object.assign(timersPromises.scheduler, real.scheduler);
+  uninstallVirtualChance();
+  uninstallRefusals();
   // What stood on the prototype shows again.
   Reflect.deleteProperty(performance, "now");
-  process.hrtime.bigint = real.hrtime;
+  process.hrtime = real.hrtime;
+  process.uptime = real.uptime;
+  AbortSignal.timeout = real.abortAfter;
   syncBuiltinESMExports();
 }

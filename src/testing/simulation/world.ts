@@ -189,6 +189,17 @@ export class World implements Timeline, ClientEvents {
     this.#mix(sentence);
   }
 
+  get isLoading(): boolean {
+    return this.#loading > 0;
+  }
+
+  touched(thread: SimThread, complaint: string): void {
+    this.monitor.faults.push({
+      law: "nothing real is touched",
+      what: `${thread.name}: ${complaint}`,
+    });
+  }
+
   threw(thread: SimThread, error: unknown): void {
     for (const instance of this.instances)
       for (const shard of instance.threads)
@@ -310,6 +321,7 @@ export class World implements Timeline, ClientEvents {
       this.wallOffsetMs += this.#jumps.between(-JUMP_MS, JUMP_MS);
     this.#mix(`${next.name} ${this.now}`);
     next.step();
+    this.monitor.measure(next);
     return true;
   }
 

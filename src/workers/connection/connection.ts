@@ -294,6 +294,11 @@ export class LiveConnection
     checkFlag(isBinary, "send(): isBinary");
     if (!this.has("open") && !this.has("closing")) return "closed";
     const { shard, writer } = this;
+    // Its machine has been told; where an action of it runs the handler, it has not heard yet.
+    if (this.bufferedBytes > shard.config.maxBufferedBytes) {
+      this.#judgeBuffer(this.bufferedBytes);
+      return "closed";
+    }
     if (this.compressor === null)
       writer.frame(isBinary ? OPCODE.binary : OPCODE.text, payload);
     else this.compressor.send(payload, isBinary);

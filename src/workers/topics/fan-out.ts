@@ -49,6 +49,8 @@ export class FanOut {
       // It has come from another thread since, and has had it there.
       if (at <= subscriber.heardUntil) continue;
       const buffered = subscriber.bufferedBytes;
+      // Told already: it closes as soon as its machine hears of it.
+      if (buffered > maxBufferedBytes) continue;
       const isCongested =
         buffered > highWaterMarkBytes ||
         subscriber.lifecycle.name === "open.congested";

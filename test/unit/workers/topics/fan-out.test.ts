@@ -96,6 +96,13 @@ describe("the delivery of a topic's messages", () => {
     expect(counters.get("messagesOut")).toBe(2);
   });
 
+  it("writes no more to who has more than it may, whether or not its machine has heard", () => {
+    const { fanOut, one, topicNamed } = stage();
+    one.bufferedBytes = 1_001;
+    fanOut.deliver(topicNamed("room"), run, null);
+    expect(one.written).toEqual([]);
+  });
+
   it("leaves out who is not open any more", () => {
     const { counters, fanOut, one, two, topicNamed } = stage();
     one.end();
