@@ -31,31 +31,36 @@ const actions = [
     steps.flat().flatMap(({ step }) => step.actions.map(({ type }) => type)),
   ),
 ];
-const digit = (number: number): string => number.toString(36);
-const rows = states.map(({ name }, at) =>
-  [
-    name,
-    ...(steps[at] ?? []).map(({ event, step }) =>
+const rows = states.map(({ name }, at) => [
+  name,
+  Object.fromEntries(
+    (steps[at] ?? []).map(({ event, step }) => [
+      event,
       [
-        digit(event),
-        digit(step.target.index),
-        step.actions.map(({ type }) => digit(actions.indexOf(type))).join(""),
-        step.delay === undefined ? "" : digit(delays.indexOf(step.delay)),
-      ].join("-"),
-    ),
-  ].join(" "),
-);
+        step.target.index,
+        step.actions.map(({ type }) => actions.indexOf(type)),
+        ...(step.delay === undefined ? [] : [delays.indexOf(step.delay)]),
+      ],
+    ]),
+  ),
+]);
 
 const text = await format(
   `/**
  * The client's machine (\`src/machines/client-machine.ts\`) as a table, written
- * by \`scripts/client-table.ts\`. A line is a state: its name, and for each event
- * that it answers \`event-target-actions-delay\`, numbers in base 36.
+ * by \`scripts/client-table.ts\`. A state is its name and, for each event that it
+ * answers, the next state, what is done, and the delay that begins.
  */
 export const EVENTS = ${JSON.stringify(events)} as const;
 export const ACTIONS = ${JSON.stringify(actions)} as const;
 export const DELAYS = ${JSON.stringify(delays)} as const;
-export const STATES = ${JSON.stringify(rows)} as const;
+export type Step = readonly [
+  state: number,
+  actions: readonly number[],
+  delay?: number,
+];
+export type State = readonly [name: string, steps: Readonly<Record<number, Step>>];
+export const STATES: readonly State[] = ${JSON.stringify(rows)};
 `,
   { parser: "typescript" },
 );

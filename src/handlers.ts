@@ -201,8 +201,8 @@ export type Authorization<Data> =
       readonly data?: Data;
       /**
        * One of `request.subprotocols`, or `null` for none. Left out, it is the
-       * first that the client offers of the option `subprotocols`, or none
-       * (RFC 6455, 4.2.2).
+       * first that the client offers of `sluice.v1` and the option
+       * `subprotocols`, or none (RFC 6455, 4.2.2).
        */
       readonly subprotocol?: string | null | undefined;
     }

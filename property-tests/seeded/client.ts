@@ -50,13 +50,6 @@ export const clientDefects: readonly Defect[] = [
     suites: [unit],
   },
   {
-    rule: "what was heard before a page woke proves nothing",
-    file: client,
-    original: "    this.#heardAt = 0;\n",
-    defective: "",
-    suites: [unit],
-  },
-  {
     rule: "a host's appointment holds for all sockets of a page",
     file: "src/client/patient-web-socket.ts",
     original: "    appointments.set(host, appointment);\n",

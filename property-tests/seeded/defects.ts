@@ -5,6 +5,7 @@ import { machineHandlersDefects } from "./machine-handlers.ts";
 import { serverDefects } from "./server-defects.ts";
 import { bordersDefects } from "./sound-borders.ts";
 import { bytesDefects } from "./sound-bytes.ts";
+import { soundClientDefects } from "./sound-client.ts";
 import { chaosDefects } from "./sound-chaos.ts";
 import { endingDefects } from "./sound-endings.ts";
 import { deployDefects } from "./sound-deploys.ts";
@@ -51,6 +52,7 @@ export const areas: readonly Area[] = [
   { title: "The ends of what is accepted", defects: limitsDefects },
   { title: "A shard, at every moment", defects: houseDefects },
   { title: "The client", defects: clientDefects },
+  { title: "The client, and who is there", defects: soundClientDefects },
 ];
 
 export const defects: readonly Defect[] = areas.flatMap((area) => area.defects);

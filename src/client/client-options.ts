@@ -33,6 +33,12 @@ export interface ClientOptions {
     /** Aborted when the attempt is given up. */
     readonly signal: AbortSignal;
   }) => string | URL | undefined | Promise<string | URL | undefined>;
+  /**
+   * The server is a Sluice, whose heartbeat is to be heard and which is to be
+   * asked whether it is there: the subprotocol `sluice.v1` is offered, before
+   * `protocols`. A server that takes none of them is not connected to. [false]
+   */
+  readonly heartbeat?: boolean;
   /** Subprotocols to offer (RFC 6455, 1.9). */
   readonly protocols?: string | string[];
   /** What is sent while nobody is connected waits, or is refused. ["queue"] */
@@ -49,10 +55,11 @@ export interface ClientOptions {
    * Sent to ask whether the server is there: after `quietMs` of silence, when
    * the page wakes, and when the network has changed. Whatever is heard within
    * 5 s is the answer; else the connection is given up. Without it nothing is
-   * asked, and a dead line is noticed only when the platform notices. [none]
+   * asked, and a dead line is noticed only when the platform notices.
+   * [a question that `sluice.v1` has, where the server speaks it; else none]
    */
-  readonly probe?: () => Outgoing;
-  /** Silence that is nothing unusual, in milliseconds. [30,000] */
+  readonly probe?: () => Outgoing | undefined;
+  /** Silence that is nothing unusual, in milliseconds. [5 s more than the server's heartbeat, where that is heard; else 30,000] */
   readonly quietMs?: number;
   /** The longest back-off after the first failure, doubled by each further one, in milliseconds. [500] */
   readonly firstBackOffMs?: number;
@@ -65,21 +72,11 @@ export interface ClientOptions {
   ) => WebSocket;
 }
 
-const NUMBERS = [
-  "maxQueued",
-  "maxQueuedBytes",
-  "quietMs",
-  "firstBackOffMs",
-  "longestBackOffMs",
-] as const;
-
 /** @throws RangeError for a number out of its range. */
 export function checkNumbers(options: ClientOptions): void {
-  for (const name of NUMBERS) {
-    const value = options[name] ?? 0;
-    if (!(value >= 0 && value <= LONGEST_TIMER_MS))
+  for (const [name, value] of Object.entries(options))
+    if (typeof value === "number" && !(value >= 0 && value <= LONGEST_TIMER_MS))
       throw new RangeError(
         `${name} is a number from 0 to ${LONGEST_TIMER_MS}; got ${value}`,
       );
-  }
 }

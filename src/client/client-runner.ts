@@ -1,49 +1,15 @@
-import { ACTIONS, DELAYS, EVENTS, STATES } from "./client-table.ts";
+import { ACTIONS, DELAYS, EVENTS, type State, STATES } from "./client-table.ts";
 
 export type Event = (typeof EVENTS)[number];
 export type Action = (typeof ACTIONS)[number];
 export type Delay = (typeof DELAYS)[number];
 
-interface Step {
-  readonly target: number;
-  readonly actions: readonly Action[];
-  readonly delay: Delay | undefined;
-}
-
-interface State {
-  readonly name: string;
-  readonly steps: ReadonlyMap<Event, Step>;
-}
-
-const numberOf = (digits: string): number => parseInt(digits, 36);
-
-const states: readonly State[] = STATES.map((line) => {
-  const [name = "", ...steps] = line.split(" ");
-  return {
-    name,
-    steps: new Map(
-      steps.map((step) => {
-        const [event = "", target = "", actions = "", delay = ""] =
-          step.split("-");
-        return [
-          EVENTS[numberOf(event)] as Event,
-          {
-            target: numberOf(target),
-            actions: Array.from(
-              actions,
-              (digit) => ACTIONS[numberOf(digit)] as Action,
-            ),
-            delay: DELAYS[numberOf(delay)],
-          },
-        ];
-      }),
-    ),
-  };
-});
+/** A timer that is later by this has stood still, as in a page that was frozen. */
+const LATE_MS = 1_000;
 
 /** Runs the table: one state, at most one timer. */
 export class Runner {
-  #state = states[0] as State;
+  #state = STATES[0] as State;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #waiting: Event[] | undefined;
   readonly #act: (action: Action) => void;
@@ -63,10 +29,10 @@ export class Runner {
 
   /** Dotted path of the state, such as `open.healthy`. */
   get state(): string {
-    return this.#state.name;
+    return this.#state[0];
   }
 
-  /** Tells the machine a fact. One that is told while an action runs waits for its end. */
+  /** Tells the machine a fact. One that is told while an action runs waits for its end; what an action throws is reported, and the machine goes on. */
   tell(event: Event): void {
     if (this.#waiting !== undefined) {
       this.#waiting.push(event);
@@ -74,17 +40,31 @@ export class Runner {
     }
     this.#waiting = [event];
     for (const next of this.#waiting) {
-      const step = this.#state.steps.get(next);
+      const step = this.#state[1][EVENTS.indexOf(next)];
       if (step === undefined) continue;
+      const [state, actions, delay] = step;
       clearTimeout(this.#timer);
-      this.#state = states[step.target] as State;
-      for (const action of step.actions) this.#act(action);
-      if (step.delay !== undefined)
-        this.#timer = setTimeout(
-          () => this.tell("after"),
-          this.#delayMs(step.delay),
-        );
+      this.#state = STATES[state] as State;
+      for (const action of actions)
+        try {
+          this.#act(ACTIONS[action] as Action);
+        } catch (error) {
+          queueMicrotask(() => {
+            throw error;
+          });
+        }
+      if (delay !== undefined)
+        this.#wait(this.#delayMs(DELAYS[delay] as Delay));
     }
     this.#waiting = undefined;
+  }
+
+  /** Whoever stood still may have been answered meanwhile: that is heard first. */
+  #wait(ms: number, graceMs = LATE_MS): void {
+    const dueAt = Date.now() + ms;
+    this.#timer = setTimeout(() => {
+      if (graceMs > 0 && Date.now() - dueAt > LATE_MS) this.#wait(graceMs, 0);
+      else this.tell("after");
+    }, ms);
   }
 }

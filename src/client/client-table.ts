@@ -1,7 +1,7 @@
 /**
  * The client's machine (`src/machines/client-machine.ts`) as a table, written
- * by `scripts/client-table.ts`. A line is a state: its name, and for each event
- * that it answers `event-target-actions-delay`, numbers in base 36.
+ * by `scripts/client-table.ts`. A state is its name and, for each event that it
+ * answers, the next state, what is done, and the delay that begins.
  */
 export const EVENTS = [
   "after",
@@ -32,6 +32,7 @@ export const ACTIONS = [
   "sendClose",
   "judgeOpen",
   "sendProbe",
+  "hasten",
 ] as const;
 export const DELAYS = [
   "turn",
@@ -42,15 +43,87 @@ export const DELAYS = [
   "probeDeadline",
   "closeDeadline",
 ] as const;
-export const STATES = [
-  "resting 1-1-0-2 2-2-1-",
-  "preparing 2-2-21- 3-3-23-3 4-4-2456-0 5-2-21- 0-4-2456-0",
-  "closed",
-  "connecting 2-2-71- 6-5-8-4 7-4-7456-0 8-2-71- 0-4-7456-0",
-  "waiting.backingOff 1-1-0-2 2-2-1- a-1-0-2 b-6--1 c-1-0-2 d-7--0 0-1-0-2",
-  "open.healthy 2-8-9-6 7-4-7a56-0 8-2-71- a-9-b-5 b-9-b-5 c-9-b-5 0-9-b-5",
-  "offline 1-1-0-2 2-2-1- c-4-56-0 0-1-0-2",
-  "waiting.appointed 1-1-0-2 2-2-1- a-7--0 b-6--1 c-7--0 0-1-0-2",
-  "closing 7-2-71- 8-2-71- 0-2-71-",
-  "open.probing 2-8-9-6 7-4-7a56-0 8-2-71- 9-5--4 0-4-7a56-0",
-] as const;
+export type Step = readonly [
+  state: number,
+  actions: readonly number[],
+  delay?: number,
+];
+export type State = readonly [
+  name: string,
+  steps: Readonly<Record<number, Step>>,
+];
+export const STATES: readonly State[] = [
+  ["resting", { "1": [1, [0], 2], "2": [2, [1]] }],
+  [
+    "preparing",
+    {
+      "0": [4, [2, 4, 5, 6], 0],
+      "2": [2, [2, 1]],
+      "3": [3, [2, 3], 3],
+      "4": [4, [2, 4, 5, 6], 0],
+      "5": [2, [2, 1]],
+    },
+  ],
+  ["closed", {}],
+  [
+    "connecting",
+    {
+      "0": [4, [7, 4, 5, 6], 0],
+      "2": [2, [7, 1]],
+      "6": [5, [8], 4],
+      "7": [4, [7, 4, 5, 6], 0],
+      "8": [2, [7, 1]],
+    },
+  ],
+  [
+    "waiting.backingOff",
+    {
+      "0": [1, [0], 2],
+      "1": [1, [0], 2],
+      "2": [2, [1]],
+      "10": [1, [0], 2],
+      "11": [6, [], 1],
+      "12": [1, [0], 2],
+      "13": [7, [], 0],
+    },
+  ],
+  [
+    "open.healthy",
+    {
+      "0": [9, [11], 5],
+      "2": [8, [9], 6],
+      "7": [4, [7, 10, 5, 6], 0],
+      "8": [2, [7, 1]],
+      "9": [5, [], 4],
+      "10": [9, [11], 5],
+      "11": [9, [11], 5],
+      "12": [9, [11], 5],
+    },
+  ],
+  [
+    "offline",
+    { "0": [1, [0], 2], "1": [1, [0], 2], "2": [2, [1]], "12": [4, [12], 0] },
+  ],
+  [
+    "waiting.appointed",
+    {
+      "0": [1, [0], 2],
+      "1": [1, [0], 2],
+      "2": [2, [1]],
+      "10": [7, [], 0],
+      "11": [6, [], 1],
+      "12": [7, [], 0],
+    },
+  ],
+  ["closing", { "0": [2, [7, 1]], "7": [2, [7, 1]], "8": [2, [7, 1]] }],
+  [
+    "open.probing",
+    {
+      "0": [4, [7, 10, 5, 6], 0],
+      "2": [8, [9], 6],
+      "7": [4, [7, 10, 5, 6], 0],
+      "8": [2, [7, 1]],
+      "9": [5, [], 4],
+    },
+  ],
+];

@@ -12,6 +12,7 @@ import {
   type Outgoing,
   type SendOptions,
 } from "./client-options.ts";
+import { hearHandlers, page, tell, webSocketUrl } from "./client-platform.ts";
 import { type Action, type Delay, Runner } from "./client-runner.ts";
 
 export interface ClientEventMap<Message = Incoming> {
@@ -31,6 +32,14 @@ export interface ClientEventMap<Message = Incoming> {
   close: Event & Ended;
 }
 
+/** The first message of a server that speaks {@link SLUICE_V1}. */
+interface Greeting {
+  /** Between two ticks; 0 where there are none. */
+  readonly heartbeatMs: number;
+  /** In its ticks and in our probes, and in nothing else. */
+  readonly token: string;
+}
+
 interface Waiting {
   readonly data: Outgoing;
   readonly bytes: number;
@@ -38,6 +47,10 @@ interface Waiting {
   readonly timer: ReturnType<typeof setTimeout> | undefined;
 }
 
+/** The subprotocol of a Sluice whose heartbeat is to be heard. */
+const SLUICE_V1 = "sluice.v1";
+/** A tick may be so much later than its interval. */
+const HEARTBEAT_LATE_MS = 5_000;
 const NO_CLOSE_FRAME: Ended = { code: 1006, reason: "" };
 /** Longer than this, a connection has been a good one. */
 const STABLE_MS = 5_000;
@@ -45,15 +58,6 @@ const STABLE_MS = 5_000;
 const LONGEST_OFFLINE_MS = 60_000;
 const MAX_QUEUED = 256;
 const MAX_QUEUED_BYTES = 1_048_576;
-
-/** What a page has beyond Node, and a worker in part. */
-interface Page {
-  readonly addEventListener?: EventTarget["addEventListener"];
-  readonly document?: EventTarget & { readonly visibilityState: string };
-  readonly location?: { readonly href: string };
-  readonly navigator?: { readonly onLine?: boolean };
-}
-const page: Page = globalThis as unknown as Page;
 
 /**
  * A WebSocket that comes back: when its server has said, else after a back-off.
@@ -86,10 +90,14 @@ export class Client<Message = Incoming>
   #failures = 0;
   /** When the next attempt is due, by the wall clock: another may stand still while the machine sleeps. */
   #turnAt = 0;
+  /** What was to be waited then: no longer, where that clock is set back. */
+  #turnMs = 0;
   /** The server has said so, and no attempt was made since. */
   #hasAppointment = false;
   #openedAt = 0;
   #heardAt = 0;
+  /** What our server tells and asks by, where it speaks `sluice.v1`. */
+  #greeting: Greeting | undefined;
   #ended: Ended = NO_CLOSE_FRAME;
   #goodbye: Ended = { code: 1000, reason: "" };
 
@@ -99,10 +107,7 @@ export class Client<Message = Incoming>
     checkNumbers(options);
     this.#base = this.#url = webSocketUrl(url, page.location?.href);
     this.#options = options;
-    for (const type of ["open", "message", "interrupted", "close"] as const)
-      super.addEventListener(type, (event) =>
-        this[`on${type}`]?.(event as never),
-      );
+    hearHandlers(this, ["open", "message", "interrupted", "close"]);
     this.#runner = new Runner(
       (action) => this.#actions[action](),
       (delay) => this.#delays[delay](),
@@ -114,8 +119,8 @@ export class Client<Message = Incoming>
       page.document?.addEventListener(type, this.#hearPage, { signal });
     const end = (): void => this.close();
     options.signal?.addEventListener("abort", end, { signal });
-    this.#runner.tell("open.requested");
-    if (options.signal?.aborted === true) end();
+    if (options.signal?.aborted === true) queueMicrotask(end);
+    else this.#runner.tell("open.requested");
   }
 
   /** Where the client stands, as its machine names it: `open.healthy`, `waiting.appointed`, … */
@@ -138,6 +143,11 @@ export class Client<Message = Incoming>
   /** The subprotocol that the server has chosen; empty while away. */
   get protocol(): string {
     return this.#socket?.protocol ?? "";
+  }
+
+  /** The extensions that the server has chosen; empty while away. */
+  get extensions(): string {
+    return this.#socket?.extensions ?? "";
   }
 
   /** Bytes that wait here and in the platform's socket. */
@@ -165,7 +175,8 @@ export class Client<Message = Incoming>
       return Promise.resolve("refused");
     return new Promise((settle) => {
       const waiting: Waiting = {
-        data,
+        // As a WebSocket: what its owner writes there later is not sent.
+        data: typeof data === "string" ? data : copyOf(data),
         bytes,
         settle,
         timer:
@@ -190,13 +201,16 @@ export class Client<Message = Incoming>
    * Ends the client. What still waits is refused.
    *
    * @param code - 1000 or 3000 to 4999, as a browser takes it.
-   * @throws RangeError for another code.
+   * @param reason - At most 123 bytes.
+   * @throws RangeError for another code, or a longer reason.
    */
   close(code = 1000, reason = ""): void {
     if (code !== 1000 && !(code >= 3000 && code <= 4999))
       throw new RangeError(
         `close(): a code is 1000 or from 3000 to 4999; got ${code}`,
       );
+    if (new TextEncoder().encode(reason).length > 123)
+      throw new RangeError(`close(): a reason has at most 123 bytes`);
     this.#goodbye = { code, reason };
     if (this.readyState === 0) this.#ended = this.#goodbye;
     this.#runner.tell("close.requested");
@@ -246,8 +260,6 @@ export class Client<Message = Incoming>
   }
 
   readonly #hearPage = ({ type }: Event): void => {
-    // What was heard before proves nothing any more.
-    this.#heardAt = 0;
     if (type === "offline") this.#runner.tell("network.left");
     else if (type === "online") this.#runner.tell("network.came");
     else if (page.document?.visibilityState !== "hidden")
@@ -259,7 +271,7 @@ export class Client<Message = Incoming>
     longestOffline: () => Math.max(LONGEST_OFFLINE_MS, this.#untilTurn()),
     addressDeadline: () => 10_000,
     connectDeadline: () => 10_000,
-    quiet: () => this.#untilQuiet(),
+    quiet: () => this.#quietMs,
     probeDeadline: () => 5_000,
     closeDeadline: () => 3_000,
   };
@@ -289,21 +301,27 @@ export class Client<Message = Incoming>
       this.#failures = isGood ? 0 : this.#failures + 1;
     },
     setTurn: () => this.#setTurn(),
+    hasten: () => {
+      if (this.#hasAppointment) this.#runner.tell("appointment.given");
+      else this.#turnMs = 0;
+    },
     announceOpen: () => {
-      this.#openedAt = this.#heardAt = Date.now();
+      this.#openedAt = Date.now();
+      this.#heardAt = 0;
+      this.#greeting = undefined;
       for (const waiting of this.#queue)
         this.#take(waiting)(this.#write(waiting.data));
-      this.#say("open", { attempt: this.#attempt });
+      tell(this, "open", { attempt: this.#attempt });
     },
     announceInterruption: () =>
-      this.#say("interrupted", {
+      tell(this, "interrupted", {
         ...this.#ended,
         backInMs: this.#untilTurn(),
       }),
     announceEnd: () => {
       this.#life.abort();
       for (const waiting of this.#queue) this.#take(waiting)("refused");
-      this.#say("close", this.#ended);
+      tell(this, "close", this.#ended);
     },
   };
 
@@ -315,7 +333,11 @@ export class Client<Message = Incoming>
     let fact: "address.ready" | "address.failed" | "address.refused";
     try {
       const { signal } = asking;
-      const answer = await address({ attempt, signal });
+      // In a later turn: whoever makes the client hears all that is told of it.
+      await Promise.resolve();
+      const answer = signal.aborted
+        ? undefined
+        : await address({ attempt, signal });
       // An answer that comes too late is not for the attempt that waits now.
       if (signal.aborted) return;
       if (answer === undefined) {
@@ -334,8 +356,18 @@ export class Client<Message = Incoming>
   }
 
   #connect(): void {
-    const { protocols = [], WebSocket: Socket = WebSocket } = this.#options;
-    const socket = new Socket(this.#url, protocols);
+    const { heartbeat, protocols = [] } = this.#options;
+    const { WebSocket: Socket = WebSocket } = this.#options;
+    let socket: WebSocket;
+    try {
+      socket = new Socket(
+        this.#url,
+        heartbeat === true ? [SLUICE_V1, ...[protocols].flat()] : protocols,
+      );
+    } catch (error) {
+      this.#hearEnd({ code: 1006, reason: String(error) });
+      return;
+    }
     this.#socket = socket;
     socket.binaryType = "arraybuffer";
     const hear = (type: string, heard: (event: never) => void): void =>
@@ -344,22 +376,50 @@ export class Client<Message = Incoming>
         if (socket === this.#socket) heard(event as never);
       });
     hear("open", () => this.#runner.tell("socket.opened"));
-    hear("message", ({ data }: { data: unknown }) => {
-      this.#heardAt = Date.now();
-      this.#runner.tell("server.heard");
-      this.dispatchEvent(new MessageEvent("message", { data }));
-    });
+    hear("message", ({ data }: { data: unknown }) => this.#hear(data));
+    // One that nobody hears ends the process, with the class of some libraries.
+    hear("error", () => {});
     hear("close", ({ code, reason }: Ended) => this.#hearEnd({ code, reason }));
+  }
+
+  #hear(data: unknown): void {
+    // Only the first message can be the greeting.
+    const greeting = this.#heardAt === 0 ? this.#greetingIn(data) : undefined;
+    this.#greeting ??= greeting;
+    const now = Date.now();
+    // Each message arms the delay anew, but not each of thousands in a second.
+    if (
+      this.state !== "open.healthy" ||
+      (now - this.#heardAt) * 32 >= this.#quietMs
+    ) {
+      this.#heardAt = now;
+      this.#runner.tell("server.heard");
+    }
+    const isOurs =
+      greeting !== undefined ||
+      (this.#greeting && data === `~${this.#greeting.token}`);
+    if (!isOurs) this.dispatchEvent(new MessageEvent("message", { data }));
+  }
+
+  #greetingIn(data: unknown): Greeting | undefined {
+    const [, heartbeatMs, token] = /^\^ (\d+) (\S+)/.exec(data as string) ?? [];
+    // Whoever else speaks so has no heartbeat for us.
+    return this.protocol === SLUICE_V1 && token !== undefined
+      ? { heartbeatMs: Number(heartbeatMs), token }
+      : undefined;
   }
 
   #hearEnd(ended: Ended): void {
     this.#ended = ended;
     const inMs = appointmentOf(ended);
     this.#hasAppointment = inMs !== undefined;
-    if (inMs !== undefined) this.#turnAt = Date.now() + inMs;
-    const isFinal =
-      inMs === Infinity || this.#options.isFinal?.(ended) === true;
-    this.#runner.tell(isFinal ? "socket.dismissed" : "socket.lost");
+    if (inMs !== undefined) this.#setTurnIn(inMs);
+    let isFinal = inMs === Infinity;
+    try {
+      isFinal ||= this.#options.isFinal?.(ended) === true;
+    } finally {
+      this.#runner.tell(isFinal ? "socket.dismissed" : "socket.lost");
+    }
   }
 
   #setTurn(): void {
@@ -372,34 +432,43 @@ export class Client<Message = Incoming>
         firstBackOffMs,
         longest,
       );
-      this.#turnAt = Date.now() + Math.random() * longestNow;
+      this.#setTurnIn(Math.random() * longestNow);
     }
     if (page.navigator?.onLine === false) this.#runner.tell("network.left");
   }
 
   #sendProbe(): void {
-    const { probe } = this.#options;
-    if (probe !== undefined && this.#untilQuiet() <= 0) {
-      this.#write(probe());
-      return;
-    }
-    // Nothing to ask, or it was heard while the delay ran: that is armed once, not with each message.
-    if (probe === undefined) this.#heardAt = Date.now();
-    this.#runner.tell("server.heard");
+    const { probe = () => this.#greeting && `?${this.#greeting.token}` } =
+      this.#options;
+    const question = probe();
+    if (question === undefined) this.#runner.tell("server.heard");
+    else this.#write(question);
+  }
+
+  #setTurnIn(ms: number): void {
+    this.#turnMs = Math.ceil(ms);
+    this.#turnAt = Date.now() + ms;
   }
 
   #untilTurn(): number {
-    return Math.max(0, Math.ceil(this.#turnAt - Date.now()));
+    const ms = Math.ceil(this.#turnAt - Date.now());
+    return Math.max(0, Math.min(this.#turnMs, ms));
   }
 
-  #untilQuiet(): number {
-    const { quietMs = 30_000 } = this.#options;
-    return Math.min(quietMs, this.#heardAt + quietMs - Date.now());
+  get #quietMs(): number {
+    const { heartbeatMs = 0 } = this.#greeting ?? {};
+    const told = heartbeatMs > 0 ? heartbeatMs + HEARTBEAT_LATE_MS : 30_000;
+    return Math.min(this.#options.quietMs ?? told, LONGEST_TIMER_MS);
   }
 
   #write(data: Outgoing): Fate {
-    this.#socket?.send(data);
-    return "uncertain";
+    try {
+      this.#socket?.send(data);
+      return "uncertain";
+    } catch {
+      // What is none of what a socket takes, such as memory that is shared.
+      return "refused";
+    }
   }
 
   /** Takes what waits out of the queue, for a fate. */
@@ -407,10 +476,6 @@ export class Client<Message = Incoming>
     clearTimeout(waiting.timer);
     if (this.#queue.delete(waiting)) this.#queuedBytes -= waiting.bytes;
     return waiting.settle;
-  }
-
-  #say(type: string, detail: object): void {
-    this.dispatchEvent(Object.assign(new Event(type), detail));
   }
 }
 
@@ -427,12 +492,11 @@ export function connect<Message = Incoming>(
   return new Client<Message>(url, options);
 }
 
-/** An address as a WebSocket takes it everywhere, also where it is relative or `http:`. */
-function webSocketUrl(url: string | URL, base: string | undefined): string {
-  const { href } = new URL(url, base);
-  if (!/^(?:ws|http)s?:/.test(href))
-    throw new TypeError(
-      `an address begins with ws:, wss:, http: or https:; got ${href}`,
-    );
-  return href.replace(/^http/, "ws").replace(/#.*$/, "");
+function copyOf(data: ArrayBuffer | ArrayBufferView): ArrayBuffer {
+  return ArrayBuffer.isView(data)
+    ? (data.buffer.slice(
+        data.byteOffset,
+        data.byteOffset + data.byteLength,
+      ) as ArrayBuffer)
+    : data.slice(0);
 }

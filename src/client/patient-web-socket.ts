@@ -1,11 +1,19 @@
 import { appointmentOf, longestBackOffMs } from "./appointment.ts";
+import { hearHandlers, page, tell, webSocketUrl } from "./client-platform.ts";
 
 /** When a host is to be called again, for all sockets of this page or process. */
 interface Appointment {
   dueAt: number;
+  /** How long that was when it was said: no longer, where the clock is set back. */
+  waitMs: number;
   failures: number;
 }
 const appointments = new Map<string, Appointment>();
+
+function setDue(appointment: Appointment, inMs: number): void {
+  appointment.dueAt = Date.now() + inMs;
+  appointment.waitMs = inMs;
+}
 
 const FIRST_BACK_OFF_MS = 500;
 const LONGEST_BACK_OFF_MS = 20_000;
@@ -46,15 +54,14 @@ export class PatientWebSocket extends EventTarget {
   /** As `WebSocket` is made, with whatever more the platform's takes. */
   constructor(url: string | URL, ...more: unknown[]) {
     super();
-    const { href: page } = (globalThis as { location?: { href: string } })
-      .location ?? { href: undefined };
-    const { href, host } = new URL(url, page);
-    this.url = href.replace(/^http/, "ws");
-    for (const type of ["open", "message", "error", "close"] as const)
-      this.addEventListener(type, (event) =>
-        this[`on${type}`]?.(event as never),
-      );
-    const appointment = appointments.get(host) ?? { dueAt: 0, failures: 0 };
+    this.url = webSocketUrl(url, page.location?.href);
+    hearHandlers(this, ["open", "message", "error", "close"]);
+    const { host } = new URL(this.url);
+    const appointment = appointments.get(host) ?? {
+      dueAt: 0,
+      waitMs: 0,
+      failures: 0,
+    };
     appointments.set(host, appointment);
     if (appointment.dueAt === Infinity) this.close();
     else this.#wait(appointment, more);
@@ -100,8 +107,8 @@ export class PatientWebSocket extends EventTarget {
       // As WebSocket's own: a later turn hears of it.
       setTimeout(() => {
         this.#state = 3;
-        this.dispatchEvent(new Event("error"));
-        this.#end(1006, "", false);
+        tell(this, "error");
+        tell(this, "close", { code: 1006, reason: "", wasClean: false });
       });
     }
   }
@@ -109,8 +116,20 @@ export class PatientWebSocket extends EventTarget {
   /** Waits by the clock, since timers may stand still or be too early. */
   #wait(appointment: Appointment, more: readonly unknown[]): void {
     const inMs = appointment.dueAt - Date.now();
+    if (inMs > appointment.waitMs) setDue(appointment, appointment.waitMs);
     if (inMs <= 0) this.#connect(appointment, more);
-    else this.#timer = setTimeout(() => this.#wait(appointment, more), inMs);
+    else
+      this.#timer = setTimeout(
+        () => {
+          try {
+            this.#wait(appointment, more);
+          } catch {
+            // What the platform's would have thrown, had it been made at once.
+            this.close();
+          }
+        },
+        Math.min(inMs, appointment.waitMs),
+      );
   }
 
   #connect(appointment: Appointment, more: readonly unknown[]): void {
@@ -124,33 +143,26 @@ export class PatientWebSocket extends EventTarget {
     socket.addEventListener("open", () => {
       hasOpened = true;
       appointment.failures = 0;
-      this.dispatchEvent(new Event("open"));
+      tell(this, "open");
     });
     socket.addEventListener("message", ({ data }: { data: unknown }) =>
       this.dispatchEvent(new MessageEvent("message", { data })),
     );
-    socket.addEventListener("error", () =>
-      this.dispatchEvent(new Event("error")),
-    );
+    socket.addEventListener("error", () => tell(this, "error"));
     socket.addEventListener("close", ({ code, reason, wasClean }) => {
       const inMs = appointmentOf({ code, reason });
-      if (inMs !== undefined) appointment.dueAt = Date.now() + inMs;
+      if (inMs !== undefined) setDue(appointment, inMs);
       else if (!hasOpened)
-        appointment.dueAt =
-          Date.now() +
+        setDue(
+          appointment,
           Math.random() *
             longestBackOffMs(
               appointment.failures++,
               FIRST_BACK_OFF_MS,
               LONGEST_BACK_OFF_MS,
-            );
-      this.#end(code, reason, wasClean);
+            ),
+        );
+      tell(this, "close", { code, reason, wasClean });
     });
-  }
-
-  #end(code: number, reason: string, wasClean: boolean): void {
-    this.dispatchEvent(
-      Object.assign(new Event("close"), { code, reason, wasClean }),
-    );
   }
 }

@@ -237,7 +237,8 @@ export const optionSpecs = {
   subprotocols: {
     kind: "tokens",
     group: "Handshake and origin",
-    description: "spoken here; others that clients offer are not agreed to",
+    description:
+      "spoken here beside sluice.v1; others that clients offer are not agreed to",
     default: [],
   },
   trustedProxies: {

@@ -43,11 +43,15 @@ export type ClientActionType =
   | "countFailure"
   | "judgeOpen"
   | "setTurn"
+  | "hasten"
   | "announceOpen"
   | "announceInterruption"
   | "announceEnd";
 
 const named = (): void => {};
+
+/** Of each way into `waiting` but that back from `offline`: a wait is told once. */
+const interrupted = ["setTurn", "announceInterruption"] as const;
 
 /**
  * A client that comes back: one socket at a time, at the moment that its server
@@ -67,6 +71,7 @@ export const clientMachine = setup({
     countFailure: named,
     judgeOpen: named,
     setTurn: named,
+    hasten: named,
     announceOpen: named,
     announceInterruption: named,
     announceEnd: named,
@@ -84,11 +89,17 @@ export const clientMachine = setup({
       entry: "askForAddress",
       exit: "stopAsking",
       after: {
-        addressDeadline: { target: "waiting", actions: "countFailure" },
+        addressDeadline: {
+          target: "waiting",
+          actions: ["countFailure", ...interrupted],
+        },
       },
       on: {
         "address.ready": "connecting",
-        "address.failed": { target: "waiting", actions: "countFailure" },
+        "address.failed": {
+          target: "waiting",
+          actions: ["countFailure", ...interrupted],
+        },
         "address.refused": "closed",
         "close.requested": "closed",
       },
@@ -99,14 +110,14 @@ export const clientMachine = setup({
       after: {
         connectDeadline: {
           target: "waiting",
-          actions: ["dropSocket", "countFailure"],
+          actions: ["dropSocket", "countFailure", ...interrupted],
         },
       },
       on: {
         "socket.opened": "open",
         "socket.lost": {
           target: "waiting",
-          actions: ["dropSocket", "countFailure"],
+          actions: ["dropSocket", "countFailure", ...interrupted],
         },
         "socket.dismissed": { target: "closed", actions: "dropSocket" },
         "close.requested": { target: "closed", actions: "dropSocket" },
@@ -120,6 +131,9 @@ export const clientMachine = setup({
           description: "the server was heard, or need not be",
           after: { quiet: "probing" },
           on: {
+            // What is heard arms the delay, not its own end: browsers put off
+            // the timers of hidden pages that timers arm.
+            "server.heard": { target: "healthy", reenter: true },
             "page.woke": "probing",
             "network.came": "probing",
             "network.left": "probing",
@@ -131,7 +145,7 @@ export const clientMachine = setup({
           after: {
             probeDeadline: {
               target: "#client.waiting",
-              actions: ["dropSocket", "judgeOpen"],
+              actions: ["dropSocket", "judgeOpen", ...interrupted],
             },
           },
           on: { "server.heard": "healthy" },
@@ -140,7 +154,7 @@ export const clientMachine = setup({
       on: {
         "socket.lost": {
           target: "waiting",
-          actions: ["dropSocket", "judgeOpen"],
+          actions: ["dropSocket", "judgeOpen", ...interrupted],
         },
         "socket.dismissed": { target: "closed", actions: "dropSocket" },
         "close.requested": "closing",
@@ -149,7 +163,6 @@ export const clientMachine = setup({
     waiting: {
       description: "comes back when its time has come",
       initial: "backingOff",
-      entry: ["setTurn", "announceInterruption"],
       states: {
         backingOff: {
           description: "nobody has said when: a random time",
@@ -180,7 +193,7 @@ export const clientMachine = setup({
       description: "the system says that there is no network",
       after: { longestOffline: "preparing" },
       on: {
-        "network.came": "waiting",
+        "network.came": { target: "waiting", actions: "hasten" },
         "open.requested": "preparing",
         "close.requested": "closed",
       },

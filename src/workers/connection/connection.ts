@@ -24,6 +24,7 @@ import { type Sendable, toPayload } from "../../topics/payload.ts";
 import { checkPublishing } from "../../topics/rules.ts";
 import type { ClientAddress } from "../handshake/remote-address.ts";
 import type { RequestHead } from "../handshake/request-head.ts";
+import { isProbe, SLUICE_V1, tickText } from "../handshake/sluice-v1.ts";
 import type { HookArguments, Hooks } from "../hooks.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
 import type { ActingConnection, MoveUnderWay } from "./machine-actions.ts";
@@ -167,6 +168,8 @@ export class LiveConnection
   #isPongAwaited = false;
   /** What the last ping said that is not answered, since the peer does not read. */
   #owedPong: Buffer | null = null;
+  /** The same of a client's probe. */
+  #isTickOwed = false;
   #request: ConnectionRequest | null = null;
   #remoteAddress: string | null = null;
   #abort: AbortController | null = null;
@@ -412,6 +415,10 @@ export class LiveConnection
   /** A whole message has come. */
   messageRead(data: Buffer, isBinary: boolean): void {
     if (!this.has("open")) return;
+    if (isProbe(this, data, isBinary)) {
+      this.#sendTick();
+      return;
+    }
     this.shard.counters.countMessageIn();
     this.messagesIn++;
     this.inbox.take(data, isBinary);
@@ -452,6 +459,14 @@ export class LiveConnection
   sendPing(): void {
     this.#isPongAwaited = true;
     this.writer.frame(OPCODE.ping, "");
+    // A browser shows no ping to a page.
+    if (this.subprotocol === SLUICE_V1) this.#sendTick();
+  }
+
+  /** As a pong: one at most is owed to a client that does not read. */
+  #sendTick(): void {
+    if (this.writer.isStuck) this.#isTickOwed = true;
+    else this.writer.frame(OPCODE.text, tickText(this));
   }
 
   /**
@@ -541,6 +556,7 @@ export class LiveConnection
   writerChanged(): void {
     const { lifecycle, writer } = this;
     if (this.#owedPong !== null && !writer.isStuck) this.#payPong();
+    if (this.#isTickOwed && !writer.isStuck) this.#payTick();
     const buffered = this.bufferedBytes;
     if (buffered === 0) {
       if (lifecycle.tags.has("sealed")) this.tell("buffer.flushed");
@@ -560,6 +576,11 @@ export class LiveConnection
     const data = this.#owedPong as Buffer;
     this.#owedPong = null;
     this.pingRead(data);
+  }
+
+  #payTick(): void {
+    this.#isTickOwed = false;
+    if (!this.has("sealed")) this.#sendTick();
   }
 
   #judgeBuffer(buffered: number): void {

@@ -11,6 +11,7 @@ import { HeadReader } from "./head-reader.ts";
 import type { HandshakeRequest } from "./handshake-fields.ts";
 import { type HttpAnswer, refusal, type RefusalReason } from "./refusal.ts";
 import type { RequestHead } from "./request-head.ts";
+import { greetingFrame, SLUICE_V1 } from "./sluice-v1.ts";
 import { chooseSubprotocol } from "./subprotocols.ts";
 import {
   judgeRequest,
@@ -240,10 +241,18 @@ export class Handshake {
     }
     connection.data = authorized.data;
     connection.subprotocol = subprotocol ?? "";
-    this.acceptance = Buffer.from(
-      acceptResponse({ key: asked.key, protocol: subprotocol, extensions }),
+    const { key } = asked;
+    const response = Buffer.from(
+      acceptResponse({ key, protocol: subprotocol, extensions }),
       "latin1",
     );
+    this.acceptance =
+      subprotocol === SLUICE_V1
+        ? Buffer.concat([
+            response,
+            greetingFrame(key, config.heartbeatIntervalMs),
+          ])
+        : response;
     connection.tell("upgrade.accepted");
     return undefined;
   }

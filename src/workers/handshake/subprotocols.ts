@@ -1,4 +1,5 @@
 import { isToken, trimWhitespace } from "./characters.ts";
+import { SLUICE_V1 } from "./sluice-v1.ts";
 
 /**
  * The subprotocols that a client offers, in its order of preference.
@@ -22,7 +23,7 @@ export function parseSubprotocols(
  *
  * @param chosen what `authorize` says: one of the offered, `null` for none,
  *   `undefined` where it leaves it to the option.
- * @param spoken the option `subprotocols`.
+ * @param spoken the option `subprotocols`; {@link SLUICE_V1} is spoken without it.
  * @returns the first of the client's that is spoken, where it was left open.
  */
 export function chooseSubprotocol(
@@ -31,6 +32,6 @@ export function chooseSubprotocol(
   spoken: readonly string[],
 ): string | undefined {
   if (chosen === undefined)
-    return offered.find((name) => spoken.includes(name));
+    return offered.find((name) => name === SLUICE_V1 || spoken.includes(name));
   return chosen ?? undefined;
 }

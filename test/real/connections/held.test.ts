@@ -4,7 +4,7 @@ import { channels } from "../../../src/index.ts";
 import { overhear } from "../../support/diagnostics.ts";
 import { openMany } from "../../support/crowd.ts";
 import { frame, OPCODE } from "../../../src/testing/frame-codec.ts";
-import { RawClient } from "../../support/raw-client.ts";
+import { ACCEPT, RawClient } from "../../support/raw-client.ts";
 import { startServer, type TestServer } from "../../support/server.ts";
 import { until } from "../../support/within.ts";
 
@@ -91,15 +91,19 @@ describe("what a client makes the server hold", () => {
     expect(await settled(held)).toBeLessThan(NOISE_BYTES);
   });
 
-  it("is one pong when it pings and does not read", async () => {
+  it.each([
+    ["pong when it pings", frame(OPCODE.ping, Buffer.alloc(125)), 60],
+    // A short one: it takes more of them to fill the kernel.
+    ["tick when it asks", frame(OPCODE.text, `?${ACCEPT.slice(0, 8)}`), 400],
+  ])("is one %s and does not read", async (_, ping, rounds) => {
     const server = await startServer();
-    const client = await RawClient.open(server.port);
+    const client = await RawClient.open(server.port, "/echo", {
+      "Sec-WebSocket-Protocol": "sluice.v1",
+    });
     const held = await beginWatch(server);
     client.socket.pause();
-    const ping = frame(OPCODE.ping, Buffer.alloc(125));
-    const pings = Buffer.concat(Array.from({ length: 2_000 }, () => ping));
     // More than the kernel keeps of the answers.
-    const rounds = 60;
+    const pings = Buffer.concat(Array.from({ length: 2_000 }, () => ping));
     const isRead = untilRead(server, rounds * pings.length);
     for (let round = 0; round < rounds; round++) client.write(pings);
     await isRead;

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { main } from "../../../src/cli/main.ts";
 import { FakeIo } from "../../unit/cli/fake-io.ts";
 import { type Command, serveCommand } from "../../support/command.ts";
+import { RawClient } from "../../support/raw-client.ts";
 import { within } from "../../support/within.ts";
 import { judgeTalkers, openTalkers, type Talker } from "./talkers.ts";
 import { type Behaviour, type Deployment, deployment } from "./versions.ts";
@@ -71,6 +72,10 @@ describe("an upgrade", () => {
     const inspector = /inspector at http:\/\/127\.0\.0\.1:(\d+)/;
     const [, port = ""] = await command.logged(inspector);
     const talkers = await openTalkers(command.port, 12);
+    const heard = await RawClient.open(command.port, "/echo", {
+      "Sec-WebSocket-Protocol": "sluice.v1",
+    });
+    const [, , token] = (await heard.message()).split(" ");
     const ask = async (): Promise<{ status: number; said: string }> => {
       const io = new FakeIo({ args: ["upgrade", "--admin-port", port] });
       const status = await main(io);
@@ -86,9 +91,12 @@ describe("an upgrade", () => {
     const { said, status } = await ask();
     const pid = Number(/^process (\d+) serves now: /.exec(said)?.[1]);
     try {
-      expect(said).toMatch(/: 12 connections moved, 0 told to come back, in /);
+      expect(said).toMatch(/: 13 connections moved, 0 told to come back, in /);
       expect(status).toBe(0);
       expect(await versionOf(talkers[0])).toBe("v2");
+      // What sluice.v1 is to a client has come along.
+      heard.send(`?${token}`);
+      expect(await heard.message()).toBe(`~${token}`);
     } finally {
       process.kill(pid, "SIGKILL");
     }

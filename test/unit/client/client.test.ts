@@ -1,48 +1,16 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { type ClientOptions, connect } from "../../../src/client/index.ts";
+import { describe, expect, it, vi } from "vitest";
+import { connect } from "../../../src/client/index.ts";
 import { FakeSocket } from "./fake-socket.ts";
+import {
+  asked,
+  pageWithEvents,
+  start,
+  startOpen,
+  URL_GIVEN,
+  usePlay,
+} from "./play.ts";
 
-const WebSocketClass = FakeSocket as unknown as typeof WebSocket;
-const URL_GIVEN = "ws://example.org/room";
-
-beforeEach(() => {
-  vi.useFakeTimers();
-  vi.spyOn(Math, "random").mockReturnValue(0.5);
-  FakeSocket.made = [];
-});
-
-afterEach(() => {
-  vi.useRealTimers();
-  vi.restoreAllMocks();
-  vi.unstubAllGlobals();
-});
-
-/** A client, and all that it has told in order. */
-async function start(options: ClientOptions = {}) {
-  const client = connect(URL_GIVEN, { WebSocket: WebSocketClass, ...options });
-  const told: unknown[] = [];
-  client.addEventListener("open", ({ attempt }) =>
-    told.push(["open", attempt]),
-  );
-  client.addEventListener("message", ({ data }) => told.push(data));
-  client.addEventListener("interrupted", ({ code, reason, backInMs }) =>
-    told.push(["interrupted", code, reason, backInMs]),
-  );
-  client.addEventListener("close", ({ code, reason }) =>
-    told.push(["close", code, reason]),
-  );
-  await asked();
-  return { client, told };
-}
-
-/** The address is there: an answer that is a value comes in a later turn. */
-const asked = (): Promise<unknown> => vi.advanceTimersByTimeAsync(0);
-
-async function startOpen(options: ClientOptions = {}) {
-  const started = await start(options);
-  FakeSocket.last.opens();
-  return started;
-}
+usePlay();
 
 describe("a client that its server has given an appointment", () => {
   it.each([1001, 1012, 1013])(
@@ -373,9 +341,11 @@ describe("a client that asks whether its server is there", () => {
     await vi.advanceTimersByTimeAsync(5_000);
     expect(dead.closedWith).toHaveLength(1);
     expect(told.at(-1)).toEqual(["interrupted", 1006, "", 250]);
+    // What the dead one still says is not heard, now or later.
+    dead.hears("late");
+    expect(told.at(-1)).toEqual(["interrupted", 1006, "", 250]);
     await vi.advanceTimersByTimeAsync(250);
     FakeSocket.last.opens();
-    // What the dead one still says is not heard.
     dead.hears("late");
     dead.ends(1000);
     expect(told.at(-1)).toEqual(["open", 2]);
@@ -466,13 +436,3 @@ it("calls its on… properties as a WebSocket does, and survives what they throw
   await new Promise((resolve) => setImmediate(resolve));
   expect(thrown).toEqual([new Error("the page's own")]);
 });
-
-/** A page whose events the test plays: Node has none. */
-function pageWithEvents() {
-  const target = new EventTarget();
-  return {
-    listen: () =>
-      vi.stubGlobal("addEventListener", target.addEventListener.bind(target)),
-    wake: (type: string) => target.dispatchEvent(new Event(type)),
-  };
-}

@@ -3,7 +3,8 @@ export class FakeSocket extends EventTarget {
   static made: FakeSocket[] = [];
   readonly url: string;
   readonly protocols: string | string[] | undefined;
-  readonly protocol = "";
+  protocol = "";
+  readonly extensions = "permessage-deflate";
   readonly sent: unknown[] = [];
   readonly closedWith: (number | string | undefined)[][] = [];
   readyState = 0;
@@ -32,7 +33,9 @@ export class FakeSocket extends EventTarget {
     this.readyState = 2;
   }
 
-  opens(): void {
+  /** @param protocol - That the server has chosen. */
+  opens(protocol = ""): void {
+    this.protocol = protocol;
     this.readyState = 1;
     this.dispatchEvent(new Event("open"));
   }
