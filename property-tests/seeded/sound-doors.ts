@@ -15,7 +15,8 @@ export const doorDefects: readonly Defect[] = [
   {
     rule: "a subprotocol is agreed to only where it is spoken",
     file: "src/workers/handshake/subprotocols.ts",
-    original: "offered.find((name) => name === SLUICE_V1 || spoken.includes(name))",
+    original:
+      "offered.find((name) => name === SLUICE_V1 || spoken.includes(name))",
     defective: "offered[0]",
     suites: [authorize],
   },
