@@ -1,6 +1,6 @@
 /* oxlint-disable vitest/expect-expect -- laws are held by fc.assert */
 import * as fc from "fast-check";
-import { law, lives } from "sluice/testing/fast-check";
+import { lives } from "sluice/testing/fast-check";
 import { simulate } from "sluice/testing";
 import { walkMachine } from "sluice/testing/machines";
 import { beforeEach, describe, expect, it } from "vitest";
@@ -16,10 +16,6 @@ const bidIn = (text: string): number =>
   (JSON.parse(text) as { amount?: number }).amount ?? 0;
 const bestIn = (text: string): number =>
   (JSON.parse(text) as { best?: number }).best ?? 0;
-
-interface Model {
-  best: number;
-}
 
 beforeEach(forgetBids);
 
@@ -75,7 +71,7 @@ describe("an auction", () => {
 
   it("keeps its laws, whoever comes, goes, moves or dies", () =>
     fc.assert(
-      lives<Model>({
+      lives({
         handlers,
         shards: 2,
         paths: fc.constant("/lot/1"),
@@ -100,15 +96,12 @@ describe("an auction", () => {
         accepted: (model, { text }) => {
           model.best = Math.max(model.best, bidIn(text));
         },
-        laws: [
-          law<Model>(
-            "nobody is told of more than was bid",
-            ({ clients, model }) =>
-              clients.every(({ texts }) =>
-                texts.every((text) => bestIn(text) <= model.best),
-              ),
-          ),
-        ],
+        laws: {
+          "nobody is told of more than was bid": ({ clients, model }) =>
+            clients.every(({ texts }) =>
+              texts.every((text) => bestIn(text) <= model.best),
+            ),
+        },
       }),
       { numRuns: 40 },
     ));

@@ -46,7 +46,8 @@ export interface Law<Model> {
 }
 
 /**
- * States a law.
+ * States a law that several lives are held against; where it stands among their
+ * options, as `laws: { [name]: holds }`, the compiler knows the model by itself.
  *
  * @param name - As a sentence; it is what a failure says.
  * @param holds - Returns `false`, or throws, when it is broken.
@@ -84,7 +85,9 @@ export interface LivesOptions<Model> extends Omit<
   readonly model?: () => Model;
   /** The service has been given a message: what it should know now. */
   readonly accepted?: (model: Model, message: GivenMessage) => void;
-  readonly laws?: readonly Law<Model>[];
+  /** Each by its name, a sentence: returns `false`, or throws, when it is broken. Or what {@link law} has made. */
+  readonly laws?:
+    readonly Law<Model>[] | Readonly<Record<string, Law<Model>["holds"]>>;
   /** Is told how each life ended that broke no law. */
   readonly onEnd?: (result: SimulationResult) => void;
   /** Numbers that are what they were before, once every connection has gone. */
@@ -102,7 +105,7 @@ export interface LivesOptions<Model> extends Omit<
  *     handlers: new URL("auction.ts", import.meta.url),
  *     messages: fc.nat(99).map(String),
  *     faults: ["reset", "move", "shutdown"],
- *     laws: [law("nobody is told twice", ({ clients }) => clients.every(hasNoDoubles))],
+ *     laws: { "nobody is told twice": ({ clients }) => clients.every(hasNoDoubles) },
  *   }),
  * );
  * ```
@@ -148,7 +151,7 @@ async function liveOnce<Model>(
   { seed, steps }: LifePlan,
   caller: Caller,
 ): Promise<void> {
-  const { accepted, laws = [], gauges = {} } = options;
+  const { accepted, gauges = {} } = options;
   const model = options.model?.() as Model;
   const before = new Map(
     Object.entries(gauges).map(([name, read]) => [name, read()]),
@@ -172,7 +175,7 @@ async function liveOnce<Model>(
       },
       atTheEnd: () => {
         const end = { clients: life?.clients ?? [], model };
-        for (const each of laws) hold(each, end);
+        for (const each of lawsOf(options)) hold(each, end);
         for (const [name, read] of Object.entries(gauges)) {
           const [is, was] = [read(), before.get(name)];
           if (is !== was)
@@ -203,6 +206,14 @@ async function liveOnce<Model>(
     });
   });
   options.onEnd?.(result);
+}
+
+function lawsOf<Model>({
+  laws = [],
+}: LivesOptions<Model>): readonly Law<Model>[] {
+  return Array.isArray(laws)
+    ? (laws as readonly Law<Model>[])
+    : Object.entries(laws).map(([name, holds]) => law(name, holds));
 }
 
 /** @throws Error that names the law, when it is broken */

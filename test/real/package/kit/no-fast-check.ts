@@ -1,0 +1,4 @@
+await import("sluice/testing");
+await import("sluice/testing/fast-check").catch(({ message }: Error) => {
+  console.log(message);
+});
