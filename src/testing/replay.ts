@@ -36,11 +36,21 @@ export function replayCommand(
 function runner(): string[] {
   const { env, execArgv } = process;
   if (env["VITEST"] !== undefined) return ["npx", "vitest", "run"];
-  // Those of the runner are its own affair.
-  const own = execArgv.filter((each) => !/^--(?:test|inspect)/.test(each));
   return env["NODE_TEST_CONTEXT"] === undefined
-    ? ["node", ...own]
-    : ["node", ...own, "--test"];
+    ? ["node", ...loadersIn(execArgv)]
+    : ["node", ...loadersIn(execArgv), "--test"];
+}
+
+const LOADER =
+  /^(?:--import|--require|-r|--loader|--experimental-loader|--conditions|-C)(=|$)/;
+
+/** What modules are loaded with. Whatever else Node was given, its test runner spells out every option there is. */
+function loadersIn(execArgv: readonly string[]): string[] {
+  return execArgv.flatMap((option, index) => {
+    const [, equals] = LOADER.exec(option) ?? [];
+    if (equals === undefined) return [];
+    return equals === "=" ? [option] : [option, execArgv[index + 1] ?? ""];
+  });
 }
 
 /** What {@link simulate} is to play again. */

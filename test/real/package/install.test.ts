@@ -1,22 +1,18 @@
-import { execFile } from "node:child_process";
 import {
   access,
   lstat,
   mkdir,
-  mkdtemp,
   readdir,
   readFile,
-  rm,
   symlink,
   writeFile,
 } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
-import { promisify } from "node:util";
+import { dirname, join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { ensureBuilt, root } from "../../support/built.ts";
+import { root } from "../../support/built.ts";
+import { Stranger } from "../../support/stranger.ts";
 
 /** To other pages; pictures stay in the repository, and their words say what they show. */
 const links = /(?<!!\[[^\]]*)\]\(([^)#\s]+)[^)]*\)/g;
@@ -29,106 +25,20 @@ const MAX_PACKED_BYTES = 400_000;
 const BLOCK_BYTES = 512;
 
 /** A stranger's project, with Sluice installed from its package. */
+let stranger: Stranger;
 let folder = "";
 let packed: readonly string[] = [];
 let packedBytes = 0;
-let version = "";
-
-/** npm and what it starts run under this Node, and not as a part of the npm that runs the tests. */
-const env = {
-  ...Object.fromEntries(
-    Object.entries(process.env).filter(
-      ([name]) =>
-        !/^(?:npm_(?!config_)|SLUICE_|NODE_OPTIONS|VITEST)/.test(name),
-    ),
-  ),
-  PATH: [dirname(process.execPath), process.env["PATH"]].join(delimiter),
-};
-
-interface Tarball {
-  readonly filename: string;
-  readonly version: string;
-  readonly integrity: string;
-  readonly size: number;
-  readonly files: readonly { readonly path: string }[];
-}
-
-interface Lock {
-  readonly packages: Readonly<
-    Record<string, { readonly dev?: boolean; readonly devOptional?: boolean }>
-  >;
-}
-
-/**
- * A project that depends on the tarball, with a lock that has the very versions
- * that Sluice itself was installed with: npm then needs no more than what it has
- * fetched before.
- */
-async function writeProject(tarball: Tarball): Promise<void> {
-  const project = {
-    name: "stranger",
-    type: "module",
-    dependencies: { sluice: `file:${tarball.filename}` },
-  };
-  const { packages } = await readJson<Lock>(join(root, "package-lock.json"));
-  const needed = Object.entries(packages).filter(
-    ([path, { dev, devOptional }]) =>
-      path !== "" && dev !== true && devOptional !== true,
-  );
-  const { bin, dependencies } = await readJson<{
-    bin: unknown;
-    dependencies: unknown;
-  }>(join(root, "package.json"));
-  const { version: ours, integrity } = tarball;
-  const lock = {
-    name: project.name,
-    lockfileVersion: 3,
-    packages: {
-      "": project,
-      "node_modules/sluice": {
-        version: ours,
-        resolved: project.dependencies.sluice,
-        integrity,
-        bin,
-        dependencies,
-      },
-      ...Object.fromEntries(needed),
-    },
-  };
-  await writeJson("package.json", project);
-  await writeJson("package-lock.json", lock);
-}
-
-async function readJson<Content>(path: string): Promise<Content> {
-  return JSON.parse(await readFile(path, "utf8")) as Content;
-}
-
-async function writeJson(name: string, content: unknown): Promise<void> {
-  await writeFile(join(folder, name), JSON.stringify(content));
-}
-
-async function run(command: string, ...args: string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(command, args, {
-    cwd: folder,
-    env,
-  });
-  return stdout.trim();
-}
 
 beforeAll(async () => {
-  await ensureBuilt();
-  folder = await mkdtemp(join(tmpdir(), "sluice-package-"));
-  const [tarball] = JSON.parse(
-    await run("npm", "pack", root, "--json", "--ignore-scripts"),
-  ) as [Tarball];
-  packed = tarball.files.map(({ path }) => path);
-  packedBytes = tarball.size;
-  version = tarball.version;
-  await writeProject(tarball);
-  await run("npm", "ci", "--prefer-offline", "--no-audit", "--no-fund");
+  stranger = await Stranger.create();
+  ({ folder } = stranger);
+  const { files, size } = stranger.tarball;
+  packed = files.map(({ path }) => path);
+  packedBytes = size;
 }, 120_000);
 
-afterAll(() => rm(folder, { recursive: true, force: true }));
+afterAll(() => stranger.remove());
 
 describe("the package", () => {
   it("holds what users need and nothing else", () => {
@@ -191,9 +101,9 @@ describe("the package", () => {
   });
 
   it("has a command", async () => {
-    expect(await run("npx", "--no-install", "sluice", "--version")).toBe(
-      version,
-    );
+    expect(
+      await stranger.run("npx", "--no-install", "sluice", "--version"),
+    ).toBe(stranger.tarball.version);
   });
 
   it("serves from a program, with handlers in TypeScript", async () => {
@@ -223,7 +133,7 @@ describe("the package", () => {
        client.onclose = ({ code }) => console.log(code);
        console.log((await server.terminated).outcomes.clean);`,
     );
-    const lines = (await run(process.execPath, "main.ts")).split("\n");
+    const lines = (await stranger.run(process.execPath, "main.ts")).split("\n");
     expect(lines.toSorted()).toEqual(["1", "1001", "hello"]);
   });
 
@@ -234,16 +144,15 @@ describe("the package", () => {
        import { initialTransition } from "xstate";
        console.log(initialTransition(connectionMachine)[0].value.upgrading);`,
     );
-    expect(await run(process.execPath, "machines.js")).toBe("handshaking");
+    expect(await stranger.run(process.execPath, "machines.js")).toBe(
+      "handshaking",
+    );
   });
 
   it("writes a project whose test passes, by two commands", async () => {
-    await run("npx", "--no-install", "sluice", "init", "service");
+    await stranger.run("npx", "--no-install", "sluice", "init", "service");
     const service = join(folder, "service");
-    const { stdout } = await promisify(execFile)("npm", ["test"], {
-      cwd: service,
-      env,
-    });
+    const { printed: stdout } = await stranger.try("cd service && npm test");
     expect(stdout).toMatch(/^(?:#|ℹ) pass 2$/m);
     expect(stdout).toMatch(/^(?:#|ℹ) fail 0$/m);
     await mkdir(join(service, "node_modules/@types"), { recursive: true });
@@ -253,11 +162,11 @@ describe("the package", () => {
         join(service, "node_modules", name),
       );
     const tsc = join(root, "node_modules/typescript/bin/tsc");
-    expect(await run(process.execPath, tsc, "-p", "service")).toBe("");
+    expect(await stranger.run(process.execPath, tsc, "-p", "service")).toBe("");
   });
 
   it("has types that stand on their own", async () => {
-    await writeJson("tsconfig.json", {
+    await stranger.write("tsconfig.json", {
       compilerOptions: {
         target: "es2024",
         lib: ["es2024", "dom"],
@@ -271,6 +180,6 @@ describe("the package", () => {
       include: ["main.ts", "handlers.ts"],
     });
     const tsc = join(root, "node_modules/typescript/bin/tsc");
-    expect(await run(process.execPath, tsc, "-p", ".")).toBe("");
+    expect(await stranger.run(process.execPath, tsc, "-p", ".")).toBe("");
   });
 });

@@ -3,7 +3,9 @@ import { expect, it, vi } from "vitest";
 import { pay } from "./database.ts";
 
 vi.mock("./database.ts", () => ({
-  pay: vi.fn(async (what: string) => `mocked ${what}`),
+  pay: vi.fn<(what: string) => Promise<string>>(
+    async (what) => `mocked ${what}`,
+  ),
 }));
 
 it("has its database mocked", () =>

@@ -7,6 +7,7 @@ it("answers every order, also while it is shut down", () =>
     lives({
       handlers: new URL("shop.ts", import.meta.url),
       messages: fc.constantFrom("tea", "milk"),
+      maxSteps: 20,
       faults: ["slow", "reset", "shutdown"],
       model: () => new Map<string, number>(),
       accepted: (orders, { client }) => {

@@ -9,6 +9,7 @@ it("listens for nobody who has gone", () =>
       handlers: new URL("ticker.ts", import.meta.url),
       shards: 2,
       messages: fc.nat(99).map(String),
+      maxSteps: 20,
       faults: ["slow", "reset", "end", "move", "reload", "shutdown"],
       gauges: { listeners: () => prices.listenerCount("price") },
     }),
