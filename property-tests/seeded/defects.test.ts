@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
+import { transformSync } from "esbuild";
 import { describe, expect, it } from "vitest";
 import type { Defect } from "./defect.ts";
 import { defects } from "./defects.ts";
@@ -33,7 +34,10 @@ describe("the seeded defects", () => {
     ({ file, original, defective }) => {
       const source = read(file);
       expect(source.split(original)).toHaveLength(2);
-      expect(source.replace(original, () => defective)).not.toBe(source);
+      const spoiled = source.replace(original, () => defective);
+      expect(spoiled).not.toBe(source);
+      // Code that cannot be loaded is noticed by whatever loads it.
+      expect(() => transformSync(spoiled, { loader: "ts" })).not.toThrow();
     },
   );
 

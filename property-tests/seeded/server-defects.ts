@@ -214,7 +214,7 @@ export const serverDefects: readonly Defect[] = [
     rule: "who cannot leave the process lives on in it",
     file: "src/main/handover/relay.ts",
     original: "return this.#deliver({ snapshot, handle }, from, from, order);",
-    defective: "return this.#land(snapshot.number, from, order);",
+    defective: "return this.#landed(snapshot.number, from, order);",
     suites: [upgrades],
   },
   {
