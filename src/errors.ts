@@ -1,4 +1,4 @@
-/** Every error code that Sluice throws or rejects with; the README has the same table for users. */
+/** Every error code that Sluice throws or rejects with; docs/troubleshooting.md says for users what to look at. */
 export type SluiceErrorCode =
   | "ERR_SLUICE_OPTION"
   | "ERR_SLUICE_HANDLERS"

@@ -15,7 +15,7 @@ const CONTROL = { signal: SIGNAL };
 /**
  * Starts a server.
  *
- * @param options - See the table in the README.
+ * @param options - See docs/options.md.
  * @param control - `signal` shuts the server down when it aborts; aborted
  *   before the server listens, it ends the start.
  * @returns the server, once it listens and every shard serves

@@ -26,7 +26,9 @@ export default defineHandlers<{ name: string }>({
   // Reaches everyone in the room, on whatever core they are, who said it too.
   message(connection, data) {
     const { name } = connection.data;
-    shard.publish("room", `${name}: ${data.toString()}`);
+    connection.publish("room", `${name}: ${data.toString()}`, {
+      includeSelf: true,
+    });
   },
 
   // A shutdown has come to this connection: say a last word.

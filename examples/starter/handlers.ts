@@ -10,7 +10,7 @@ export default defineHandlers({
   resume() {},
 
   message(connection, data, isBinary) {
-    connection.publish(connection.request.path, data, { isBinary });
-    connection.send(data, isBinary);
+    const options = { isBinary, includeSelf: true };
+    connection.publish(connection.request.path, data, options);
   },
 });

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 
 import { format } from "prettier";
 
+import { createMetrics } from "../../src/admin/metrics.ts";
 import { commandLineSpecs } from "../../src/cli/option-rows.ts";
 import { renderReport } from "../../src/cli/print-report.ts";
 import { toRows } from "../../src/config/rows.ts";
@@ -17,17 +18,26 @@ import {
 import { overviewOf } from "./overview.ts";
 import { sampleReport } from "./sample-report.ts";
 
-const roomExample = new URL("../../examples/room/handlers.ts", import.meta.url);
+const examples = new URL("../../examples/", import.meta.url);
+const roomExample = new URL("room/handlers.ts", examples);
 
 /** The parts of a page that are read off the code, by the name in their markers. */
 type Parts = Readonly<Record<string, () => string>>;
 
 const ofReadme: Parts = {
-  "state diagram": () =>
-    fence("mermaid", renderMermaid(overviewOf(graphOf(connectionMachine)))),
   handlers: () => fence("ts", readFileSync(roomExample, "utf8").trimEnd()),
+  "report in short": () =>
+    fence("", renderReport(sampleReport).split("\n\nclose codes")[0] ?? ""),
+};
+
+const ofOptions: Parts = {
   options: () => renderOptionTable(),
   "command line options": () => renderOptionTable(toRows(commandLineSpecs)),
+};
+
+const ofReport: Parts = {
+  "state diagram": () =>
+    fence("mermaid", renderMermaid(overviewOf(graphOf(connectionMachine)))),
   report: () => fence("", renderReport(sampleReport)),
   outcomes: () =>
     table(
@@ -46,6 +56,9 @@ const ofReadme: Parts = {
         meaning,
       ]),
     ),
+};
+
+const ofTroubleshooting: Parts = {
   "error codes": () =>
     table(
       ["code", "when"],
@@ -61,9 +74,48 @@ const ofClient: Parts = {
     fence("mermaid", renderMermaid(graphOf(clientMachine))),
 };
 
+const recipe = (name: string): string =>
+  fence("ts", readFileSync(new URL(`cookbook/${name}.ts`, examples), "utf8"));
+
+const ofCookbook: Parts = {
+  jwt: () => recipe("jwt"),
+  session: () => recipe("session"),
+  "rate limit": () => recipe("rate-limit"),
+  presence: () => recipe("presence"),
+  database: () => recipe("database"),
+  dockerfile: () =>
+    fence(
+      "dockerfile",
+      readFileSync(new URL("starter/Dockerfile", examples), "utf8"),
+    ),
+};
+
+const ofMetrics: Parts = {
+  metrics: () => {
+    // With a cluster, so that its metrics are there too.
+    const server = { config: { nats: ["nats://host"] } } as never;
+    return table(
+      ["name", "type", "labels", "meaning"],
+      createMetrics(server, "")
+        .describe()
+        .map(({ name, kind, labelNames, help }) => [
+          code(name),
+          kind,
+          labelNames.map(code).join(", "),
+          help,
+        ]),
+    );
+  },
+};
+
 /** The pages with generated parts, from the root of the repository. */
 export const pages = {
   "README.md": ofReadme,
+  "docs/options.md": ofOptions,
+  "docs/report.md": ofReport,
+  "docs/troubleshooting.md": ofTroubleshooting,
+  "docs/cookbook.md": ofCookbook,
+  "docs/metrics.md": ofMetrics,
   "docs/client.md": ofClient,
 } as const;
 

@@ -34,6 +34,11 @@ export class MetricText {
 
   readonly counter: AddMetric = (...metric) => this.#add("counter", ...metric);
 
+  /** What each is, for the documentation. */
+  describe(): readonly Omit<Metric, "read">[] {
+    return this.#metrics;
+  }
+
   /** All of them as they stand. */
   render(): string {
     return `${this.#metrics.map(renderMetric).join("\n\n")}\n`;

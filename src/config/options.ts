@@ -29,7 +29,7 @@ type Input<Spec extends OptionSpec> =
 /**
  * What a user of the library passes. Every option may be left out. Durations
  * (`…Ms`) take milliseconds or `"8s"`, sizes (`…Bytes`) bytes or `"1MiB"`, lists an
- * array or text with commas. The README has the whole table.
+ * array or text with commas. docs/options.md has the whole table.
  */
 export type ServerOptions = {
   readonly [Key in OptionKey]?: Input<Specs[Key]> | undefined;

@@ -50,7 +50,7 @@ export function formatDefault(spec: OptionSpec): string {
 }
 
 /**
- * The option table in markdown, one table per group, for the README.
+ * The option table in markdown, one table per group, for docs/options.md.
  *
  * @param rows - {@link optionTable}, unless a part of it is wanted.
  */

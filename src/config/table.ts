@@ -44,7 +44,7 @@ export type OptionValue = KindTypes[OptionKind];
 export interface OptionSpec {
   readonly kind: OptionKind;
   readonly group: OptionGroup;
-  /** One line, for `--help` and the README. */
+  /** One line, for `--help` and docs/options.md. */
   readonly description: string;
   readonly default: OptionValue | undefined;
   /** How the default reads where its value depends on the machine, or says nothing. */
@@ -92,7 +92,7 @@ const MIN_HEAP_MB = 32;
 
 /**
  * Every option of the server, once. Types, validation, flags, environment
- * variables, config-file keys, `--help` and the README are all read off it.
+ * variables, config-file keys, `--help` and docs/options.md are all read off it.
  */
 export const optionSpecs = {
   handlers: {

@@ -1,6 +1,9 @@
 import { execFile } from "node:child_process";
 import { once } from "node:events";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
+import { root } from "../../support/built.ts";
 import { startServer } from "../../support/server.ts";
 import {
   ensureSystemPackages,
@@ -46,6 +49,15 @@ describe("/metrics", () => {
     );
     expect(text).toContain('sluice_messages_received_total{shard="0"} 1');
     expect(text).toContain("sluice_ready 1");
+  });
+
+  it("has rules for alarms that Prometheus takes", async () => {
+    const rules = join(root, "docs/grafana/alerts.yaml");
+    const { stdout } = await promisify(execFile)(systemPrograms.prometheus, [
+      ...["check", "rules"],
+      rules,
+    ]);
+    expect(stdout).toMatch(/SUCCESS: \d+ rules found/);
   });
 
   it("counts on when a shard is started again", async () => {

@@ -31,13 +31,14 @@ describe("the pages with generated parts", () => {
   );
 
   it("cannot lose a generated part, nor have an unknown one", async () => {
-    const readme = await readFile(join(root, "README.md"), "utf8");
-    const without = readme.replace("generated: outcomes", "gone");
-    await expect(renderPage("README.md", without)).rejects.toThrow(
+    const name = "docs/report.md";
+    const page = await readFile(join(root, name), "utf8");
+    const without = page.replace("generated: outcomes", "gone");
+    await expect(renderPage(name, without)).rejects.toThrow(
       'no markers for "outcomes"',
     );
-    const unknown = `${readme}\n<!-- generated: weather -->\n<!-- end -->\n`;
-    await expect(renderPage("README.md", unknown)).rejects.toThrow('"weather"');
+    const unknown = `${page}\n<!-- generated: weather -->\n<!-- end -->\n`;
+    await expect(renderPage(name, unknown)).rejects.toThrow('"weather"');
   });
 });
 
