@@ -1,6 +1,10 @@
 import type { Defect } from "./defect.ts";
 
 const simulation = ["property-tests/simulation"];
+const inAnyLife = {
+  suites: ["property-tests/simulation/lives.test.ts"],
+  law: "clients, operators and faults do",
+};
 
 /** Mistakes that show where threads stand still. */
 export const worldDefects: readonly Defect[] = [
@@ -28,5 +32,30 @@ export const worldDefects: readonly Defect[] = [
     defective: "      this.#judgeBuffer(this.bufferedBytes);",
     suites: simulation,
     law: "who is sent too much as it opens",
+  },
+  // Faults that there once were, as the code had them: random lives find them without being told where.
+  {
+    rule: "whoever calls a shutdown off does not call off the end of shards that retire",
+    file: "src/main/shards/shard.ts",
+    original: `this.#fate === "goes-on" && this.#backOff.hasServed`,
+    defective: "true && this.#backOff.hasServed",
+    ...inAnyLife,
+    runs: 600,
+  },
+  {
+    rule: "a shard that died while a shutdown waited follows when that is called off",
+    file: "src/main/lifecycle.ts",
+    original: `if (shard.state === "terminated") shard.startAgain();`,
+    defective: `if (shard.state === "starting") shard.startAgain();`,
+    ...inAnyLife,
+    runs: 600,
+  },
+  {
+    rule: "no handler is cut by the orderly end of its thread",
+    file: "src/workers/shard-context.ts",
+    original: "      this.#underWay === 0 &&\n",
+    defective: "",
+    ...inAnyLife,
+    runs: 600,
   },
 ];

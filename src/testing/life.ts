@@ -172,8 +172,10 @@ export class Life {
     const isWell = (): boolean =>
       this.#pending.size === 0 &&
       left.every(
-        ({ server, processes }) =>
+        ({ server, processes, shards }) =>
           processes.filter(isServing).length === 1 &&
+          // Of a version that was given up no thread is left.
+          shards.length === server.stats().shards.length &&
           server
             .stats()
             .shards.every(
@@ -187,8 +189,8 @@ export class Life {
     } catch (error) {
       if (error instanceof Error && error.message.startsWith("broken"))
         throw error;
-      const states = left.flatMap(({ server, processes }, place) => [
-        `server ${place + 1} has ${processes.filter(isServing).length} processes`,
+      const states = left.flatMap(({ server, processes, shards }, place) => [
+        `server ${place + 1} has ${processes.filter(isServing).length} processes and ${shards.length} threads`,
         ...server
           .stats()
           .shards.map(({ shard, state }) => `shard ${shard} is ${state}`),

@@ -77,6 +77,11 @@ export class MemoryHandle implements Receiver {
     if (isReading) this.readable();
   }
 
+  /** It is broken off, and something waits to be written. */
+  get #isStuck(): boolean {
+    return this.incoming.isReset && this.outgoing.unsentBytes > 0;
+  }
+
   get writeQueueSize(): number {
     return this.outgoing.unsentBytes;
   }
@@ -148,7 +153,8 @@ export class MemoryHandle implements Receiver {
 
   readable(): void {
     const thread = this.#thread;
-    const isWanted = this.#isReading || this.incoming.isReset;
+    // A loop that neither reads nor waits to write is not told of a reset.
+    const isWanted = this.#isReading || this.#isStuck;
     if (thread === undefined || !isWanted || this.#isReadPending) return;
     if (!this.incoming.isReadable || this.isClosed) return;
     this.#isReadPending = true;
@@ -166,8 +172,10 @@ export class MemoryHandle implements Receiver {
     const socket = this.#socket;
     if (socket === undefined || socket.destroyed || this.isClosed) return;
     const { incoming } = this;
-    if (incoming.isReset) return socket.fail("read ECONNRESET", "ECONNRESET");
+    if (this.#isStuck) return socket.fail("write ECONNRESET", "ECONNRESET");
     if (!this.#isReading) return undefined;
+    if (incoming.isReset && !incoming.hasBytes)
+      return socket.fail("read ECONNRESET", "ECONNRESET");
     if (this.#draws.chance(0.8)) incoming.join();
     const limit = this.#draws.chance(SHORT_READS)
       ? this.#draws.pick(READ_LIMITS)
@@ -261,6 +269,10 @@ export class MemorySocket extends Duplex {
   ): void {
     if (this._handle === null)
       return done(Object.assign(new Error("write EPIPE"), { code: "EPIPE" }));
+    if (this._handle.incoming.isReset)
+      return done(
+        Object.assign(new Error("write ECONNRESET"), { code: "ECONNRESET" }),
+      );
     this.bytesWritten += chunk.length;
     return this._handle.outgoing.send(
       chunk,

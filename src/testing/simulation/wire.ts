@@ -86,13 +86,13 @@ export class Direction {
     this.#push();
   }
 
-  /** What has not arrived never does; the other end is told of a reset, later. */
+  /** What is not sent never arrives; the other end is told of a reset, behind what is on its way. */
   reset(): void {
     this.#unsent = [];
     this.#endAsked = undefined;
     this.#later(() => {
+      // What has arrived before can still be read, as in Linux.
       this.isReset = true;
-      this.#arrived = [];
       this.#receiver?.readable();
     });
   }
