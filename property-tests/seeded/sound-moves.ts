@@ -54,4 +54,11 @@ export const movesDefects: readonly Defect[] = [
     defective: "this.#takeBack(({ from: whence }) => whence !== undefined);",
     suites: relay,
   },
+  {
+    rule: "a drain does not restart a shard that somebody else restarts",
+    file: "src/main/handover/handover.ts",
+    original: "if (isRestarting) return",
+    defective: "if (isRestarting && false) return",
+    suites: moves,
+  },
 ];

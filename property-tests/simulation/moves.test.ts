@@ -473,4 +473,26 @@ describe("a connection that is to leave its shard", () => {
       expect(await drain.done).toMatchObject({ moved: 0, refused: {} });
     });
   });
+
+  it("is told what the operator has asked for last, where that is a restart in the middle of a drain", async () => {
+    await withClient(
+      (connection) => after(1_000).then(() => keep(connection)),
+      async (scene, client) => {
+        const { server, time, open } = scene;
+        const others = await Promise.all(
+          Array.from({ length: 5 }, () => open("/")),
+        );
+        const shard = home(scene);
+        const drain = server.drain({ shard, move: true });
+        await time.advance(100);
+        await server.restartShard(shard);
+        const { wasCalledOff } = await drain.done;
+        expect(wasCalledOff).toBe(false);
+        await time.advance(10_000);
+        for (const each of [client, ...others])
+          expect([undefined, 1001]).toContain(each.outcome?.code);
+      },
+      { server: { closeRate: 2 } },
+    );
+  });
 });
