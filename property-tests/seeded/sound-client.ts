@@ -5,6 +5,7 @@ const liveness = "test/unit/client/liveness.test.ts";
 const hands = "test/unit/client/hands.test.ts";
 const ticks = "test/real/connections/ticks.test.ts";
 const client = "src/client/client.ts";
+const lives = "property-tests/client/client-lives.test.ts";
 const runner = "src/client/client-runner.ts";
 
 /** A heartbeat that no page hears, a client that believes a dead line, or comes when it should not. */
@@ -85,6 +86,40 @@ export const soundClientDefects: readonly Defect[] = [
     original: "      else this.#turnMs = 0;\n",
     defective: "",
     suites: [liveness],
+  },
+  {
+    rule: "who does not answer is given up after five seconds",
+    file: client,
+    original: "probeDeadline: () => 5_000",
+    defective: "probeDeadline: () => 50_000",
+    suites: [lives],
+    runs: 300,
+  },
+  {
+    rule: "a socket that is given up is closed",
+    file: client,
+    original: "      socket?.close();\n",
+    defective: "",
+    suites: [lives],
+    runs: 300,
+  },
+  {
+    rule: "an address is asked once for each attempt",
+    file: client,
+    original: '      fact = "address.failed";',
+    defective:
+      '      fact = "address.failed";\n      void address({ attempt, signal: asking.signal });',
+    suites: [lives],
+    runs: 300,
+  },
+  {
+    rule: "every send has its fate by the end",
+    file: client,
+    original:
+      'for (const waiting of this.#queue) this.#take(waiting)("refused");',
+    defective: "",
+    suites: [lives],
+    runs: 300,
   },
   {
     rule: "a client that asks for it is shown each ping",
