@@ -492,6 +492,26 @@ describe("the lifecycle of a server, in time", () => {
     expect(outcome).toEqual(["resolved"]);
   });
 
+  it("is about to stop from the moment that it is asked, not while it starts, and says why", async () => {
+    const starting = begin({}, [new FakeShard()]);
+    expect(starting.lifecycle.isStopping).toBe(false);
+    const { lifecycle, stoppage } = listening();
+    expect([lifecycle.isStopping, stoppage.isUnderWay]).toEqual([false, false]);
+    void lifecycle.shutdown({});
+    expect([lifecycle.isStopping, stoppage.isUnderWay]).toEqual([true, true]);
+    lifecycle.force();
+    expect(await lifecycle.terminated).toMatchObject({ reason: "shutdown()" });
+  });
+
+  it("has as much time as it was given first where a later call says nothing of it", async () => {
+    const { lifecycle, shards } = listening();
+    void lifecycle.shutdown({ deadlineMs: 120_000 });
+    await vi.advanceTimersByTimeAsync(10);
+    void lifecycle.shutdown({});
+    expect(lifecycle.deadlineInMs).toBe(119_990);
+    expect(shards[0].heard).toEqual(["shut down"]);
+  });
+
   it("says each state once", async () => {
     const { lifecycle, done } = listening();
     void lifecycle.shutdown({});
@@ -527,7 +547,7 @@ describe("the lifecycle of a server, in time", () => {
         leaveQueue: () => void left.push("left"),
         endTurn: () => Promise.resolve(void left.push("turn given back")),
       } as unknown as Cluster;
-      return { turns, left, ...listening(given, { cluster }) };
+      return { turns, left, cluster, ...listening(given, { cluster }) };
     }
 
     it("waits for its turn, ready and accepting, and ends then", async () => {
@@ -557,6 +577,16 @@ describe("the lifecycle of a server, in time", () => {
       expect(lifecycle.callOff()).toBe(true);
       expect(left).toEqual(["left", "turn given back"]);
       expect(lifecycle.state).toBe("listening");
+    });
+
+    it("does not queue where it has only begun to start", () => {
+      const { turns, cluster } = queued();
+      const { lifecycle } = begin({}, [new FakeShard()], { cluster });
+      void lifecycle.shutdown({});
+      expect([lifecycle.machineState, turns]).toEqual([
+        "closing.broadcasting",
+        [],
+      ]);
     });
 
     it("does not queue where another process has taken its place", () => {
