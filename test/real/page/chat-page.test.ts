@@ -227,6 +227,34 @@ describe("the chat in Chromium", () => {
     expect(chat.line.attempts).toBe(attempts + 1);
   });
 
+  it("is a client in a web worker, too", async () => {
+    const chat = await Chat.open();
+    const { page, sees } = await visit(chat);
+    const url = `ws://127.0.0.1:${chat.line.port}/chat/lobby`;
+    const states = await page.evaluate(
+      async ([module, address]) => {
+        const script = `
+          import { connect } from "${module}";
+          const client = connect("${address}", { heartbeat: true });
+          client.addEventListener("open", () => {
+            client.send(JSON.stringify({ name: "worker", text: "here" }));
+            postMessage(client.state);
+          });`;
+        const type = "text/javascript";
+        const worker = new Worker(
+          URL.createObjectURL(new Blob([script], { type })),
+          { type: "module" },
+        );
+        return await new Promise<unknown>((resolve) => {
+          worker.addEventListener("message", ({ data }) => resolve(data));
+        });
+      },
+      [`${chat.origin}/client/index.js`, url] as const,
+    );
+    expect(states).toBe("open.healthy");
+    await sees("worker: here");
+  });
+
   /** Stops the pages' processes, as a system that sleeps does: not the browser's own. */
   async function freeze(): Promise<{ readonly thaw: () => void }> {
     const devtools = await browser.newBrowserCDPSession();
@@ -236,9 +264,15 @@ describe("the chat in Chromium", () => {
     const tell = (signal: NodeJS.Signals): void => {
       for (const { id } of pages) process.kill(id, signal);
     };
-    onTestFinished(() => tell("SIGCONT"));
+    let isFrozen = true;
+    const thaw = (): void => {
+      // Once: a process that has gone on may have ended since.
+      if (isFrozen) tell("SIGCONT");
+      isFrozen = false;
+    };
+    onTestFinished(thaw);
     tell("SIGSTOP");
-    return { thaw: () => tell("SIGCONT") };
+    return { thaw };
   }
 
   it("that was frozen for an hour hears what has come, and is still there", async () => {
