@@ -31,7 +31,7 @@ import { Draws } from "./simulation/draws.ts";
 import { legible, StepsArbitrary } from "./steps-arbitrary.ts";
 import { fc } from "./user-fast-check.ts";
 
-export { type Fault, faults } from "./life.ts";
+export { type Fault, faults, type Step } from "./life.ts";
 
 /** What a law is told at the end of a life, when everything has come to rest. */
 export interface LifeEnd<Model> {

@@ -47,6 +47,8 @@ export abstract class Speaker {
   readonly messages: ClientMessage[] = [];
   /** Whole messages that it has sent, in order. */
   readonly said: Buffer[] = [];
+  /** Of these, so many came before bytes that are no message: what the server makes of the rest, nobody knows. */
+  saidWhole = Infinity;
   /** Of its close frame; 1005 when that had none, 0 before. */
   codeSaid = 0;
   /** It sent its close frame before it had read the server's. */
@@ -130,7 +132,7 @@ export abstract class Speaker {
 
   /** Bytes as they are, which may break the protocol: its messages are not counted on any more. */
   writeRudely(bytes: Buffer): void {
-    this.isRude = true;
+    this.#garble();
     this.write(bytes);
   }
 
@@ -146,7 +148,7 @@ export abstract class Speaker {
 
   /** The first part of a message whose rest never comes. */
   sendHalf(data: string): void {
-    this.isRude = true;
+    this.#garble();
     this.tell("sends half a message");
     const whole = write(OPCODE.text, data, UNMASKED);
     this.write(whole.subarray(0, Math.ceil(whole.length / 2)));
@@ -222,6 +224,11 @@ export abstract class Speaker {
 
   protected tell(what: string): void {
     this.#events.tell(`${this.name} ${what}`);
+  }
+
+  #garble(): void {
+    this.isRude = true;
+    this.saidWhole = Math.min(this.saidWhole, this.said.length);
   }
 
   #hear(frames: readonly Frame[]): void {

@@ -83,7 +83,8 @@ export const laws: Readonly<Record<string, Law>> = {
     for (const { id, client, given } of monitor.records.values()) {
       if (client === undefined) continue;
       const wrong = given.findIndex(
-        ({ data }, index) => client.said[index]?.equals(data) !== true,
+        ({ data }, index) =>
+          index < client.saidWhole && client.said[index]?.equals(data) !== true,
       );
       if (wrong !== -1)
         yield `${id} (${client.name}): message ${wrong + 1} was ${given[wrong]?.data.toString().slice(0, 40)}, ${client.said[wrong]?.toString().slice(0, 40) ?? "nothing"} was said`;

@@ -112,7 +112,7 @@ export class Monitor {
     const watched = Object.create(handlers) as Record<string, Run>;
     for (const hook of hookNames) {
       // Those of a class are not its object's own.
-      const run = handlers[hook] as Run | undefined;
+      const run = (handlers[hook] ?? ownHooks[hook]) as Run | undefined;
       if (run !== undefined)
         watched[hook] = this.#watchHook(handlers, hook, run);
     }
@@ -378,6 +378,9 @@ export class Monitor {
 }
 
 type Run = (...given: unknown[]) => unknown;
+
+/** When a connection ends is known by its last hook, also of handlers that have none. */
+const ownHooks: Partial<Record<HookName, Run>> = { closed: () => {} };
 
 /** What a connection counts besides what handlers see of it. */
 interface Counting {

@@ -1,7 +1,8 @@
-import { mkdir, readdir, readFile, symlink } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readdir, readFile, rm, symlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { root } from "../../support/built.ts";
+import { readPage } from "../../support/pages.ts";
 import { type Ended, Stranger } from "../../support/stranger.ts";
 
 const NODE = JSON.stringify(process.execPath);
@@ -11,15 +12,19 @@ const FIRST_STORY_MS = 1_000;
 const FIRST_STORY_LINES = 10;
 const STORY_SENTENCES = 6;
 const TIME_LIMIT_MS = 120_000;
+/** Where what the documentation shows is written to. */
+const DOCS = "docs";
 
 /** A stranger's project, with the packed Sluice and what `kit/` has. */
 let stranger: Stranger;
 
 /** Of the repository's own, as if the stranger had installed it. */
 async function link(name: string): Promise<void> {
-  const modules = join(stranger.folder, "node_modules");
-  await mkdir(join(modules, name, ".."), { recursive: true });
-  await symlink(join(root, "node_modules", name), join(modules, name));
+  const place = join(stranger.folder, "node_modules", name);
+  await mkdir(dirname(place), { recursive: true });
+  // Another test may have needed it as well.
+  await rm(place, { force: true });
+  await symlink(join(root, "node_modules", name), place);
 }
 
 async function runStory(options: string, story: string): Promise<Ended> {
@@ -28,6 +33,11 @@ async function runStory(options: string, story: string): Promise<Ended> {
 
 async function runVitest(...given: string[]): Promise<Ended> {
   return await stranger.try(`npx vitest run ${given.join(" ")}`);
+}
+
+/** A night's work, for a test. */
+function shorter(command: string): string {
+  return command.replace(/LIVES=\d+/, "LIVES=10");
 }
 
 /** The sentences of the story that a failure has printed. */
@@ -59,6 +69,8 @@ async function find(run: Promise<Ended>, law: string): Promise<string[]> {
 
 beforeAll(async () => {
   stranger = await Stranger.create();
+  for (const name of ["vitest", ".bin/vitest", "@vitest/coverage-v8"])
+    await link(name);
   for (const name of await readdir(FILES))
     await stranger.write(
       name.replace(/\.story\.ts$/, ".test.ts"),
@@ -90,9 +102,6 @@ describe("the test kit in a stranger's project", () => {
   });
 
   it("works under vitest, with its mocks and its coverage", async () => {
-    await link("vitest");
-    await link(".bin/vitest");
-    await link("@vitest/coverage-v8");
     const { status, printed } = await runVitest(
       ...["first-vitest", "mocks-vitest"],
       ...["--coverage.enabled", "--coverage.include=accounts.ts"],
@@ -124,7 +133,6 @@ describe("the test kit in a stranger's project", () => {
     "finds what is planted in handlers within a hundred lives, tells it in six sentences, and plays it again",
     async () => {
       await link("fast-check");
-      await link("pure-rand");
       const [counter, shop, ticker] = await Promise.all([
         find(runVitest("counter"), "messages are counted on"),
         find(
@@ -143,7 +151,38 @@ describe("the test kit in a stranger's project", () => {
     TIME_LIMIT_MS,
   );
 
+  it(
+    "is as the documentation has it: what that shows runs, and so do its commands",
+    async () => {
+      await link("fast-check");
+      const { files, nameless, commands, jobs } = await readPage("testing.md");
+      expect(nameless).toEqual([]);
+      const tests = [...files.keys()].filter((name) =>
+        name.endsWith(".test.ts"),
+      );
+      expect(tests.length).toBeGreaterThan(4);
+      for (const test of tests)
+        expect(commands.join("\n")).toContain(test.replace(/\.test\.ts$/, ""));
+      await mkdir(join(stranger.folder, DOCS));
+      await stranger.write(`${DOCS}/package.json`, { type: "module" });
+      for (const [name, code] of files)
+        await stranger.write(`${DOCS}/${name}`, code);
+      for (const command of [...commands, ...jobs.map(shorter)]) {
+        // What it installs is there.
+        if (command.startsWith("npm install")) continue;
+        const { status, printed } = await stranger.try(
+          `cd ${DOCS} && export LIVES=10 && ${command}`,
+        );
+        expect(`${command}\n${status === 0 ? "" : printed}`).toBe(
+          `${command}\n`,
+        );
+      }
+    },
+    TIME_LIMIT_MS,
+  );
+
   it("has a face that the compiler knows", async () => {
+    await link("fast-check");
     await stranger.write("tsconfig.json", {
       compilerOptions: {
         target: "es2024",
@@ -156,7 +195,7 @@ describe("the test kit in a stranger's project", () => {
         types: ["node"],
         typeRoots: [join(root, "node_modules/@types")],
       },
-      include: ["types.ts", "first.test.ts", "shop.test.ts", "ticker.test.ts"],
+      include: ["types.ts", "first.test.ts", "shop.test.ts", `${DOCS}/*.ts`],
     });
     const tsc = join(root, "node_modules/typescript/bin/tsc");
     const { printed } = await stranger.try(`${NODE} ${tsc} -p .`);

@@ -1,7 +1,11 @@
 import * as fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { defineHandlers } from "../../../src/handlers.ts";
-import { law, lives } from "../../../src/testing/fast-check.ts";
+import { type Connection, defineHandlers } from "../../../src/handlers.ts";
+import {
+  law,
+  lives,
+  type LivesOptions,
+} from "../../../src/testing/fast-check.ts";
 import { simulate, SimulationError } from "../../../src/testing/index.ts";
 
 const SLOW_MS = 300;
@@ -27,6 +31,7 @@ async function failureOf(run: Promise<unknown>): Promise<SimulationError> {
 describe("the test kit", () => {
   afterEach(() => {
     vi.useRealTimers();
+    vi.unstubAllEnvs();
   });
 
   it("tells a story of a shutdown, in virtual time", async () => {
@@ -126,6 +131,120 @@ describe("the test kit", () => {
     expect(failure.message).toContain("no such room");
     expect(failure.message).toContain('ann says "hello"');
     expect(failure.message).toContain("{ seed: 3 }");
+  });
+
+  it("runs the hooks of a class, and knows the end of connections that no hook is told of", async () => {
+    class Room {
+      opened(connection: Connection): void {
+        connection.subscribe("room");
+      }
+      message(connection: Connection, data: Buffer): void {
+        connection.publish("room", data);
+      }
+    }
+    const { report } = await simulate(
+      { handlers: () => new Room(), shards: 2 },
+      async ({ open, time }) => {
+        const ann = await open("/");
+        const bob = await open("/");
+        const cleo = await open("/");
+        cleo.close();
+        await cleo.closed();
+        await time.advance(100);
+        ann.send("hello");
+        expect(await bob.next()).toBe("hello");
+      },
+    );
+    expect(report.outcomes.clean).toBe(3);
+  });
+
+  it("holds nobody to what two halves of a message make", async () => {
+    await simulate({ handlers: accounts }, async ({ open, time }) => {
+      const ann = await open("/");
+      ann.send("1");
+      ann.sendHalf("1");
+      ann.sendHalf("1");
+      await time.advance(2_000);
+      expect(ann.texts[0]).toBe("paid 1");
+    });
+  });
+
+  it("plays a life again from its code, and says which command that is", async () => {
+    const unpaid = {
+      handlers: accounts,
+      laws: {
+        "nobody is ever paid": ({ clients }) => clients.length === 0,
+      },
+    } satisfies LivesOptions<undefined>;
+    const { errorInstance: first } = await fc.check(lives(unpaid), {
+      numRuns: 100,
+      seed: 1,
+    });
+    const { steps, replay, message } = first as SimulationError;
+    expect(steps).toEqual([expect.stringMatching(/ connects to \/$/)]);
+    expect(message).toContain(`the story:\n  1. ${steps[0]}\n`);
+    const [, code = ""] =
+      /^SLUICE_LIFE=(\S+) npx vitest run test\/unit\/testing\/kit\.test\.ts$/.exec(
+        replay,
+      ) ?? [];
+    vi.stubEnv("SLUICE_LIFE", code);
+    const again = await fc.check(lives(unpaid), { numRuns: 100, seed: 2 });
+    expect(again).toMatchObject({ failed: true, numRuns: 1, numShrinks: 0 });
+    expect((again.errorInstance as SimulationError).steps).toEqual(steps);
+    vi.stubEnv("SLUICE_LIFE", "nonsense");
+    expect(() => lives({ handlers: accounts })).toThrow(
+      "SLUICE_LIFE: nonsense is no life",
+    );
+  });
+
+  it("plays one seed again, whatever seeds a script has", async () => {
+    vi.stubEnv("SLUICE_SEED", "17");
+    const seeds: number[] = [];
+    await simulate({ handlers: accounts, seeds: 20 }, ({ seed }) => {
+      seeds.push(seed);
+    });
+    expect(seeds).toEqual([17]);
+    vi.stubEnv("SLUICE_SEED", "many");
+    await expect(simulate({ handlers: accounts }, () => {})).rejects.toThrow(
+      "SLUICE_SEED: got many",
+    );
+  });
+
+  it("holds laws that throw by their name, gauges against what they were, and waits for no law", async () => {
+    let open = 3;
+    const messageOf = async (
+      options: Partial<LivesOptions<undefined>>,
+    ): Promise<string> => {
+      const { errorInstance } = await fc.check(
+        lives({ handlers: accounts, maxSteps: 1, ...options }),
+        { numRuns: 1 },
+      );
+      return String(errorInstance);
+    };
+    const throws = (): boolean => {
+      throw new Error("ann is missing");
+    };
+    expect(await messageOf({ laws: { "all are here": throws } })).toContain(
+      "broken: all are here\n  ann is missing",
+    );
+    const patient = (async () => {}) as () => void;
+    expect(await messageOf({ laws: { "is patient": patient } })).toContain(
+      'the law "is patient" is async',
+    );
+    expect(await messageOf({ gauges: { open: () => open++ } })).toContain(
+      "broken: open is what it was, when everybody has gone\n  it was",
+    );
+  });
+
+  it("says what handlers it takes", async () => {
+    const path = "handlers.ts" as unknown as URL;
+    await expect(simulate({ handlers: path }, () => {})).rejects.toThrow(
+      'handlers: got "handlers.ts", takes the URL of a module',
+    );
+    const missing = new URL("nowhere.ts", import.meta.url);
+    await expect(simulate({ handlers: missing }, () => {})).rejects.toThrow(
+      "handlers: there is no file",
+    );
   });
 
   it("refuses what it cannot simulate, and names it", async () => {
