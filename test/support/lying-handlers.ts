@@ -17,11 +17,13 @@ MessagePort.prototype.postMessage = function (message, ...rest): void {
 const unspeakable: Readonly<Record<string, () => unknown>> = {
   "no memory": () => ({
     type: "published",
-    batches: [{ memory: new ArrayBuffer(8), entries: [["t", 0, 8]] }],
+    batches: [{ memory: new ArrayBuffer(8), entries: [["t", 0, 8]], at: 1 }],
   }),
   "beyond the memory": () => ({
     type: "published",
-    batches: [{ memory: new SharedArrayBuffer(8), entries: [["t", 4, 12]] }],
+    batches: [
+      { memory: new SharedArrayBuffer(8), entries: [["t", 4, 12]], at: 1 },
+    ],
   }),
   "not a number": () => ({ type: "taken", bytes: Number.NaN }),
   "text that is none": () => ({
