@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { format } from "prettier";
 
-import { renderLogTable } from "../src/cli/log-rules.ts";
+import { renderLogTable } from "../src/protocol/log-rules.ts";
 
 /** Renews the table of what is logged in place. */
 const file = new URL("../docs/deployment.md", import.meta.url);

@@ -8,6 +8,7 @@ import { ChartView } from "./views/chart-view.tsx";
 import { ClusterView } from "./views/cluster-view.tsx";
 import { ConnectionView } from "./views/connection-view.tsx";
 import { ConnectionsView } from "./views/connections-view.tsx";
+import { EventsView } from "./views/events-view.tsx";
 import { ShardsView } from "./views/shards-view.tsx";
 import { ShutdownView } from "./views/shutdown-view.tsx";
 import { TimeView } from "./views/time-view.tsx";
@@ -16,6 +17,7 @@ const views = [
   { path: "", title: "Chart" },
   { path: "shards", title: "Shards" },
   { path: "connections", title: "Connections" },
+  { path: "events", title: "Events" },
   { path: "time", title: "Over time" },
   { path: "cluster", title: "Cluster" },
   { path: "shutdown", title: "Shutdown" },
@@ -84,6 +86,8 @@ function View({
       ) : (
         <ConnectionView key={id} id={id} />
       );
+    case "events":
+      return <EventsView />;
     case "time":
       return <TimeView status={status} />;
     case "cluster":

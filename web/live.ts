@@ -1,5 +1,10 @@
 import { useEffect, useState } from "preact/hooks";
-import type { Sample, ShardStatus, Status } from "../src/admin/api.ts";
+import type {
+  Happening,
+  Sample,
+  ShardStatus,
+  Status,
+} from "../src/admin/api.ts";
 import { read } from "./api.ts";
 
 /** How things stand between this page and the server. */
@@ -16,29 +21,33 @@ export interface Live {
 const RATE_WINDOW_MS = 2_000;
 const KEPT_SAMPLES = 600;
 
-type SampleListener = (samples: readonly Sample[]) => void;
+const KEPT_HAPPENINGS = 200;
 
-/** Samples of the last ten minutes, for the view over time. */
-class Samples {
-  all: readonly Sample[] = [];
-  readonly #listeners = new Set<SampleListener>();
+/** The last of what the server tells, for a view of it. */
+class Recent<Item> {
+  all: readonly Item[] = [];
+  readonly #listeners = new Set<(all: readonly Item[]) => void>();
 
-  add(sample: Sample): void {
-    this.replace([...this.all, sample].slice(-KEPT_SAMPLES));
+  replace(all: readonly Item[]): void {
+    this.all = all;
+    for (const listen of this.#listeners) listen(all);
   }
 
-  replace(samples: readonly Sample[]): void {
-    this.all = samples;
-    for (const listen of this.#listeners) listen(samples);
-  }
-
-  listen(listener: SampleListener): () => void {
+  listen(listener: (all: readonly Item[]) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
 }
 
-export const samples = new Samples();
+/** Of the last ten minutes, for the view over time. */
+export const samples = new Recent<Sample>();
+export const happenings = new Recent<Happening>();
+
+/** What comes again takes the place of what it was, and is the last. */
+function addHappening(happening: Happening): void {
+  const others = happenings.all.filter(({ kind }) => kind !== happening.kind);
+  happenings.replace([...others, happening].slice(-KEPT_HAPPENINGS));
+}
 
 /** Follows the server for as long as somebody can see the page. */
 export function useLive(): Live {
@@ -74,7 +83,14 @@ export function useLive(): Live {
         take(JSON.parse(data) as Status),
       );
       source.addEventListener("sample", ({ data }: MessageEvent<string>) =>
-        samples.add(JSON.parse(data) as Sample),
+        samples.replace(
+          [...samples.all, JSON.parse(data) as Sample].slice(-KEPT_SAMPLES),
+        ),
+      );
+      // What has happened before comes first, whichever server it is by now.
+      source.addEventListener("open", () => happenings.replace([]));
+      source.addEventListener("happening", ({ data }: MessageEvent<string>) =>
+        addHappening(JSON.parse(data) as Happening),
       );
       source.addEventListener("error", () => {
         heard = [];

@@ -71,16 +71,16 @@ export const doorDefects: readonly Defect[] = [
   },
   {
     rule: "what clients can repeat at will does not fill the log",
-    file: "src/cli/log-rules.ts",
+    file: "src/protocol/log-rules.ts",
     original: `{ "": ["error", "handler failed", whereItFailed] }`,
     defective: `{ "": ["error", "handler failed"] }`,
     suites: ["test/unit/cli/logger.test.ts"],
   },
   {
     rule: "whatever is published has its place in the log",
-    file: "src/cli/log-rules.ts",
+    file: "src/protocol/log-rules.ts",
     original: `    killed: ["warn", "shard {shard} had to be ended by force"],\n`,
     defective: "",
-    suites: ["test/unit/cli/log-rules.test.ts"],
+    suites: ["test/unit/protocol/log-rules.test.ts"],
   },
 ];

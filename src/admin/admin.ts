@@ -22,6 +22,7 @@ import type { EndReport, Status } from "./api.ts";
 import { Call } from "./call.ts";
 import { listConnections, listFields } from "./connections.ts";
 import { DrainLog } from "./drains.ts";
+import { EventLog } from "./event-log.ts";
 import { openFeed } from "./feed.ts";
 import { Following } from "./following.ts";
 import { Guard } from "./guard.ts";
@@ -64,6 +65,7 @@ export class Admin implements Inspector {
   readonly #streams = new Streams();
   readonly #drains = new DrainLog(() => this.#poller.hurry());
   readonly #poller: StatusPoller;
+  readonly #events = new EventLog((happening) => this.#poller.tell(happening));
   readonly #following: Following;
   readonly #router: Router;
   readonly #stopFeed: () => void;
@@ -97,6 +99,7 @@ export class Admin implements Inspector {
       feed?.stop();
       throw error;
     }
+    admin.#events.start();
     admin.#announce();
     subscribe(channels.server, admin.#onServerEvent);
     return admin;
@@ -123,6 +126,7 @@ export class Admin implements Inspector {
       server,
       streams: this.#streams,
       read: () => this.#status(undefined),
+      happened: () => this.#events.all,
       tellShard: (shard, isWatched) => {
         this.#requests
           .ask<"watch">(shard, { type: "watch", isWatched })
@@ -194,6 +198,7 @@ export class Admin implements Inspector {
   /** The server has ended: whoever looks gets the report, then the listener closes. */
   async end(report: EndReport | undefined): Promise<void> {
     unsubscribe(channels.server, this.#onServerEvent);
+    this.#events.stop();
     const status = this.#status(report);
     // The machine enters its last state as this is called.
     const server = { ...status.server, state: "terminated" };
@@ -228,6 +233,7 @@ export class Admin implements Inspector {
       }),
       "GET /api/status": plain((call) => call.json(this.#status(undefined))),
       "GET /api/events": plain((call) => this.#poller.watch(call)),
+      "GET /api/happenings": plain((call) => call.json(this.#events.all)),
       "GET /api/history": plain((call) =>
         call.json(this.#poller.history.samples),
       ),

@@ -24,6 +24,27 @@ export interface Status {
   readonly report: EndReport | undefined;
 }
 
+/** Something that has happened: kept also while nobody looks. */
+export interface Happening {
+  /** Grows; what comes again has a new one. */
+  readonly id: number;
+  /** The same for those that are told as one. */
+  readonly kind: string;
+  /** The last time, and the first. */
+  readonly at: number;
+  readonly firstAt: number;
+  /** How often: kinds that clients can repeat are one entry. */
+  readonly count: number;
+  readonly level: "debug" | "info" | "warn" | "error";
+  readonly channel: string;
+  /** Of the channel; empty where it has one kind of message. */
+  readonly event: string;
+  readonly shard: number | undefined;
+  readonly text: string;
+  /** Name, message and stack of the last error. */
+  readonly error: string | undefined;
+}
+
 export interface ServerStatus {
   readonly version: string;
   /** Tells servers apart: differs at every start. */

@@ -1,4 +1,4 @@
-import type { Status } from "./api.ts";
+import type { Happening, Status } from "./api.ts";
 import type { Call } from "./call.ts";
 import { History } from "./history.ts";
 import type { Stream, Streams } from "./streams.ts";
@@ -18,6 +18,7 @@ export class StatusPoller {
   readonly #server: Pick<InspectedServer, "shards">;
   readonly #streams: Streams;
   readonly #read: () => Status;
+  readonly #happened: () => readonly Happening[];
   readonly #tellShard: (shard: InspectedShard, isWatched: boolean) => void;
   readonly #watching = new Set<Stream>();
   /** Incarnation of each shard that has been told that it is watched. */
@@ -30,22 +31,27 @@ export class StatusPoller {
     server: Pick<InspectedServer, "shards">;
     streams: Streams;
     read: () => Status;
+    /** What has happened before one looks. */
+    happened: () => readonly Happening[];
     /** Has a shard keep its costlier gauges, or not any more. */
     tellShard: (shard: InspectedShard, isWatched: boolean) => void;
   }) {
     this.#server = options.server;
     this.#streams = options.streams;
     this.#read = options.read;
+    this.#happened = options.happened;
     this.#tellShard = options.tellShard;
   }
 
-  /** Follows the server on a stream: `status` twice a second, `sample` once. */
+  /** Follows the server on a stream: what has happened and happens, `status` twice a second, `sample` once. */
   watch(call: Call): void {
     const stream = this.#streams.open(call, () => {
       this.#watching.delete(stream);
       if (this.#watching.size === 0) this.#rest();
     });
     this.#watching.add(stream);
+    for (const happening of this.#happened())
+      stream.send("happening", JSON.stringify(happening), true);
     stream.send("status", JSON.stringify(this.#read()));
     if (this.#timer !== undefined) return;
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
@@ -61,6 +67,12 @@ export class StatusPoller {
     }, SCRAPER_LOOKS_MS);
     this.#scraped.unref();
     this.#tellShards();
+  }
+
+  /** Something has happened that whoever watches is told. */
+  tell(happening: Happening): void {
+    const text = JSON.stringify(happening);
+    for (const stream of this.#watching) stream.send("happening", text);
   }
 
   /** Something has changed that nobody should wait for. */

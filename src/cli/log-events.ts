@@ -1,11 +1,15 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 
-import { channels } from "../protocol/channels.ts";
+import { type ChannelName, channels } from "../protocol/channels.ts";
 import type { Logger } from "./logger.ts";
-import { logRules, type Message, type Rule } from "./log-rules.ts";
+import {
+  logRules,
+  type Message,
+  type Rule,
+  ruleOf,
+  sayMessage,
+} from "../protocol/log-rules.ts";
 import { type Clock, Throttle } from "./throttle.ts";
-
-const UNKNOWN: Rule = ["debug", "event"];
 
 /**
  * Logs what the library publishes, until the returned function is called.
@@ -26,7 +30,7 @@ export function logEvents(
     .filter(([, events]) =>
       Object.values(events).some(([level]) => logger.isLevelEnabled(level)),
     )
-    .map(([channel, events]) => {
+    .map(([channel]) => {
       const throttle = new Throttle<Repeated>(
         ({ rule: [level, text], message }, count, ms) =>
           logRepeated(logger, level, text, message, channel, count, ms),
@@ -35,7 +39,7 @@ export function logEvents(
       throttles.push(throttle);
       const listener = (message: unknown): void => {
         if (!isMessage(message)) return;
-        const rule = ruleFor(events, message);
+        const rule = ruleOf(channel as ChannelName, message);
         const isStart = isLifecycle(channel, message) && !hasStarted();
         const [level, text, kindOf] = rule;
         const kind = kindOf?.(message);
@@ -80,13 +84,6 @@ function logRepeated(
   );
 }
 
-function ruleFor(
-  events: Readonly<Record<string, Rule>>,
-  { event, state }: Message,
-): Rule {
-  return events[[event, state].filter(isText).join(".")] ?? UNKNOWN;
-}
-
 /** Whether it tells of a shard, or of a state that the server has entered. */
 function isLifecycle(channel: string, { state }: Message): boolean {
   return channel === channels.shard || state !== undefined;
@@ -106,12 +103,8 @@ function logMessage(
       ...fields,
       ...(error === undefined ? {} : { err: error }),
     },
-    text.replaceAll(/\{(\w+)\}/g, (_, name: string) => String(fields[name])),
+    sayMessage(text, fields),
   );
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === "string";
 }
 
 function isMessage(message: unknown): message is Message {

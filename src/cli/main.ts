@@ -12,6 +12,7 @@ import {
   addUpgradeCommand,
 } from "./handover-commands.ts";
 import { addInitCommand } from "./init-command.ts";
+import { addEventsCommand } from "./events-command.ts";
 import { EXIT, statusOf } from "./failure.ts";
 import { tolerateClosedOutput, writeLine } from "./io.ts";
 import type { Io } from "./io.ts";
@@ -25,6 +26,7 @@ import { readVersion } from "./version.ts";
 const subcommands: readonly AddCommand[] = [
   addServeCommand,
   addStatusCommand,
+  addEventsCommand,
   addConnectionsCommand,
   addDrainCommand,
   addResumeCommand,

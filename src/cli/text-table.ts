@@ -2,6 +2,11 @@
 // oxlint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/g;
 
+/** Text as a terminal may show it. */
+export function withoutControls(text: string): string {
+  return text.replaceAll(CONTROL, "?");
+}
+
 /** A column: its heading, and whether it holds numbers, which stand at the right. */
 export interface Column {
   readonly title: string;
@@ -16,7 +21,7 @@ export function renderTable(
   rows: readonly (readonly string[])[],
 ): string {
   const cells = rows.map((row) =>
-    row.map((text, at) => cut(text.replaceAll(CONTROL, "?"), columns[at])),
+    row.map((text, at) => cut(withoutControls(text), columns[at])),
   );
   const widths = columns.map(({ title }, at) =>
     Math.max(title.length, ...cells.map((row) => row[at]?.length ?? 0)),

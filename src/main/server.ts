@@ -18,7 +18,7 @@ import { PublicServer } from "./public-server.ts";
 import { Readiness } from "./readiness.ts";
 import { type Ledger, readLedger, type ShutdownReport } from "./report.ts";
 import { Fleet } from "./shards/fleet.ts";
-import { forwardable } from "./shards/read-shard-message.ts";
+import { forwardable, inspected } from "./shards/read-shard-message.ts";
 import { Shard } from "./shards/shard.ts";
 import type { ShardEnvironment } from "./shards/shard-environment.ts";
 import { watchShards } from "./shards/watchdog.ts";
@@ -110,7 +110,11 @@ export class Server {
       malformed: this.malformed,
       topicTable: this.topics.table.buffer,
       memory: MemoryBudget.create(this.fleet.capacity).buffer,
-      forwarded: forwardable.filter((name) => channel(name).hasSubscribers),
+      forwarded: forwardable.filter(
+        (name) =>
+          channel(name).hasSubscribers ||
+          (config.admin && inspected.includes(name)),
+      ),
       get isReady() {
         return readiness.atStart;
       },

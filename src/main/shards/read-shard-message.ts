@@ -1,5 +1,5 @@
 import type { MessagePort } from "node:worker_threads";
-import { channels } from "../../protocol/channels.ts";
+import { type ChannelName, channels } from "../../protocol/channels.ts";
 import {
   resultShapes,
   isTransition,
@@ -27,6 +27,12 @@ export const forwardable = [
   channels.rejected,
   channels.originRefused,
   channels.memory,
+  channels.handlerError,
+];
+
+/** What the inspector keeps, which subscribes when shards have been made. */
+export const inspected: readonly ChannelName[] = [
+  channels.originRefused,
   channels.handlerError,
 ];
 

@@ -10,6 +10,7 @@ import type { SluiceServer } from "../../../src/index.ts";
 import { FakeIo } from "../../unit/cli/fake-io.ts";
 import { deployment } from "../handover/versions.ts";
 import { startServer } from "../../support/server.ts";
+import { until } from "../../support/within.ts";
 import { connect } from "./call-admin.ts";
 
 const TOKEN = "correct-horse-battery";
@@ -99,6 +100,42 @@ describe("the commands that speak to a running server", () => {
       "serving.suspended",
       "serving.accepting",
     ]);
+  });
+
+  it("tell what has happened before one looks, and what happens", async () => {
+    const server = await startServer({
+      ...ADMIN,
+      handlers: fileURLToPath(new URL("failing.ts", import.meta.url)),
+    });
+    for (const path of ["/a", "/b"]) {
+      const client = await connect(server, path);
+      const closed = once(client, "close");
+      client.send("fail");
+      await closed;
+    }
+    await sluice(server, ["restart", "1"]);
+    const { out } = await sluice(server, ["events"]);
+    const entries = out.split(/^(?=\d{4}-)/m);
+    const failed = entries.filter((entry) => entry.includes(" error "));
+    expect(failed).toHaveLength(1);
+    expect(failed[0]).toMatch(
+      /^\S+ error handler failed \(shard [01]\), 2 times\n {4}Error: it fails\n {8}at .*failing\.ts:/,
+    );
+    expect(out).toContain(" info  shard 1 is being replaced\n");
+    const port = String(server.adminAddress?.port);
+    const io = new FakeIo({
+      args: ["events", "--follow"],
+      env: { SLUICE_ADMIN_PORT: port },
+    });
+    const following = main(io);
+    await until("what was before is told", () =>
+      io.stdout.text.includes("handler failed"),
+    );
+    await server.shutdown();
+    expect(await following).toBe(0);
+    expect(io.stdout.text).toContain(
+      " info  closing: telling every connection",
+    );
   });
 
   it("call a drain off that is under way", async () => {

@@ -18,7 +18,14 @@ const ADMIN = {
 } as const;
 const MOVABLE = fileURLToPath(new URL("../admin/movable.ts", import.meta.url));
 const INSPECTOR_URL = /"event":"inspector","url":"http:\/\/127\.0\.0\.1:(\d+)"/;
-const VIEWS = ["", "#/shards", "#/connections", "#/time", "#/shutdown"];
+const VIEWS = [
+  "",
+  "#/shards",
+  "#/connections",
+  "#/events",
+  "#/time",
+  "#/shutdown",
+];
 
 type Server = Awaited<ReturnType<typeof startServer>>;
 
@@ -208,6 +215,38 @@ describe("the inspector in a browser", () => {
     await card.getByText("serving.accepting").waitFor();
     await server.shutdown();
     await Promise.all(ends);
+  });
+
+  it("shows what has happened before one looked, and what happens", async () => {
+    const server = await startServer({
+      ...ADMIN,
+      handlers: fileURLToPath(new URL("../admin/failing.ts", import.meta.url)),
+    });
+    const fail = async (): Promise<void> => {
+      const client = await connect(server, "/");
+      const closed = once(client, "close");
+      client.send("fail");
+      await closed;
+    };
+    await fail();
+    const page = await open(server.adminAddress, "#/events");
+    await page.getByText("handler failed").waitFor();
+    await page.getByText("Error: it fails").first().click();
+    await page
+      .getByText(/failing\.ts:\d+/)
+      .first()
+      .waitFor();
+    await fail();
+    await page.getByText(/^\s*2 times since/).waitFor();
+    expect(await page.getByText("handler failed").count()).toBe(1);
+    const restarted = server.restartShard(1);
+    await page.getByText("shard 1 is being replaced").waitFor();
+    await restarted;
+    await page.getByLabel("Only what went wrong").check();
+    await page
+      .getByText("shard 1 is being replaced")
+      .waitFor({ state: "detached" });
+    await page.getByText("handler failed").waitFor();
   });
 
   it("evens the shards out when it is asked and the question is answered", async () => {

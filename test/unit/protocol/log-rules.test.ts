@@ -2,7 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { format } from "prettier";
 import { describe, expect, it } from "vitest";
-import { logRules, renderLogTable } from "../../../src/cli/log-rules.ts";
+import { logRules, renderLogTable } from "../../../src/protocol/log-rules.ts";
 import { linkMachine } from "../../../src/machines/link-machine.ts";
 import { serverMachine } from "../../../src/machines/server-machine.ts";
 import { channels } from "../../../src/protocol/channels.ts";

@@ -1,7 +1,8 @@
-import type { Level } from "./logger.ts";
+import { channels } from "./channels.ts";
+import type { ChannelName } from "./channels.ts";
 
-import { channels } from "../protocol/channels.ts";
-import type { ChannelName } from "../protocol/channels.ts";
+/** How much a message matters; the log has two levels more. */
+export type EventLevel = "debug" | "info" | "warn" | "error";
 
 /** A message of a diagnostics channel. */
 export type Message = Readonly<Record<string, unknown>>;
@@ -11,7 +12,7 @@ export type Message = Readonly<Record<string, unknown>>;
  * number: of what strangers can bring about as often as they like.
  */
 export type Rule = readonly [
-  level: Level,
+  level: EventLevel,
   text: string,
   kindOf?: (message: Message) => string,
 ];
@@ -170,6 +171,21 @@ export const logRules: Readonly<
     "taken-over": ["info", "took over; the process before may end"],
   },
 };
+
+/** How a message is logged; events that nobody has named go to `debug`. */
+export function ruleOf(channel: ChannelName, { event, state }: Message): Rule {
+  const name = [event, state]
+    .filter((part) => typeof part === "string")
+    .join(".");
+  return logRules[channel][name] ?? ["debug", "event"];
+}
+
+/** The text of a rule, with the fields of the message in it. */
+export function sayMessage(text: string, message: Message): string {
+  return text.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
+    String(message[name]),
+  );
+}
 
 /** The rules in markdown, for the documentation. */
 export function renderLogTable(): string {
