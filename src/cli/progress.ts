@@ -132,7 +132,9 @@ function barOptions(stream: OutputStream, hint: string): cliProgress.Options {
     format: (options, params, progress: Progress) => {
       const told = describeProgress(progress);
       const hinted = `${told}${hint}`;
-      const words = hinted.length <= params.maxWidth ? hinted : told;
+      // The bar is worth more than the hint.
+      const isRoomy = hinted.length + 1 + BAR_WIDTH <= params.maxWidth;
+      const words = isRoomy ? hinted : told;
       const room = params.maxWidth - words.length - 1;
       const barsize = Math.max(0, Math.min(BAR_WIDTH, room));
       const bar = cliProgress.Format.BarFormat(params.progress, {
