@@ -35,12 +35,12 @@ export const worldDefects: readonly Defect[] = [
   },
   // Faults that there once were, as the code had them: random lives find them without being told where.
   {
-    rule: "whoever calls a shutdown off does not call off the end of shards that retire",
-    file: "src/main/shards/shard.ts",
-    original: `this.#fate === "goes-on" && this.#backOff.hasServed`,
-    defective: "true && this.#backOff.hasServed",
-    ...inAnyLife,
-    runs: 600,
+    rule: "who calls a shutdown off during a reload finds the old version, and may reload again",
+    file: "src/main/handover/reload.ts",
+    original: "host.stoppage.onBegin(() => replacement.interrupt());",
+    defective: "host.stoppage.onBegin(() => undefined);",
+    suites: simulation,
+    law: "called off while a reload is on trial",
   },
   {
     rule: "a shard that died while a shutdown waited follows when that is called off",
@@ -48,7 +48,7 @@ export const worldDefects: readonly Defect[] = [
     original: `if (shard.state === "terminated") shard.startAgain();`,
     defective: `if (shard.state === "starting") shard.startAgain();`,
     ...inAnyLife,
-    runs: 600,
+    runs: 100,
   },
   {
     rule: "no handler is cut by the orderly end of its thread",
@@ -56,6 +56,6 @@ export const worldDefects: readonly Defect[] = [
     original: "      this.#underWay === 0 &&\n",
     defective: "",
     ...inAnyLife,
-    runs: 600,
+    runs: 100,
   },
 ];

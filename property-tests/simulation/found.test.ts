@@ -154,6 +154,39 @@ describe("found by random lives, and mended", () => {
     );
   });
 
+  it("a shutdown that is called off while a reload is on trial leaves the old version, which reloads again", async () => {
+    let versions = 0;
+    await simulate(
+      {
+        handlers: () => {
+          const version = ++versions;
+          return {
+            message: (connection) => void connection.send(`version ${version}`),
+            resume() {},
+          };
+        },
+        seeds: 5,
+        server: { trialMs: 400 },
+      },
+      async ({ server, open, time }) => {
+        const old = versions;
+        const reload = server.reload();
+        await time.until(() => versions === old + 1);
+        await time.advance(100);
+        const shutdown = server.shutdown();
+        expect(server.callOff()).toBe(true);
+        await expect(shutdown).rejects.toThrow("called off");
+        await expect(reload).rejects.toThrow("the old version stays");
+        const client = await open("/");
+        client.send("which");
+        expect(await client.next()).toBe(`version ${old}`);
+        await server.reload();
+        client.send("which");
+        expect(await client.next()).toBe(`version ${old + 2}`);
+      },
+    );
+  });
+
   it("a shard that crashes while a shutdown waits is replaced when that is called off", async () => {
     await simulate(
       {

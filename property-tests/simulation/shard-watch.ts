@@ -122,13 +122,20 @@ class WatchedShard {
   /** By which order whoever is told next is told. */
   #teller: Order | undefined;
   #stoodStillUntil = 0;
+  /** Whose handshake was under way when a thread before this one died: abandoned, and nothing else. */
+  readonly #diedUpgrading: number;
 
   constructor(context: ShardContext, thread: SimThread, watch: ShardWatch) {
     this.#context = context;
     this.#watch = watch;
     this.thread = thread;
     watch.shards.push(this);
-    const { inspection } = context;
+    const { inspection, counters } = context;
+    this.#diedUpgrading =
+      counters.get("received") -
+      counters.get("rejected") -
+      counters.get("probes") -
+      counters.get("opened");
     Object.defineProperty(inspection, "isFollowing", {
       get: () => true,
       set: () => {},
@@ -357,7 +364,11 @@ class WatchedShard {
     const get = (name: Parameters<typeof counters.get>[0]): number =>
       counters.get(name);
     const received =
-      upgrading + get("rejected") + get("probes") + get("opened");
+      this.#diedUpgrading +
+      upgrading +
+      get("rejected") +
+      get("probes") +
+      get("opened");
     if (get("received") !== received)
       this.#complain(
         `${get("received")} were received: ${upgrading} upgrading, ${get("rejected")} rejected, ${get("probes")} probes, ${get("opened")} opened`,

@@ -1,4 +1,7 @@
-const offset = Number(process.hrtime.bigint()) / 1e6 - performance.now();
+/** What lies between this thread's own time and the one that all share; in a simulation there is none. */
+export const sharedTime = {
+  offsetMs: Number(process.hrtime.bigint()) / 1e6 - performance.now(),
+};
 
 /**
  * The monotonic time in milliseconds on an axis that every thread of the
@@ -6,7 +9,7 @@ const offset = Number(process.hrtime.bigint()) / 1e6 - performance.now();
  * (`performance.now()` starts anew in each thread.)
  */
 export function monotonicNow(): number {
-  return performance.now() + offset;
+  return performance.now() + sharedTime.offsetMs;
 }
 
 /**

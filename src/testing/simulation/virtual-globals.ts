@@ -2,6 +2,7 @@ import { syncBuiltinESMExports } from "node:module";
 import timers from "node:timers";
 import timersPromises from "node:timers/promises";
 import { promisify } from "node:util";
+import { sharedTime } from "../../protocol/clock.ts";
 import { installRefusals, uninstallRefusals } from "./real-world.ts";
 import { currentThread, type SimThread } from "./sim-thread.ts";
 import {
@@ -260,6 +261,8 @@ function wallClockOf({ timeline }: SimThread): number {
 }
 
 let simulations = 0;
+/** Of the real time, for when the last simulation is over. */
+let realOffsetMs = 0;
 
 /**
  * @param why - The beginning of the sentence.
@@ -327,6 +330,9 @@ export function installVirtualGlobals(): void {
       sleep(ms, undefined, options),
     yield: () => soon(undefined),
   });
+  // Simulated threads have one time, which begins alike in every process.
+  realOffsetMs = sharedTime.offsetMs;
+  sharedTime.offsetMs = 0;
   installVirtualChance();
   installRefusals();
   syncBuiltinESMExports();
@@ -353,6 +359,7 @@ export function uninstallVirtualGlobals(): void {
     setImmediate: real.soon,
   });
   Object.assign(timersPromises.scheduler, real.scheduler);
+  sharedTime.offsetMs = realOffsetMs;
   uninstallVirtualChance();
   uninstallRefusals();
   // What stood on the prototype shows again.
