@@ -68,7 +68,8 @@ function rowOf(name: string, mutants: readonly Mutant[]): string {
 const SHOWN = 60;
 
 function shorten(code: string): string {
-  const line = code.replaceAll(/\s+/g, " ").trim();
+  // It is shown between backticks.
+  const line = code.replaceAll(/\s+/g, " ").replaceAll("`", "'").trim();
   return line.length > SHOWN ? `${line.slice(0, SHOWN)}…` : line;
 }
 
@@ -87,7 +88,11 @@ function originalOf(
 /** What nobody noticed in a file. */
 function survivorsOf(name: string, { mutants, source }: MutatedFile): string[] {
   const lines = source.split("\n");
-  const survivors = mutants.filter(isOneOf(UNNOTICED));
+  const survivors = mutants
+    .filter(isOneOf(UNNOTICED))
+    .toSorted(
+      (one, other) => one.location.start.line - other.location.start.line,
+    );
   if (survivors.length === 0) return [];
   const changes = survivors.map((mutant) => {
     const from = shorten(originalOf(mutant, lines));
