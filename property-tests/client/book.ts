@@ -36,6 +36,7 @@ export class Book {
   isClosed = false;
   /** Its latest connection attempt. */
   socket: Kept | undefined;
+  readonly #longestBackOffMs: number;
   #notBefore = 0;
   #isNever = false;
   #failures = 0;
@@ -52,9 +53,10 @@ export class Book {
     addressOf: (url: string, signal: AbortSignal) => string | Promise<string>,
     options: ClientOptions = {},
   ) {
+    this.#longestBackOffMs = options.longestBackOffMs ?? LONGEST_BACK_OFF_MS;
     this.client = connect(base, {
       firstBackOffMs: FIRST_BACK_OFF_MS,
-      longestBackOffMs: LONGEST_BACK_OFF_MS,
+      longestBackOffMs: this.#longestBackOffMs,
       ...options,
       address: async ({ attempt, signal }) => {
         this.#begin(attempt);
@@ -107,7 +109,8 @@ export class Book {
     this.#law("C2: never is never", !this.#isNever);
     this.#law(
       `C2: ${this.#notBefore - Date.now()} ms before its appointment`,
-      Date.now() >= this.#notBefore,
+      // The clock of timers and the wall's are rounded each for itself.
+      Date.now() + 1 >= this.#notBefore,
     );
     this.#law("C1: one at a time", this.socket?.isLive !== true);
     this.#notBefore = 0;
@@ -171,7 +174,7 @@ export class Book {
     const longest = isAppointed
       ? this.#notBefore - Date.now()
       : Math.min(
-          LONGEST_BACK_OFF_MS,
+          this.#longestBackOffMs,
           FIRST_BACK_OFF_MS * 2 ** Math.max(0, this.#failures - 1),
         );
     this.#law(
