@@ -8,6 +8,9 @@ const alone = {
   hookTimeout: 60_000,
 };
 
+/** What these wait for is mostly the starts of threads and their deadlines, and nothing in them is measured. */
+const TOGETHER = "test/real/interplay/*.test.ts";
+
 export default defineConfig({
   test: {
     pool: "forks",
@@ -40,8 +43,20 @@ export default defineConfig({
         test: {
           name: "real",
           include: ["test/real/**/*.test.ts"],
+          exclude: [TOGETHER],
           ...alone,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "together",
+          include: [TOGETHER],
+          ...alone,
+          fileParallelism: true,
+          maxWorkers: 2,
+          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -50,7 +65,7 @@ export default defineConfig({
           name: "laws",
           include: ["property-tests/**/*.test.ts"],
           ...alone,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
     ],

@@ -67,7 +67,7 @@ export const deployDefects: readonly Defect[] = [
     defective: `before the new one had passed"),
     );
 `,
-    suites: ["test/real/shutdown/interplay.test.ts"],
+    suites: ["test/real/interplay"],
     law: "at once",
   },
 ];

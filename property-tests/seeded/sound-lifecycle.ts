@@ -1,6 +1,6 @@
 import type { Defect } from "./defect.ts";
 
-const interplay = "test/real/shutdown/interplay.test.ts";
+const interplay = "test/real/interplay";
 
 /** Of what is under way when the server is stopped, and when that is called off. */
 export const lifecycleDefects: readonly Defect[] = [

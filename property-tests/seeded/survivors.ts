@@ -3,7 +3,7 @@ import type { Defect } from "./defect.ts";
 const lives = ["property-tests/simulation/lives.test.ts"];
 const stories = ["property-tests/simulation/stories.test.ts"];
 const fanOut = ["test/unit/workers/topics/fan-out.test.ts"];
-const interplay = ["test/real/shutdown/interplay.test.ts"];
+const interplay = ["test/real/interplay"];
 
 /** Mistakes that once survived every test there was, all of them at the same time. */
 export const survivors: readonly Defect[] = [

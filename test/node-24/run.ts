@@ -19,7 +19,7 @@ run(
   `${here}node_modules/.bin/node`,
   [
     "node_modules/vitest/vitest.mjs",
-    ...["run", "--project", "real"],
+    ...["run", "--project", "real", "--project", "together"],
     ...(chosen.length > 0 ? chosen : ["test/real/connections"]),
   ],
   root,
