@@ -84,12 +84,12 @@ function alone(walk: readonly Said["type"][]): {
 
 const step = fc.record({
   type: fc.constantFrom<Said["type"]>("next", "back", "deep", "recall"),
-  before: fc.constantFrom("nothing", "move", "reload"),
+  before: fc.constantFrom("nothing", "move", "reload", "upgrade"),
 });
 
 describe("a machine for each connection", () => {
   law(
-    "is where it would be without a server, however often it moves and is reloaded",
+    "is where it would be without a server, however often it moves, is reloaded, and its process is replaced",
     fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
       const made: Actors[] = [];
       await simulate(
@@ -108,6 +108,7 @@ describe("a machine for each connection", () => {
           const client = await open("/");
           for (const { type, before } of steps) {
             if (before === "reload") await server.reload();
+            if (before === "upgrade") await server.upgrade();
             if (before === "move")
               for (const { index } of scene.shards)
                 await server.drain({ shard: index, move: true }).done;

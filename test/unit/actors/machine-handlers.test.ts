@@ -335,7 +335,7 @@ describe("a machine that moves", () => {
       { shards: 2, server: { moveDeadlineMs: 2_000 } },
     ));
 
-  it("goes on here while it is too busy to leave, and leaves later", () =>
+  it("goes on here while it is too busy to leave, hears afterwards what was said meanwhile, and leaves later", () =>
     play(
       async (scene) => {
         worked = 0;
@@ -346,8 +346,9 @@ describe("a machine that moves", () => {
         const moving = moveAll(scene);
         await scene.time.advance(60);
         ann.send(message({ type: "count", by: 1 }));
-        expect(await ann.next()).toBe("1");
+        // What is said while it is being taken down waits for the end of that.
         expect(await ann.next()).toBe("done");
+        expect(await ann.next()).toBe("1");
         await moving;
         ann.send(message({ type: "count", by: 1 }));
         expect(await ann.next()).toBe("2");
