@@ -237,8 +237,7 @@ export const optionSpecs = {
   subprotocols: {
     kind: "tokens",
     group: "Handshake and origin",
-    description:
-      "spoken here beside sluice.v1; others that clients offer are not agreed to",
+    description: "spoken here beside sluice.v1; no others are agreed to",
     default: [],
   },
   trustedProxies: {

@@ -156,7 +156,7 @@ describe("the command", { timeout: 30_000 }, () => {
       ["--import", `data:text/javascript,${encodeURIComponent(pretend)}`],
     );
     expect(err).toBe(
-      "sluice needs Node 24.20 or a later 24, or Node 26.6 or later, because it moves sockets between threads; this is Node 20.20.2.\n",
+      'sluice needs Node 24.20 or a later 24, or Node 26.6 or later, because it moves sockets between threads; this is Node 20.20.2. In a project, "npm install --save-dev node@26" brings one that npx and the scripts of npm use.\n',
     );
     expect(out).toBe("");
     expect(status).toBe(2);
