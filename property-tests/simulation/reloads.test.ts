@@ -248,6 +248,35 @@ describe("a reload, in simulation", () => {
     );
   });
 
+  it("gives back also who is still being let in when its messages fail", async () => {
+    await withClients(
+      async (scene, clients) => {
+        const { server, time, open } = scene;
+        release(scene, {
+          authorize: () =>
+            new Promise((resolve) => {
+              setTimeout(() => resolve({ accept: true }), 800);
+            }),
+          message() {
+            throw new Error("the new version answers nothing");
+          },
+        });
+        const reloaded = failureOf(server.reload());
+        await time.until(() => server.stats().handover.moved > 1);
+        const opening = open("/");
+        await time.advance(50);
+        for (const client of clients) client.send("hello");
+        expect(await reloaded).toMatchObject({ code: "ERR_SLUICE_RELOAD" });
+        const newcomer = await opening;
+        await time.advance(2_000);
+        expect(newcomer.outcome).toBeUndefined();
+        newcomer.send("hello");
+        expect(await newcomer.next()).toBe("old 1");
+      },
+      { exceptLaws: FAILS_ON_PURPOSE },
+    );
+  });
+
   it("gives back whom it has had when a thread of it dies", async () => {
     await withClients(async (scene, clients) => {
       const { server, time } = scene;

@@ -1,9 +1,7 @@
 import { setTimeout as after } from "node:timers/promises";
 import { monotonicNow } from "../../protocol/clock.ts";
 import { POLL_MS } from "../deadlines.ts";
-import type { Fleet } from "../shards/fleet.ts";
 import type { Shard } from "../shards/shard.ts";
-import { leastLoaded } from "./least-loaded.ts";
 import {
   addRounds,
   hasMore,
@@ -12,26 +10,39 @@ import {
   type Relay,
 } from "./relay.ts";
 
+/** Where the connections of a shard go. */
+export interface EmptyingInto {
+  /** Another shard that takes connections, if there is one. */
+  readonly choose: () => Shard | undefined;
+  /** Nobody is to move any more. */
+  readonly isOver: () => boolean;
+}
+
 /**
  * Moves the connections of a shard to the others. One that found nowhere to go
- * has come back, and others may have come meanwhile: they are asked again until
- * none is left that could move, or the deadline has come. While no other shard
- * takes connections, that is waited for.
+ * has come back, others may have come meanwhile, and whose handshake is under
+ * way will: they are asked again until none is left that could move, or the
+ * deadline has come. While no other shard takes connections, that is waited for.
  */
 export class Emptying {
   /** What the rounds came to. */
   readonly done: Promise<Omit<MoveReport, "durationMs">>;
   readonly #shard: Shard;
-  readonly #fleet: Fleet;
+  readonly #into: EmptyingInto;
   readonly #relay: Relay;
   readonly #deadline: number;
   #underWay: MoveUnderWay | undefined;
   #isCalledOff = false;
 
   /** @param deadline - Absolute, monotonic: what cannot move by then stays. */
-  constructor(shard: Shard, fleet: Fleet, relay: Relay, deadline: number) {
+  constructor(
+    shard: Shard,
+    into: EmptyingInto,
+    relay: Relay,
+    deadline: number,
+  ) {
     this.#shard = shard;
-    this.#fleet = fleet;
+    this.#into = into;
     this.#relay = relay;
     this.#deadline = deadline;
     this.done = this.#run();
@@ -48,7 +59,7 @@ export class Emptying {
     do {
       this.#underWay = this.#relay.move(
         this.#shard,
-        { kind: "shards", choose: this.#choose },
+        { kind: "shards", choose: this.#into.choose },
         this.#deadline,
       );
       rounds.push([await this.#underWay.done]);
@@ -56,25 +67,23 @@ export class Emptying {
     return addRounds(rounds);
   }
 
-  readonly #choose = (): Shard | undefined =>
-    leastLoaded(this.#fleet.shards, this.#shard);
-
   /** Resolves when some who have not been asked can go somewhere, or none will. */
   async #hasMore(report: MoveReport): Promise<boolean> {
+    const { counters } = this.#shard;
     const isLeft = (): boolean => !this.#isOver && hasMore(this.#shard, report);
-    while (isLeft()) {
+    while (isLeft() || (!this.#isOver && counters.upgrading > 0)) {
       // Not at once: who comes back now has met a shard that was about to go.
       await after(POLL_MS);
-      if (isLeft() && this.#choose() !== undefined) return true;
+      if (isLeft() && this.#into.choose() !== undefined) return true;
     }
     return false;
   }
 
-  /** Nobody is to move any more: a reload may have replaced the shard, or it has died. */
+  /** Nobody is to move any more, or the shard has died. */
   get #isOver(): boolean {
     return (
       this.#isCalledOff ||
-      !this.#fleet.shards.includes(this.#shard) ||
+      this.#into.isOver() ||
       !this.#shard.state.startsWith("serving") ||
       monotonicNow() >= this.#deadline
     );

@@ -18,6 +18,7 @@ import { busyShare } from "../shards/busy-share.ts";
 import type { Malformed } from "../malformed.ts";
 import type { Stoppage } from "../stoppage.ts";
 import { Emptying } from "./emptying.ts";
+import { leastLoaded } from "./least-loaded.ts";
 import { type Movability, countMovability } from "./movability.ts";
 import { evenOut, LoadWatch, type Shift } from "./rebalance.ts";
 import { addReports, type MoveReport, Relay } from "./relay.ts";
@@ -154,7 +155,11 @@ export class Handover {
     this.announce("evacuating", { shard: shard.index });
     const emptying = new Emptying(
       shard,
-      fleet,
+      {
+        choose: () => leastLoaded(fleet.shards, shard),
+        // A reload may have replaced it.
+        isOver: () => !fleet.shards.includes(shard),
+      },
       this.relay,
       moveDeadline(deadlineMs, startedAt),
     );

@@ -3,6 +3,7 @@ import { sayForeign } from "../../foreign-value.ts";
 import { monotonicNow } from "../../protocol/clock.ts";
 import type { MoveObstacles } from "../../protocol/handover-messages.ts";
 import type { Handover, HandoverHost } from "./handover.ts";
+import { Emptying } from "./emptying.ts";
 import { leastLoaded } from "./least-loaded.ts";
 import { moveDeadline, POLL_MS } from "../deadlines.ts";
 import { selfTestAll } from "./self-test.ts";
@@ -223,10 +224,15 @@ class ShardReplacement {
   async #moveBack(): Promise<void> {
     const { config } = this.#host;
     const deadline = moveDeadline(config.shutdownDeadlineMs, monotonicNow());
+    const { fleet, stoppage } = this.#host;
+    const into = {
+      choose: () => leastLoaded(fleet.shards),
+      isOver: () => stoppage.isUnderWay,
+    };
     await Promise.all(
       this.#entering.map(
         (shard) =>
-          this.#handover.relay.move(shard, this.#destination, deadline).done,
+          new Emptying(shard, into, this.#handover.relay, deadline).done,
       ),
     );
   }
