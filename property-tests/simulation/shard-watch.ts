@@ -164,7 +164,8 @@ class WatchedShard {
     };
     const block = thread.block.bind(thread);
     thread.block = (ms) => {
-      if (ms > STANDSTILL_MS) this.#stoodStillUntil = context.clock.now() + ms;
+      // Whoever blocks it from outside has another clock.
+      if (ms > STANDSTILL_MS) this.#stoodStillUntil = thread.now + ms;
       block(ms);
     };
   }
