@@ -8,6 +8,9 @@ import { onTestFinished } from "vitest";
 import { systemPrograms } from "../../support/system-packages.ts";
 import { until, within } from "../../support/within.ts";
 
+/** Of ports that were free a moment ago. */
+const ATTEMPTS = 5;
+
 /** A real nats-server with JetStream, on a port of its own; ended with the test. */
 export class NatsServer {
   readonly port: number;
@@ -35,9 +38,18 @@ export class NatsServer {
   /** The same outside of a test: it lives until `end()`. */
   static async launch(...options: string[]): Promise<NatsServer> {
     const directory = await mkdtemp(join(tmpdir(), "sluice-nats-"));
-    const server = new NatsServer(await freePort(), directory, options);
-    await server.restart();
-    return server;
+    let failure: unknown;
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const server = new NatsServer(await freePort(), directory, options);
+      try {
+        await server.restart();
+        return server;
+      } catch (error) {
+        // Somebody else may have taken the port by now.
+        failure = error;
+      }
+    }
+    throw failure;
   }
 
   get url(): string {
@@ -55,7 +67,12 @@ export class NatsServer {
       { stdio: "ignore" },
     );
     this.#process = started;
-    await until("nats-server accepts", () => canConnect(this.port));
+    await until("nats-server accepts", async () => {
+      const isThere = await canConnect(this.port);
+      if (started.exitCode !== null)
+        throw new Error(`nats-server ended with status ${started.exitCode}`);
+      return isThere;
+    });
   }
 
   /** Ends it at once, as a power cut would. */
@@ -89,7 +106,8 @@ async function canConnect(port: number): Promise<boolean> {
   const socket = connect(port, "127.0.0.1");
   try {
     await once(socket, "connect");
-    return true;
+    // A port at which nobody listens may be connected with itself.
+    return socket.localPort !== port;
   } catch {
     return false;
   } finally {
