@@ -20,14 +20,14 @@ export const machineHandlersDefects: readonly Defect[] = [
   },
   {
     rule: "what is left of a delay travels",
-    file: "src/actors/luggage.ts",
+    file: "src/actors/persisted-actor.ts",
     original: "Math.max(0, startedAt + delay - now)",
     defective: "delay",
     suites: unit,
   },
   {
     rule: "an actor that the machine does not know any more is not left out in silence",
-    file: "src/actors/luggage.ts",
+    file: "src/actors/persisted-actor.ts",
     original: `restored.status === "active" && isWhole ?`,
     defective: `restored.status === "active" ?`,
     suites: unit,
@@ -35,8 +35,8 @@ export const machineHandlersDefects: readonly Defect[] = [
   {
     rule: "who is packed is taken down: nothing of it runs on",
     file: "src/actors/actor.ts",
-    original: "    this.stop();\n    return luggage;",
-    defective: "    return luggage;",
+    original: "    this.stop();\n    return persisted;",
+    defective: "    return persisted;",
     suites: unit,
   },
   {
@@ -62,14 +62,14 @@ export const machineHandlersDefects: readonly Defect[] = [
   },
   {
     rule: "a state that has got states within it is not known",
-    file: "src/actors/luggage.ts",
+    file: "src/actors/persisted-actor.ts",
     original: ` || !isDeepStrictEqual(resolved, value)`,
     defective: "",
     suites: unit,
   },
   {
     rule: "another machine's state is of no use",
-    file: "src/actors/luggage.ts",
+    file: "src/actors/persisted-actor.ts",
     original: "  if (id !== machine.id) return undefined;\n",
     defective: "",
     suites: unit,

@@ -10,7 +10,12 @@ import type { Connection } from "../handlers.ts";
 import type { ActorHost } from "../protocol/actor-host.ts";
 import type { HookName } from "../protocol/hook-names.ts";
 import { CLOSE_CODE } from "../rfc6455.ts";
-import { type Luggage, pack, resumeDelays, unpack } from "./luggage.ts";
+import {
+  type PersistedActor,
+  persist,
+  resumeDelays,
+  restore,
+} from "./persisted-actor.ts";
 import type { Group, Population } from "./population.ts";
 import { hasPromiseUnderWay } from "./promises.ts";
 import { nameOf } from "./state-names.ts";
@@ -72,9 +77,9 @@ export class ConnectionActor {
   static continue(
     shared: ActorsShared,
     connection: Connection,
-    luggage: Luggage,
+    persisted: PersistedActor,
   ): ConnectionActor | undefined {
-    const actor = unpack(shared.machine, luggage);
+    const actor = restore(shared.machine, persisted);
     return actor && new ConnectionActor(shared, connection, actor);
   }
 
@@ -95,11 +100,11 @@ export class ConnectionActor {
   }
 
   /** @throws what the machine's first actions throw */
-  start(hook: HookName, luggage?: Luggage): void {
+  start(hook: HookName, persisted?: PersistedActor): void {
     this.#feed(hook, () => {
       this.#actor.start();
-      if (luggage !== undefined && this.#snapshot.status === "active")
-        resumeDelays(this.#actor, luggage);
+      if (persisted !== undefined && this.#snapshot.status === "active")
+        resumeDelays(this.#actor, persisted);
       this.follow();
     });
   }
@@ -129,11 +134,11 @@ export class ConnectionActor {
    *
    * @throws Error when it cannot be persisted; it goes on then
    */
-  pack(data: unknown): Luggage | undefined {
+  persist(data: unknown): PersistedActor | undefined {
     if (this.#snapshot.status !== "active") return undefined;
-    const luggage = pack(this.#actor, this.#shared.machine.id, data);
+    const persisted = persist(this.#actor, this.#shared.machine.id, data);
     this.stop();
-    return luggage;
+    return persisted;
   }
 
   /** Ends it where it is, with what it has invoked and its delays. */

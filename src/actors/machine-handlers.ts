@@ -23,7 +23,7 @@ import type {
 import { type ActorsShared, ConnectionActor } from "./actor.ts";
 import { drawMachine } from "./drawing.ts";
 import { type ConnectionFact, isClientEvent } from "./facts.ts";
-import { type Luggage, readLuggage } from "./luggage.ts";
+import { type PersistedActor, readPersisted } from "./persisted-actor.ts";
 import { Population } from "./population.ts";
 
 /** The state of a connection that may leave at any moment. */
@@ -173,7 +173,7 @@ interface Options<Data> extends Pick<Handlers<Data>, "authorize" | "started"> {
 interface Life {
   actor: ConnectionActor;
   /** Taken down, and not yet gone. */
-  luggage: Luggage | undefined;
+  persisted: PersistedActor | undefined;
 }
 
 class MachineService<Data> {
@@ -239,7 +239,7 @@ class MachineService<Data> {
   #open(connection: Connection<Data>): void {
     const input = this.#options.input?.(connection);
     const actor = ConnectionActor.begin(this.#shared, connection, input);
-    this.#lives.set(connection, { actor, luggage: undefined });
+    this.#lives.set(connection, { actor, persisted: undefined });
     actor.start("opened");
     actor.tell("opened", { type: "opened" });
   }
@@ -280,11 +280,11 @@ class MachineService<Data> {
 
   #suspend(
     connection: Connection<Data>,
-  ): Luggage | undefined | Promise<Luggage | undefined> {
+  ): PersistedActor | undefined | Promise<PersistedActor | undefined> {
     const life = this.#lives.get(connection);
     if (life === undefined) return undefined;
-    const packed = (): Luggage | undefined =>
-      (life.luggage ??= life.actor.pack(connection.data));
+    const packed = (): PersistedActor | undefined =>
+      (life.persisted ??= life.actor.persist(connection.data));
     const rest = life.actor.atRest();
     if (rest === undefined) return packed();
     // It took so long that the connection has stayed, and its actor with it.
@@ -296,17 +296,18 @@ class MachineService<Data> {
   #resume(connection: Connection<Data>, state: unknown): void {
     // It has never been taken down.
     if (this.#actorOf(connection) !== undefined) return;
-    const luggage = readLuggage(state);
+    const persisted = readPersisted(state);
     const actor =
-      luggage && ConnectionActor.continue(this.#shared, connection, luggage);
-    if (luggage === undefined || actor === undefined) {
+      persisted &&
+      ConnectionActor.continue(this.#shared, connection, persisted);
+    if (persisted === undefined || actor === undefined) {
       this.#lives.delete(connection);
       this.#sendBack(connection);
       return;
     }
-    connection.data = luggage.data as Data;
-    this.#lives.set(connection, { actor, luggage: undefined });
-    actor.start("resume", luggage);
+    connection.data = persisted.data as Data;
+    this.#lives.set(connection, { actor, persisted: undefined });
+    actor.start("resume", persisted);
   }
 
   #close(
@@ -315,7 +316,7 @@ class MachineService<Data> {
   ): Promise<void> | undefined {
     const life = this.#lives.get(connection);
     // It was on its way out and has not left: it hears of its end here.
-    if (life?.luggage !== undefined) this.#resume(connection, life.luggage);
+    if (life?.persisted !== undefined) this.#resume(connection, life.persisted);
     const actor = this.#actorOf(connection);
     if (actor === undefined) return undefined;
     const end = (): void => {
@@ -336,7 +337,7 @@ class MachineService<Data> {
 
   #actorOf(connection: Connection): ConnectionActor | undefined {
     const life = this.#lives.get(connection);
-    return life?.luggage === undefined ? life?.actor : undefined;
+    return life?.persisted === undefined ? life?.actor : undefined;
   }
 
   #sendBack(connection: Connection): void {

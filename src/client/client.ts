@@ -99,7 +99,7 @@ export class Client<Message = Incoming>
   /** What our server tells and asks by, where it speaks `sluice.v1`. */
   #greeting: Greeting | undefined;
   #ended: Ended = NO_CLOSE_FRAME;
-  #goodbye: Ended = { code: 1000, reason: "" };
+  #closeStatus: Ended = { code: 1000, reason: "" };
 
   /** @internal */
   constructor(url: string | URL, options: ClientOptions) {
@@ -211,8 +211,8 @@ export class Client<Message = Incoming>
       );
     if (new TextEncoder().encode(reason).length > 123)
       throw new RangeError(`close(): a reason has at most 123 bytes`);
-    this.#goodbye = { code, reason };
-    if (this.readyState === 0) this.#ended = this.#goodbye;
+    this.#closeStatus = { code, reason };
+    if (this.readyState === 0) this.#ended = this.#closeStatus;
     this.#runner.tell("close.requested");
   }
 
@@ -290,7 +290,7 @@ export class Client<Message = Incoming>
     sendClose: () => {
       // So it is unless the server answers.
       this.#ended = NO_CLOSE_FRAME;
-      this.#socket?.close(this.#goodbye.code, this.#goodbye.reason);
+      this.#socket?.close(this.#closeStatus.code, this.#closeStatus.reason);
     },
     countFailure: () => {
       this.#failures++;

@@ -27,7 +27,7 @@ interface Delayed {
 }
 
 /** What travels of a connection and its actor, as plain data. */
-export interface Luggage {
+export interface PersistedActor {
   readonly sluice: typeof KIND;
   /** The machine's id: another machine's state is of no use. */
   readonly machine: string;
@@ -47,11 +47,11 @@ const DEEPEST = 16;
  *
  * @throws Error when XState cannot persist it, as of a child without a name.
  */
-export function pack(
+export function persist(
   actor: ActorRefFrom<AnyStateMachine>,
   machine: string,
   data: unknown,
-): Luggage {
+): PersistedActor {
   const now = Date.now();
   const scheduled = Object.values(actor.system.getSnapshot()._scheduledEvents);
   return {
@@ -73,7 +73,7 @@ export function pack(
 }
 
 const isPath = isListOf(isText());
-const isLuggage = hasShape({
+const isPersistedActor = hasShape({
   sluice: (value) => value === KIND,
   machine: isText(),
   snapshot: hasShape({ children: isRecord, context: isRecord }),
@@ -88,9 +88,9 @@ const isLuggage = hasShape({
   ),
 });
 
-/** Whether it is what {@link pack} makes, of whatever machine and version. */
-export function readLuggage(value: unknown): Luggage | undefined {
-  return isLuggage(value) ? (value as Luggage) : undefined;
+/** Whether it is what {@link persist} makes, of whatever machine and version. */
+export function readPersisted(value: unknown): PersistedActor | undefined {
+  return isPersistedActor(value) ? (value as PersistedActor) : undefined;
 }
 
 /**
@@ -99,9 +99,9 @@ export function readLuggage(value: unknown): Luggage | undefined {
  * @returns `undefined` when the machine does not know the state, an actor that
  *   ran in it, or is another machine: nothing may run on that
  */
-export function unpack(
+export function restore(
   machine: AnyStateMachine,
-  { machine: id, snapshot }: Luggage,
+  { machine: id, snapshot }: PersistedActor,
 ): ActorRefFrom<AnyStateMachine> | undefined {
   if (id !== machine.id) return undefined;
   const { value, children } = snapshot as AnyMachineSnapshot;
@@ -129,7 +129,7 @@ export function unpack(
 /** Sets the delays of a started actor for what was left of them. */
 export function resumeDelays(
   actor: ActorRefFrom<AnyStateMachine>,
-  { delayed }: Luggage,
+  { delayed }: PersistedActor,
 ): void {
   for (const { id, event, source, target, leftMs } of delayed) {
     const from = actorAt(actor, source);
