@@ -18,6 +18,7 @@ const services: Record<string, { path: string; says?: string }> = {
   room: { path: "/?name=ann" },
   accounts: { path: "/?token=ann-s-token", says: '{"id":1,"amount":0}' },
   embedded: { path: "/" },
+  starter: { path: "/lobby", says: "hello" },
   auction: { path: "/lot/1", says: '{"type":"bid","amount":1}' },
 };
 
