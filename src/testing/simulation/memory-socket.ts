@@ -269,10 +269,12 @@ export class MemorySocket extends Duplex {
   ): void {
     if (this._handle === null)
       return done(Object.assign(new Error("write EPIPE"), { code: "EPIPE" }));
-    if (this._handle.incoming.isReset)
-      return done(
-        Object.assign(new Error("write ECONNRESET"), { code: "ECONNRESET" }),
-      );
+    const { isReset, hasEnded } = this._handle.incoming;
+    if (isReset) {
+      // Linux remembers that the other end had ended before (tcp_reset).
+      const code = hasEnded ? "EPIPE" : "ECONNRESET";
+      return done(Object.assign(new Error(`write ${code}`), { code }));
+    }
     this.bytesWritten += chunk.length;
     return this._handle.outgoing.send(
       chunk,
