@@ -174,7 +174,8 @@ export class MemoryHandle implements Receiver {
     const { incoming } = this;
     if (this.#isStuck) return socket.fail("write ECONNRESET", "ECONNRESET");
     if (!this.#isReading) return undefined;
-    if (incoming.isReset && !incoming.hasBytes)
+    // What had ended before it was broken off has an end to be read.
+    if (incoming.isReset && !incoming.hasBytes && !incoming.hasEnded)
       return socket.fail("read ECONNRESET", "ECONNRESET");
     if (this.#draws.chance(0.8)) incoming.join();
     const limit = this.#draws.chance(SHORT_READS)
