@@ -61,9 +61,9 @@ export const chaosDefects: readonly Defect[] = [
   },
   {
     rule: "a shard that has told everyone tells those who still come",
-    file: "src/main/handover/relay.ts",
-    original: '(state === "closing" || state === "draining") &&',
-    defective: '(state === "closing") &&',
-    suites: ["test/unit/main/handover/relay.test.ts"],
+    file: "src/main/shards/shard.ts",
+    original: 'return this.state === "closing" || this.state === "draining";',
+    defective: 'return this.state === "closing";',
+    suites: ["test/unit/main/shards/shard.test.ts"],
   },
 ];

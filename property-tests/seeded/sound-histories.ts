@@ -38,8 +38,7 @@ export const historyDefects: readonly Defect[] = [
   {
     rule: "the port is open until the new process is on its own",
     file: "src/main/handover/process-upgrade.ts",
-    original:
-      "ingress.passTo((socket) => this.#other.pass(ingress.takeNumber(), socket));",
+    original: "ingress.passTo(this.#other);",
     defective: "ingress.suspend();",
     suites: ["test/real/handover/stopped-upgrade.test.ts"],
     law: "leaves the port open when the new process goes, which takes its time",

@@ -57,8 +57,8 @@ export const movesDefects: readonly Defect[] = [
   {
     rule: "a drain does not restart a shard that somebody else restarts",
     file: "src/main/handover/handover.ts",
-    original: "if (isRestarting) return",
-    defective: "if (isRestarting && false) return",
+    original: "if (shard.isClosing) return await",
+    defective: "if (shard.isClosing && false) return await",
     suites: moves,
   },
   {

@@ -23,6 +23,12 @@ export interface InheritedIngress extends ServerAddress {
   readonly handle: SocketHandle | undefined;
 }
 
+/** Another process that has what is accepted here. */
+export interface Newcomers {
+  /** @param number - Unique among the connections of both processes. */
+  pass(number: number, socket: SocketHandle): void;
+}
+
 /** What the way in asks of the server. */
 export interface IngressHost {
   readonly surroundings: MainSurroundings;
@@ -46,7 +52,7 @@ export class Ingress {
   /** Where the connections of the processes before were accepted. */
   #inheritedPorts: readonly number[] = [];
   /** Who has what is accepted here, if not this process. */
-  #forward: ((socket: SocketHandle) => void) | undefined;
+  #newcomers: Newcomers | undefined;
 
   constructor(host: IngressHost) {
     const { surroundings, config, fleet } = host;
@@ -148,8 +154,8 @@ export class Ingress {
   }
 
   /** Another process has what is accepted from now on; `undefined`: this one again. */
-  passTo(forward: ((socket: SocketHandle) => void) | undefined): void {
-    this.#forward = forward;
+  passTo(newcomers: Newcomers | undefined): void {
+    this.#newcomers = newcomers;
   }
 
   /** Takes a socket that another process has accepted. */
@@ -171,8 +177,8 @@ export class Ingress {
   }
 
   #arrive(socket: SocketHandle): void {
-    if (this.#forward === undefined) this.admit(socket);
-    else this.#forward(socket);
+    if (this.#newcomers === undefined) this.admit(socket);
+    else this.#newcomers.pass(this.takeNumber(), socket);
   }
 
   get #isWanted(): boolean {

@@ -192,8 +192,7 @@ export class Handover {
   /** Resolves when the shard serves again, or never will, because it or the server has ended. */
   async #restart(shard: Shard, deadline: number): Promise<void> {
     // Restarted by somebody else meanwhile: whom that tells, it tells what it says.
-    const isRestarting = /^(closing|draining)/.test(shard.state);
-    if (isRestarting) return await shard.nextServing().catch(() => {});
+    if (shard.isClosing) return await shard.nextServing().catch(() => {});
     const plan = this.#host.planner.plan(
       deadline,
       1,

@@ -247,7 +247,7 @@ export class Predecessor {
     this.#other.say({ type: "failed", why, withinMs: GIVE_BACK_MS });
     const { fleet, ingress } = this.#host;
     // The one before carries on, and has those who come from now on.
-    ingress.passTo((socket) => this.#other.pass(ingress.takeNumber(), socket));
+    ingress.passTo(this.#other);
     // One that hangs gives nothing back, and is not waited for.
     for (const shard of fleet.shards) if (isStill(shard)) shard.kill();
     const moves = fleet.shards.map(

@@ -236,7 +236,7 @@ export class ProcessUpgrade implements Successor {
     // From here on nobody new comes; those who just came follow. It goes on
     // listening until the new process is on its own: where that one fails, there
     // is no moment at which the port is closed.
-    ingress.passTo((socket) => this.#other.pass(ingress.takeNumber(), socket));
+    ingress.passTo(this.#other);
     await this.#handshakesDone();
     await this.#canary.move();
     await this.#haveLanded();

@@ -353,8 +353,8 @@ export class Relay {
 }
 
 /** What comes to it now is told to go with the others. */
-function tellsNewcomers({ state, isEnding }: Shard): boolean {
-  return (state === "closing" || state === "draining") && !isEnding;
+function tellsNewcomers({ isClosing, isEnding }: Shard): boolean {
+  return isClosing && !isEnding;
 }
 
 /** What several moves came to together. */

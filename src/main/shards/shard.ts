@@ -119,10 +119,7 @@ export class Shard {
 
   /** It has a thread that takes what it is sent. */
   get isAlive(): boolean {
-    const { state } = this;
-    return (
-      state.startsWith("serving") || state === "closing" || state === "draining"
-    );
+    return this.state.startsWith("serving") || this.isClosing;
   }
 
   get #hasNotified(): boolean {
@@ -133,6 +130,11 @@ export class Shard {
   /** Its thread was let go: nothing that is given to it is taken any more. */
   get isEnding(): boolean {
     return this.#thread?.isEnding !== false;
+  }
+
+  /** It has told its connections to go, or does. */
+  get isClosing(): boolean {
+    return this.state === "closing" || this.state === "draining";
   }
 
   get isAccepting(): boolean {
@@ -399,8 +401,7 @@ export class Shard {
 
   /** From here on it cannot be called off: whoever does so gets a new thread. */
   #letEnd(): void {
-    if (this.state === "closing" || this.state === "draining")
-      this.#thread?.letEnd();
+    if (this.isClosing) this.#thread?.letEnd();
   }
 
   #announceServing(): void {

@@ -39,6 +39,10 @@ class Taker {
     this.index = index;
   }
 
+  get isClosing(): boolean {
+    return this.state === "closing" || this.state === "draining";
+  }
+
   /** The same, as its type says. */
   get shard(): Shard {
     return this as unknown as Shard;
