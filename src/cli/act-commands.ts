@@ -22,13 +22,13 @@ export const addRestartCommand: AddCommand = (program, { io }) => {
   addTargetFlags(command).action(async (shard: string) => {
     const { wait, json } = command.opts<{ wait: boolean; json?: true }>();
     const client = connectAdmin(command, io);
-    const before = await restartsOf(client, shard);
+    const before = findShard(await statusOf(client), shard);
     await client.post(`/api/shards/${encodeURIComponent(shard)}/restart`, {});
-    if (wait) await untilRestarted(client, shard, before.restarts);
+    if (wait) await untilRestarted(client, shard, before?.restarts ?? 0);
     await writeLine(
       io.stdout,
       json === true
-        ? JSON.stringify(await restartsOf(client, shard))
+        ? JSON.stringify(findShard(await statusOf(client), shard) ?? {})
         : `shard ${shard} ${wait ? "serves again, in another thread" : "is being replaced"}`,
     );
   });
@@ -57,12 +57,15 @@ export const addCloseCommand: AddCommand = (program, { io }) => {
   });
 };
 
-async function restartsOf(
-  client: AdminClient,
+function statusOf(client: AdminClient): Promise<Status> {
+  return client.get<Status>("/api/status");
+}
+
+function findShard(
+  { shards }: Status,
   shard: string,
-): Promise<Status["shards"][number] | { readonly restarts: number }> {
-  const { shards } = await client.get<Status>("/api/status");
-  return shards.find((each) => String(each.shard) === shard) ?? { restarts: 0 };
+): Status["shards"][number] | undefined {
+  return shards.find((each) => String(each.shard) === shard);
 }
 
 /** A server that is asked to stop meanwhile has no thread to wait for. */
@@ -72,8 +75,9 @@ async function untilRestarted(
   before: number,
 ): Promise<void> {
   for (;;) {
-    const { server, shards } = await client.get<Status>("/api/status");
-    const found = shards.find((each) => String(each.shard) === shard);
+    const status = await statusOf(client);
+    const { server } = status;
+    const found = findShard(status, shard);
     if (found === undefined || server.shutdown !== undefined)
       throw new SluiceError(
         "ERR_SLUICE_ADMIN",
