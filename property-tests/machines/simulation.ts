@@ -18,6 +18,7 @@ import { OPCODE } from "../../src/rfc6455.ts";
 import { remember, unborn } from "./connection-history.ts";
 import type { History } from "./connection-history.ts";
 import type { Lived } from "./law.ts";
+import { asMove } from "./runner-move.ts";
 
 export const TICK_MS = 16;
 
@@ -226,19 +227,7 @@ export class Simulation implements ActingShard<SimulatedConnection> {
           },
         },
         observe: (connection, event, source, target, _edge, _ms, actions) => {
-          const move = {
-            source: source?.name ?? "",
-            event,
-            target: target.name,
-            verbs: actions.map(({ type, params }) => ({
-              type,
-              params: params as Record<string, unknown> | undefined,
-            })),
-            // The runner arms and cancels: differential tests look at that.
-            cancels: source?.delayEvent === undefined ? 0 : 1,
-            arms: target.delayEvent === undefined ? [] : [target.delayEvent],
-            isIgnored: false,
-          };
+          const move = asMove(event, source, target, actions);
           const before = connection.history;
           connection.history = remember(before, move);
           connection.moves.push({

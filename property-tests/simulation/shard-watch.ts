@@ -1,8 +1,4 @@
 import type { ConnectionEnd } from "../../src/handlers.ts";
-import type {
-  NamedAction,
-  TableState,
-} from "../../src/machines/transition-table.ts";
 import type { DrainPlan } from "../../src/protocol/messages.ts";
 import {
   currentThread,
@@ -22,6 +18,7 @@ import {
 } from "../machines/connection-laws.ts";
 import { delayNameOf } from "../machines/exploration.ts";
 import { said } from "../machines/law.ts";
+import { asMove } from "../machines/runner-move.ts";
 
 const TICK_MS = 16;
 /** A timer of the simulation may be late by so much. */
@@ -403,25 +400,4 @@ class WatchedShard {
         `${id} is ${state} ${now - deadline} ms after its deadline`,
       );
   }
-}
-
-/** A transition as the runner tells it, in the words of the laws. */
-function asMove(
-  event: string,
-  source: TableState | undefined,
-  target: TableState,
-  actions: readonly NamedAction[],
-) {
-  return {
-    source: source?.name ?? "",
-    event,
-    target: target.name,
-    verbs: actions.map(({ type, params }) => ({
-      type,
-      params: params as Record<string, unknown> | undefined,
-    })),
-    cancels: source?.delayEvent === undefined ? 0 : 1,
-    arms: target.delayEvent === undefined ? [] : [target.delayEvent],
-    isIgnored: false,
-  };
 }
