@@ -34,6 +34,18 @@ interface Lock {
   >;
 }
 
+/** Of the compiler, in a stranger's project that is as strict as ours. */
+export const compilerOptions = {
+  target: "es2024",
+  lib: ["es2024", "dom"],
+  module: "nodenext",
+  strict: true,
+  noEmit: true,
+  skipLibCheck: false,
+  types: ["node"],
+  typeRoots: [join(root, "node_modules/@types")],
+};
+
 /** How a command ended. */
 export interface Ended {
   readonly status: number;

@@ -12,7 +12,7 @@ import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { root } from "../../support/built.ts";
-import { Stranger } from "../../support/stranger.ts";
+import { compilerOptions, Stranger } from "../../support/stranger.ts";
 
 /** To other pages; pictures stay in the repository, and their words say what they show. */
 const links = /(?<!!\[[^\]]*)\]\(([^)#\s]+)[^)]*\)/g;
@@ -167,16 +167,7 @@ describe("the package", () => {
 
   it("has types that stand on their own", async () => {
     await stranger.write("tsconfig.json", {
-      compilerOptions: {
-        target: "es2024",
-        lib: ["es2024", "dom"],
-        module: "nodenext",
-        strict: true,
-        noEmit: true,
-        skipLibCheck: false,
-        types: ["node"],
-        typeRoots: [join(root, "node_modules/@types")],
-      },
+      compilerOptions,
       include: ["main.ts", "handlers.ts"],
     });
     const tsc = join(root, "node_modules/typescript/bin/tsc");

@@ -3,7 +3,11 @@ import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { root } from "../../support/built.ts";
 import { readPage } from "../../support/pages.ts";
-import { type Ended, Stranger } from "../../support/stranger.ts";
+import {
+  compilerOptions,
+  type Ended,
+  Stranger,
+} from "../../support/stranger.ts";
 
 const NODE = JSON.stringify(process.execPath);
 const FILES = new URL("kit/", import.meta.url);
@@ -185,15 +189,10 @@ describe("the test kit in a stranger's project", () => {
     await link("fast-check");
     await stranger.write("tsconfig.json", {
       compilerOptions: {
-        target: "es2024",
-        lib: ["es2024", "dom"],
-        module: "nodenext",
-        strict: true,
-        noEmit: true,
+        ...compilerOptions,
+        // Of vitest, which is no part of what is shown.
         skipLibCheck: true,
         allowImportingTsExtensions: true,
-        types: ["node"],
-        typeRoots: [join(root, "node_modules/@types")],
       },
       include: ["types.ts", "first.test.ts", "shop.test.ts", `${DOCS}/*.ts`],
     });
