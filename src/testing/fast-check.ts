@@ -8,13 +8,8 @@ import type * as FastCheck from "fast-check";
 import type { ServerOptions } from "../config.ts";
 import type { Client } from "./scene-client.ts";
 import { encodeLife, type LifePlan, lifeToReplay } from "./life-code.ts";
-import {
-  drawServerOptions,
-  type Fault,
-  faultsFor,
-  Life,
-  type Step,
-} from "./life.ts";
+import { drawServerOptions, Life } from "./life.ts";
+import { type Fault, faultsFor, type Step } from "./life-steps.ts";
 import {
   type Caller,
   findCaller,
@@ -31,7 +26,7 @@ import { Draws } from "./simulation/draws.ts";
 import { legible, StepsArbitrary } from "./steps-arbitrary.ts";
 import { fc } from "./user-fast-check.ts";
 
-export { type Fault, faults, type Step } from "./life.ts";
+export { type Fault, faults, type Step } from "./life-steps.ts";
 
 /** What a law is told at the end of a life, when everything has come to rest. */
 export interface LifeEnd<Model> {

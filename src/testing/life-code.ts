@@ -1,5 +1,5 @@
 import { deflateRawSync, inflateRawSync } from "node:zlib";
-import type { Step } from "./life.ts";
+import type { Step } from "./life-steps.ts";
 import { LIFE_VARIABLE } from "./replay.ts";
 
 /** A random life: whatever is left to chance in it, and what is done. */

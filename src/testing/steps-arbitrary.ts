@@ -1,5 +1,10 @@
 import type * as FastCheck from "fast-check";
-import { describeStep, type Fault, NAMES_COUNT, type Step } from "./life.ts";
+import {
+  describeStep,
+  type Fault,
+  NAMES_COUNT,
+  type Step,
+} from "./life-steps.ts";
 import { fc } from "./user-fast-check.ts";
 
 /** What steps are drawn from. */

@@ -1,11 +1,8 @@
 import type { Law, Life } from "./law.ts";
-import type {
-  ConnectionRecord,
-  Monitor,
-  PublicationRecord,
-} from "./monitor.ts";
+import type { ConnectionRecord, PublicationRecord } from "./handler-records.ts";
+import type { Monitor } from "./monitor.ts";
 import type { SimClient } from "./sim-client.ts";
-import type { NatsDelivery } from "./sim-nats.ts";
+import type { NatsDelivery } from "./sim-nats-connection.ts";
 import type { ThreadHome } from "./sim-thread.ts";
 
 /** A publication has come through by then, however long its way. */

@@ -8,7 +8,7 @@ import {
   mayComeAgain,
   recordsByClient,
 } from "./cluster-laws.ts";
-import type { ConnectionRecord, PublicationRecord } from "./monitor.ts";
+import type { ConnectionRecord, PublicationRecord } from "./handler-records.ts";
 import type { SimInstance } from "./sim-instance.ts";
 import type { SimThread } from "./sim-thread.ts";
 
