@@ -1,13 +1,5 @@
 import type { ClientEnd, Speaker } from "./speaker.ts";
-
-/** A client waits no longer than this for what it was promised; virtual time. */
-export const PATIENCE_MS = 60_000;
-
-/** Lets time pass until something holds. */
-export interface Waits {
-  /** Resolves with `false` when it did not come about in time. */
-  until(isDone: () => boolean, withinMs?: number): Promise<boolean>;
-}
+import { PATIENCE_MS, type Waits } from "./waits.ts";
 
 /** A WebSocket client in a scene. */
 export class Client {

@@ -1,10 +1,11 @@
 import type { SluiceServer } from "../index.ts";
-import { Client, PATIENCE_MS } from "./scene-client.ts";
+import { Client } from "./scene-client.ts";
 import type { SimClient } from "./simulation/sim-client.ts";
 import type { SimInstance } from "./simulation/sim-instance.ts";
 import type { SimService } from "./simulation/sim-service.ts";
 import type { World } from "./simulation/world.ts";
 import { sentenceOf } from "./story.ts";
+import { PATIENCE_MS, untilItHolds, untilOpen } from "./waits.ts";
 
 export interface OpenOptions {
   /** In the story; `client 1`, `client 2` … otherwise. */
@@ -108,7 +109,7 @@ export function makeScene(world: World, seed: number): Scene {
     path: string,
     { instance = 0, ...options }: OpenOptions = {},
   ): SimClient =>
-    world.connect(serviceAt(world, instance), { path, ...options });
+    world.connect(instanceAt(world.services, instance), { path, ...options });
   const instances = world.services.map((service) =>
     sceneInstance(world, service),
   );
@@ -130,12 +131,8 @@ export function makeScene(world: World, seed: number): Scene {
         return world.now - begunAt;
       },
       advance: (ms) => world.advance(ms),
-      until: async (condition, withinMs = PATIENCE_MS) => {
-        if (!(await world.until(condition, withinMs)))
-          throw new Error(
-            `it did not come about within ${withinMs} ms: ${String(condition)}`,
-          );
-      },
+      until: (condition, withinMs = PATIENCE_MS) =>
+        untilItHolds(world, condition, withinMs),
       jump: (ms) => {
         world.wallOffsetMs += ms;
       },
@@ -153,16 +150,7 @@ export function makeScene(world: World, seed: number): Scene {
     connect: (path, options) => new Client(connect(path, options), world),
     open: async (path, options) => {
       const client = connect(path, options);
-      await world.until(
-        () => client.status !== 0 || client.isOver,
-        PATIENCE_MS,
-      );
-      if (client.status !== 101)
-        throw new Error(
-          client.status === 0
-            ? `${client.name} was not answered`
-            : `${client.name} was refused: the answer to ${path} was ${client.status}`,
-        );
+      await untilOpen(world, client, PATIENCE_MS);
       return new Client(client, world);
     },
     whenSettled: (promise, settled) => {
@@ -175,13 +163,17 @@ export function makeScene(world: World, seed: number): Scene {
   };
 }
 
-function serviceAt({ services }: World, index: number): SimService {
-  const service = services[index];
-  if (service === undefined)
+/** @throws RangeError when there is no such instance */
+export function instanceAt<Instance>(
+  instances: readonly Instance[],
+  index: number,
+): Instance {
+  const instance = instances[index];
+  if (instance === undefined)
     throw new RangeError(
-      `there is no instance ${index}; there are ${services.length}`,
+      `there is no instance ${index}; there are ${instances.length}`,
     );
-  return service;
+  return instance;
 }
 
 function sceneInstance(world: World, service: SimService): SceneInstance {
@@ -229,7 +221,7 @@ function sceneCluster(world: World): SceneCluster {
     );
   return {
     cut: (instance = 0) => {
-      const { alive, name } = serviceAt(world, instance);
+      const { alive, name } = instanceAt(world.services, instance);
       world.tell(`${name} is cut off from NATS`);
       for (const process of alive) nats.cut(process);
     },

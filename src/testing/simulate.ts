@@ -17,7 +17,7 @@ import type { Breach } from "./simulation/law.ts";
 import { findBreaches } from "./simulation/laws.ts";
 import type { SimService } from "./simulation/sim-service.ts";
 import { World } from "./simulation/world.ts";
-import { complain, tellStory } from "./story.ts";
+import { complain, tellSteps, tellStory } from "./story.ts";
 
 /** What a simulation is made of. */
 export interface SimulateOptions {
@@ -65,12 +65,6 @@ export interface SimulationResult {
   readonly rare: Readonly<Record<string, number>>;
 }
 
-function number(sentences: readonly string[]): string {
-  return sentences
-    .map((sentence, index) => `  ${index + 1}. ${sentence}`)
-    .join("\n");
-}
-
 /** What has failed, for the error. */
 export interface SimulationFailure {
   readonly seed: number;
@@ -100,7 +94,7 @@ export class SimulationError extends Error {
     const { seed, story, breaches, replay, cause, steps = [] } = failure;
     const parts = [
       complaint,
-      ...(steps.length === 0 ? [] : [`the story:\n${number(steps)}`]),
+      ...(steps.length === 0 ? [] : [`the story:\n${tellSteps(steps)}`]),
       `what happened (seed ${seed}):\n${tellStory(story)}`,
       `play it again${steps.length === 0 ? ` with { seed: ${seed} }` : ""}:\n  ${replay}`,
     ];

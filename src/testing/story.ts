@@ -9,6 +9,11 @@ export function tellStory(story: readonly string[]): string {
   return (left > 0 ? [`  (${left} more before)`, ...told] : told).join("\n");
 }
 
+/** What was done in a random life, with its numbers. */
+export function tellSteps(steps: readonly string[]): string {
+  return steps.map((step, index) => `  ${index + 1}. ${step}`).join("\n");
+}
+
 /** What an error says first: what the script threw, or which laws were broken. */
 export function complain(
   failure: { readonly cause: unknown } | undefined,

@@ -1,13 +1,15 @@
 import type { SluiceServer } from "../../index.ts";
 import { Client } from "../scene-client.ts";
-import type {
-  OpenOptions,
-  Scene,
-  SceneCluster,
-  SceneInstance,
-  SceneShard,
+import {
+  instanceAt,
+  type OpenOptions,
+  type Scene,
+  type SceneCluster,
+  type SceneInstance,
+  type SceneShard,
 } from "../scene.ts";
 import { sentenceOf } from "../story.ts";
+import { untilItHolds, untilOpen } from "../waits.ts";
 import type { RealClient } from "./real-client.ts";
 import type { Stage, StagedServer } from "./stage.ts";
 
@@ -29,7 +31,7 @@ export function makeRealScene(
     path: string,
     { instance = 0, ...options }: OpenOptions = {},
   ): RealClient =>
-    stage.connect(serverAt(stage, instance), { path, ...options });
+    stage.connect(instanceAt(stage.servers, instance), { path, ...options });
   const faceOf = (client: RealClient): Client =>
     new Client(client, stage, patienceMs);
   const instances = stage.servers.map((server) => sceneInstance(stage, server));
@@ -51,12 +53,8 @@ export function makeRealScene(
         return now();
       },
       advance: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-      until: async (condition, withinMs = patienceMs) => {
-        if (!(await stage.until(condition, withinMs)))
-          throw new Error(
-            `it did not come about within ${withinMs} ms: ${String(condition)}`,
-          );
-      },
+      until: (condition, withinMs = patienceMs) =>
+        untilItHolds(stage, condition, withinMs),
       jump: () => refuse("time.jump()", "the clock is that of this machine"),
     },
     network: {
@@ -71,27 +69,12 @@ export function makeRealScene(
     connect: (path, options) => faceOf(connect(path, options)),
     open: async (path, options) => {
       const client = connect(path, options);
-      await stage.until(() => client.status !== 0 || client.isOver, patienceMs);
-      if (client.status !== 101)
-        throw new Error(
-          client.status === 0
-            ? `${client.name} was not answered`
-            : `${client.name} was refused: the answer to ${path} was ${client.status}`,
-        );
+      await untilOpen(stage, client, patienceMs);
       return faceOf(client);
     },
     whenSettled: (promise, settled) => void promise.then(settled, settled),
     settle: () => stage.settle(patienceMs),
   };
-}
-
-function serverAt({ servers }: Stage, index: number): StagedServer {
-  const server = servers[index];
-  if (server === undefined)
-    throw new RangeError(
-      `there is no instance ${index}; there are ${servers.length}`,
-    );
-  return server;
 }
 
 function sceneInstance(stage: Stage, staged: StagedServer): SceneInstance {
