@@ -62,13 +62,14 @@ export const soundClientDefects: readonly Defect[] = [
   {
     rule: "only the first message can be the greeting",
     file: client,
-    original: "this.#heardAt === 0 ? this.#greetingIn(data) : undefined",
-    defective: "this.#greetingIn(data)",
+    original:
+      "this.#heardAt === 0 ? greetingIn(data, this.protocol) : undefined",
+    defective: "greetingIn(data, this.protocol)",
     suites: [liveness],
   },
   {
     rule: "what waits to be sent is what it was when it was given",
-    file: client,
+    file: "src/client/send-queue.ts",
     original: 'typeof data === "string" ? data : copyOf(data)',
     defective: "data",
     suites: [hands],
@@ -115,8 +116,7 @@ export const soundClientDefects: readonly Defect[] = [
   {
     rule: "every send has its fate by the end",
     file: client,
-    original:
-      'for (const waiting of this.#queue) this.#take(waiting)("refused");',
+    original: 'this.#queue.empty(() => "refused");',
     defective: "",
     suites: [lives],
     runs: 300,

@@ -4,6 +4,13 @@ import {
   LONGEST_TIMER_MS,
   longestBackOffMs,
 } from "./appointment.ts";
+import type { ClientEventMap } from "./client-events.ts";
+import {
+  type Greeting,
+  greetingIn,
+  quietMsOf,
+  SLUICE_V1,
+} from "./client-heartbeat.ts";
 import {
   checkNumbers,
   type ClientOptions,
@@ -14,50 +21,13 @@ import {
 } from "./client-options.ts";
 import { hearHandlers, page, tell, webSocketUrl } from "./client-platform.ts";
 import { type Action, type Delay, Runner } from "./client-runner.ts";
+import { SendQueue } from "./send-queue.ts";
 
-export interface ClientEventMap<Message = Incoming> {
-  /** Connected, for the first time or again. */
-  open: Event & {
-    /** How many attempts it took, over the whole life of the client. */
-    readonly attempt: number;
-  };
-  message: Event & { readonly data: Message };
-  /** A connection, or an attempt, has ended, and the client comes back. */
-  interrupted: Event &
-    Ended & {
-      /** Milliseconds until the next attempt. */
-      readonly backInMs: number;
-    };
-  /** The end, once: nothing comes after it. */
-  close: Event & Ended;
-}
-
-/** The first message of a server that speaks {@link SLUICE_V1}. */
-interface Greeting {
-  /** Between two ticks; 0 where there are none. */
-  readonly heartbeatMs: number;
-  /** In its ticks and in our probes, and in nothing else. */
-  readonly token: string;
-}
-
-interface Waiting {
-  readonly data: Outgoing;
-  readonly bytes: number;
-  readonly settle: (fate: Fate) => void;
-  readonly timer: ReturnType<typeof setTimeout> | undefined;
-}
-
-/** The subprotocol of a Sluice whose heartbeat is to be heard. */
-const SLUICE_V1 = "sluice.v1";
-/** A tick may be so much later than its interval. */
-const HEARTBEAT_LATE_MS = 5_000;
 const NO_CLOSE_FRAME: Ended = { code: 1006, reason: "" };
 /** Longer than this, a connection has been a good one. */
 const STABLE_MS = 5_000;
 /** Asked although the system says that there is no network. */
 const LONGEST_OFFLINE_MS = 60_000;
-const MAX_QUEUED = 256;
-const MAX_QUEUED_BYTES = 1_048_576;
 
 /**
  * A WebSocket that comes back: when its server has said, else after a back-off.
@@ -81,8 +51,7 @@ export class Client<Message = Incoming>
   readonly #runner: Runner;
   /** Aborted with the client: whoever listens to the page listens no more. */
   readonly #life = new AbortController();
-  readonly #queue = new Set<Waiting>();
-  #queuedBytes = 0;
+  readonly #queue: SendQueue;
   #asking = new AbortController();
   #socket: WebSocket | undefined;
   #url: string;
@@ -107,6 +76,7 @@ export class Client<Message = Incoming>
     checkNumbers(options);
     this.#base = this.#url = webSocketUrl(url, page.location?.href);
     this.#options = options;
+    this.#queue = new SendQueue(options);
     hearHandlers(this, ["open", "message", "interrupted", "close"]);
     this.#runner = new Runner(
       (action) => this.#actions[action](),
@@ -152,7 +122,7 @@ export class Client<Message = Incoming>
 
   /** Bytes that wait here and in the platform's socket. */
   get bufferedAmount(): number {
-    return this.#queuedBytes + (this.#socket?.bufferedAmount ?? 0);
+    return this.#queue.bytes + (this.#socket?.bufferedAmount ?? 0);
   }
 
   /**
@@ -165,31 +135,9 @@ export class Client<Message = Incoming>
     if (this.readyState === 1 && this.#socket?.readyState === 1)
       return Promise.resolve(this.#write(data));
     const { whenAway = this.#options.whenAway, expiresMs } = options;
-    const bytes = typeof data === "string" ? data.length : data.byteLength;
-    const { maxQueued = MAX_QUEUED, maxQueuedBytes = MAX_QUEUED_BYTES } =
-      this.#options;
-    const hasRoom =
-      this.#queue.size < maxQueued &&
-      this.#queuedBytes + bytes <= maxQueuedBytes;
-    if (whenAway === "refuse" || !hasRoom || this.readyState > 1)
-      return Promise.resolve("refused");
-    return new Promise((settle) => {
-      const waiting: Waiting = {
-        // As a WebSocket: what its owner writes there later is not sent.
-        data: typeof data === "string" ? data : copyOf(data),
-        bytes,
-        settle,
-        timer:
-          expiresMs === undefined
-            ? undefined
-            : setTimeout(
-                () => this.#take(waiting)("refused"),
-                Math.min(expiresMs, LONGEST_TIMER_MS),
-              ),
-      };
-      this.#queue.add(waiting);
-      this.#queuedBytes += bytes;
-    });
+    return whenAway === "refuse" || this.readyState > 1
+      ? Promise.resolve("refused")
+      : this.#queue.add(data, expiresMs);
   }
 
   /** Tries at once, whatever the appointment. */
@@ -309,8 +257,7 @@ export class Client<Message = Incoming>
       this.#openedAt = Date.now();
       this.#heardAt = 0;
       this.#greeting = undefined;
-      for (const waiting of this.#queue)
-        this.#take(waiting)(this.#write(waiting.data));
+      this.#queue.empty((data) => this.#write(data));
       tell(this, "open", { attempt: this.#attempt });
     },
     announceInterruption: () =>
@@ -320,7 +267,7 @@ export class Client<Message = Incoming>
       }),
     announceEnd: () => {
       this.#life.abort();
-      for (const waiting of this.#queue) this.#take(waiting)("refused");
+      this.#queue.empty(() => "refused");
       tell(this, "close", this.#ended);
     },
   };
@@ -384,7 +331,8 @@ export class Client<Message = Incoming>
 
   #hear(data: unknown): void {
     // Only the first message can be the greeting.
-    const greeting = this.#heardAt === 0 ? this.#greetingIn(data) : undefined;
+    const greeting =
+      this.#heardAt === 0 ? greetingIn(data, this.protocol) : undefined;
     this.#greeting ??= greeting;
     const now = Date.now();
     // Each message arms the delay anew, but not each of thousands in a second.
@@ -399,14 +347,6 @@ export class Client<Message = Incoming>
       greeting !== undefined ||
       (this.#greeting && data === `~${this.#greeting.token}`);
     if (!isOurs) this.dispatchEvent(new MessageEvent("message", { data }));
-  }
-
-  #greetingIn(data: unknown): Greeting | undefined {
-    const [, heartbeatMs, token] = /^\^ (\d+) (\S+)/.exec(data as string) ?? [];
-    // Whoever else speaks so has no heartbeat for us.
-    return this.protocol === SLUICE_V1 && token !== undefined
-      ? { heartbeatMs: Number(heartbeatMs), token }
-      : undefined;
   }
 
   #hearEnd(ended: Ended): void {
@@ -456,8 +396,7 @@ export class Client<Message = Incoming>
   }
 
   get #quietMs(): number {
-    const { heartbeatMs = 0 } = this.#greeting ?? {};
-    const told = heartbeatMs > 0 ? heartbeatMs + HEARTBEAT_LATE_MS : 30_000;
+    const told = quietMsOf(this.#greeting);
     return Math.min(this.#options.quietMs ?? told, LONGEST_TIMER_MS);
   }
 
@@ -469,13 +408,6 @@ export class Client<Message = Incoming>
       // What is none of what a socket takes, such as memory that is shared.
       return "refused";
     }
-  }
-
-  /** Takes what waits out of the queue, for a fate. */
-  #take(waiting: Waiting): (fate: Fate) => void {
-    clearTimeout(waiting.timer);
-    if (this.#queue.delete(waiting)) this.#queuedBytes -= waiting.bytes;
-    return waiting.settle;
   }
 }
 
@@ -490,13 +422,4 @@ export function connect<Message = Incoming>(
   options: ClientOptions = {},
 ): Client<Message> {
   return new Client<Message>(url, options);
-}
-
-function copyOf(data: ArrayBuffer | ArrayBufferView): ArrayBuffer {
-  return ArrayBuffer.isView(data)
-    ? (data.buffer.slice(
-        data.byteOffset,
-        data.byteOffset + data.byteLength,
-      ) as ArrayBuffer)
-    : data.slice(0);
 }

@@ -7,7 +7,8 @@
  */
 export type { Ended } from "./appointment.ts";
 export { connect } from "./client.ts";
-export type { Client, ClientEventMap } from "./client.ts";
+export type { Client } from "./client.ts";
+export type { ClientEventMap } from "./client-events.ts";
 export type {
   ClientOptions,
   Fate,
