@@ -9,7 +9,7 @@ import type { Direction, Receiver } from "./wire.ts";
 const READ_LIMITS = [1, 2, 7, 64, 1_024] as const;
 const SHORT_READS = 0.3;
 /** Until the thread's loop gets to a socket that can be read. */
-const POLL_MS = [0.005, 0.3] as const;
+const READABLE_AFTER_MS = [0.005, 0.3] as const;
 
 /**
  * The server's end of a simulated TCP connection: what is the handle of a
@@ -164,7 +164,7 @@ export class MemoryHandle implements Receiver {
         // It may have gone to another thread since.
         if (this.#thread === thread) this.#read();
       },
-      this.#draws.between(...POLL_MS),
+      this.#draws.between(...READABLE_AFTER_MS),
     );
   }
 

@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import type { MoveObstacle } from "../../protocol/handover-messages.ts";
 import {
   stopReading,
@@ -7,11 +8,40 @@ import {
 } from "../../protocol/socket-handle.ts";
 import { isThenable } from "../hooks.ts";
 import type { LiveConnection } from "../connection/connection.ts";
+import type { Inbox } from "../connection/inbox.ts";
 import type { MoveUnderWay } from "../connection/machine-actions.ts";
 
+/** What a move asks of its connection, which its shard's hooks are given. */
+export interface MoveOwner<Self> {
+  readonly lifecycle: { readonly name: string };
+  readonly shard: {
+    readonly clock: { now(): number };
+    readonly hooks: {
+      readonly canResume: boolean;
+      readonly suspends: boolean;
+      suspend(connection: Self): unknown;
+    };
+    reportHookFailure(connection: Self, hook: "suspend", error: unknown): void;
+  };
+  readonly socket: Socket;
+  readonly inbox: Pick<Inbox, "pending" | "isFull" | "resume" | "hold">;
+  readonly assembly: object | null;
+  readonly unread: object | null;
+  readonly isReading: boolean;
+  readonly isSecure: boolean;
+  readonly compressor: object | null;
+  readonly bufferedBytes: number;
+  readonly data: unknown;
+  readonly move: MoveUnderWay | null;
+  has(tag: "sealed"): boolean;
+  resumeReading(): void;
+}
+
 /** A connection's way out of this thread, while it is in `open.moving`. */
-export class Move implements MoveUnderWay {
-  readonly #connection: LiveConnection;
+export class Move<
+  Owner extends MoveOwner<Owner> = LiveConnection,
+> implements MoveUnderWay {
+  readonly #connection: Owner;
   /** Absolute: it stays when it could not move by then. */
   readonly deadline: number;
   readonly isProbing: boolean;
@@ -21,7 +51,7 @@ export class Move implements MoveUnderWay {
   /** What the handlers' `suspend` returned. */
   #suspended: unknown;
 
-  constructor(connection: LiveConnection, deadline: number) {
+  constructor(connection: Owner, deadline: number) {
     this.#connection = connection;
     this.deadline = deadline;
     this.isProbing = connection.lifecycle.name === "open.probing";
@@ -60,8 +90,8 @@ export class Move implements MoveUnderWay {
   }
 
   /** Why this connection never can, as far as that can be told beforehand. */
-  static lastingObstacle(
-    connection: LiveConnection,
+  static lastingObstacle<Owner extends MoveOwner<Owner>>(
+    connection: Owner,
     moveBlocker: string | undefined,
   ): MoveObstacle | undefined {
     const { shard } = connection;

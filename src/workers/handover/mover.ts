@@ -34,7 +34,8 @@ const WINDOW = 64;
 const IN_FLIGHT = 16;
 /** So many are looked at before the event loop turns. */
 const BATCH = 16;
-const POLL_MS = 1;
+/** Until the next look, where this one was not cut short by its batch. */
+const LOOK_AGAIN_MS = 1;
 /** What could not move is looked at again after this. */
 const RETRY_MS = 20;
 
@@ -176,7 +177,7 @@ export class Mover {
       looks = this.#look(run, looks);
       if (this.#isOver(run)) this.#finish(run);
     }
-    this.#schedule(looks === 0 ? 0 : POLL_MS);
+    this.#schedule(looks === 0 ? 0 : LOOK_AGAIN_MS);
   }
 
   /** Looks at so many connections at most; returns how many looks are left. */

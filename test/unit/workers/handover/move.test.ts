@@ -1,11 +1,11 @@
+import type { Socket } from "node:net";
 import { describe, expect, it } from "vitest";
-import type { LiveConnection } from "../../../../src/workers/connection/connection.ts";
-import { Move } from "../../../../src/workers/handover/move.ts";
+import { Move, type MoveOwner } from "../../../../src/workers/handover/move.ts";
 import { FakeClock } from "../../../support/fake-clock.ts";
 import { FakeConnection } from "../../../support/fake-connection.ts";
 
 /** A connection at rest: nothing keeps it here. */
-class Resting extends FakeConnection {
+class Resting extends FakeConnection implements MoveOwner<Resting> {
   readonly clock = new FakeClock();
   readonly failures: unknown[] = [];
   readonly shard = {
@@ -24,12 +24,13 @@ class Resting extends FakeConnection {
     readStart: () => 0,
     readStop: () => 0,
   };
-  readonly socket = {
+  readonly stream = {
     _handle: this.handle,
     destroyed: false,
     readableLength: 0,
     writableLength: 0,
   };
+  readonly socket = this.stream as unknown as Socket;
   /** What its inbox was given to resume. */
   readonly resumed: unknown[] = [];
   /** What its inbox holds messages for. */
@@ -47,16 +48,11 @@ class Resting extends FakeConnection {
   isReading = true;
   bufferedBytes = 0;
   data: unknown = "data";
-  move: Move | null = null;
+  move: Move<Resting> | null = null;
   readOn = 0;
 
   resumeReading(): void {
     this.readOn++;
-  }
-
-  /** The same, as its type says. */
-  get live(): LiveConnection {
-    return this as unknown as LiveConnection;
   }
 }
 
@@ -64,7 +60,7 @@ function begin(suspend?: () => unknown) {
   const connection = new Resting(1);
   if (suspend !== undefined)
     Object.assign(connection.shard.hooks, { suspends: true, suspend });
-  const move = new Move(connection.live, 5_000);
+  const move = new Move(connection, 5_000);
   connection.move = move;
   return { connection, move };
 }
@@ -81,7 +77,7 @@ describe("the way of a connection out of its thread", () => {
   it("knows of a peer that has not answered a ping", () => {
     const connection = new Resting(1);
     connection.enter("open.probing");
-    expect(new Move(connection.live, 0).isProbing).toBe(true);
+    expect(new Move(connection, 0).isProbing).toBe(true);
   });
 
   it.each<[string, (connection: Resting) => void]>([
@@ -104,9 +100,9 @@ describe("the way of a connection out of its thread", () => {
       },
     ],
     ["handlers", (connection) => (connection.inbox.pending = 1)],
-    ["handlers", (connection) => (connection.socket.readableLength = 1)],
+    ["handlers", (connection) => (connection.stream.readableLength = 1)],
     ["unflushed", (connection) => (connection.bufferedBytes = 1)],
-    ["unflushed", (connection) => (connection.socket.writableLength = 1)],
+    ["unflushed", (connection) => (connection.stream.writableLength = 1)],
     ["unflushed", (connection) => (connection.handle.writeQueueSize = 1)],
   ])("is closed for the moment: %s", (cause, hinder) => {
     const { connection, move } = begin();
@@ -139,7 +135,7 @@ describe("the way of a connection out of its thread", () => {
   ])("is known to be closed for good: %s", (cause, blocker, hinder) => {
     const connection = new Resting(1);
     hinder(connection);
-    expect(Move.lastingObstacle(connection.live, blocker)).toBe(cause);
+    expect(Move.lastingObstacle(connection, blocker)).toBe(cause);
   });
 
   it("takes what `suspend` returns, which is asked once and last", () => {
