@@ -134,4 +134,11 @@ export const bordersDefects: readonly Defect[] = [
     suites: ["test/unit/main/handover/read-process-message.test.ts"],
     law: "stays the sender's",
   },
+  {
+    rule: "an instance whose entry is renewed while the keys are listed is listed once",
+    file: "src/main/cluster/instance-registry.ts",
+    original: "[...keys].toSorted().map((key) => bucket.get(key)),",
+    defective: "[...keys, ...keys].toSorted().map((key) => bucket.get(key)),",
+    suites: ["test/unit/main/cluster/instance-registry.test.ts"],
+  },
 ];

@@ -32,10 +32,11 @@ export class InstanceRegistry {
   /** Every entry that has not expired, in the order of their ids. */
   async list(): Promise<readonly InstanceEntry[]> {
     return await this.#bucket.do(async (bucket) => {
-      const keys: string[] = [];
-      for await (const key of await bucket.keys(`${PREFIX}*`)) keys.push(key);
+      // Whose entry is renewed while the keys are listed comes once more.
+      const keys = new Set<string>();
+      for await (const key of await bucket.keys(`${PREFIX}*`)) keys.add(key);
       const entries = await Promise.all(
-        keys.toSorted().map((key) => bucket.get(key)),
+        [...keys].toSorted().map((key) => bucket.get(key)),
       );
       return entries
         .map((entry) => this.#read(entry))
