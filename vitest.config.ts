@@ -8,8 +8,10 @@ const alone = {
   hookTimeout: 60_000,
 };
 
-/** What these wait for is mostly the starts of threads and their deadlines, and nothing in them is measured. */
-const TOGETHER = "test/real/interplay/*.test.ts";
+/** What these wait for is mostly the starts of threads and processes and their deadlines, and nothing in them is measured. */
+const TOGETHER = ["interplay", "handover", "options"].map(
+  (folder) => `test/real/${folder}/*.test.ts`,
+);
 
 export default defineConfig({
   test: {
@@ -43,7 +45,7 @@ export default defineConfig({
         test: {
           name: "real",
           include: ["test/real/**/*.test.ts"],
-          exclude: [TOGETHER],
+          exclude: TOGETHER,
           ...alone,
           sequence: { groupOrder: 1 },
         },
@@ -52,7 +54,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "together",
-          include: [TOGETHER],
+          include: TOGETHER,
           ...alone,
           fileParallelism: true,
           maxWorkers: 2,

@@ -214,6 +214,8 @@ export class Predecessor {
     this.#watch?.stop();
     this.#other.close();
     this.#other.say({ type: "failed", why: "it was asked to stop", withinMs });
+    // Load balancers see one port, on which the one before goes on.
+    this.#host.ingress.passTo(this.#other);
     await settledWithin(this.#other.emptied(), withinMs * ARRIVAL_SHARE);
     this.#done.resolve(undefined);
   }

@@ -120,6 +120,8 @@ describe("an upgrade that is under way", () => {
   it("leaves the port open when the new process goes, which takes its time", async () => {
     const deadlines = [
       ...["--shutdown-deadline", "3s", "--handshake-deadline", "60s"],
+      // Meanwhile the new process accepts, too.
+      ...["--shutdown-delay", "1s"],
     ];
     const server = await Generations.begin([...DEBUG, ...deadlines]);
     const { port } = server.command;
@@ -142,10 +144,13 @@ describe("an upgrade that is under way", () => {
     });
     process.kill(Number(next), "SIGTERM");
     await server.logged(/closing: telling/, Number(next));
-    const [newcomer] = await openTalkers(port, 1);
-    await until("it is answered", () => (newcomer?.echoed ?? 0) > 0);
+    const newcomers = await openTalkers(port, 8);
+    await until("all are answered", () =>
+      newcomers.every(({ echoed }) => echoed > 0),
+    );
     await server.logged(/"event":"rolled-back"/);
-    expect(newcomer).toMatchObject({ isContent: true, closeCode: undefined });
+    for (const newcomer of newcomers)
+      expect(newcomer).toMatchObject({ isContent: true, closeCode: undefined });
     for (const { socket } of talkers) socket.destroy();
     process.kill(server.pid, "SIGTERM");
     const reports = await theEnd(server);
