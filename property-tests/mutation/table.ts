@@ -1,22 +1,19 @@
-/**
- * Writes the score of a complete run of mutation testing into the docs, from the
- * report that the run has left.
- *
- *     node property-tests/mutation/table.ts machines|server
- */
+/** The score of mutation testing in the docs, from the report that a run has left. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { format } from "prettier";
 
+const root = new URL("../../", import.meta.url);
+
 /** What was changed, where its report is, and which page has its score. */
-interface Subject {
+export interface Subject {
   readonly report: string;
   readonly document: string;
   readonly command: string;
 }
 
-const subjects: Readonly<Record<string, Subject>> = {
+export const subjects: Readonly<Record<string, Subject>> = {
   machines: {
     report: "reports/mutation/report.json",
     document: "docs/laws.md",
@@ -122,24 +119,27 @@ function render({ files }: Report): string {
   ].join("\n");
 }
 
-const [wanted = ""] = process.argv.slice(2);
-const subject = subjects[wanted];
-if (subject === undefined)
-  throw new Error(
-    `got "${wanted}", takes ${Object.keys(subjects).join(" or ")}`,
-  );
-const root = new URL("../../", import.meta.url);
-const document = new URL(subject.document, root);
-const begin = `<!-- mutation score: written by ${subject.command} -->`;
-const end = "<!-- mutation score: end -->";
-const text = readFileSync(document, "utf8");
-const from = text.indexOf(begin) + begin.length;
-const to = text.indexOf(end, from);
-if (from < begin.length || to < 0)
-  throw new Error(`no place for the table: ${fileURLToPath(document)}`);
-const report = JSON.parse(
-  readFileSync(new URL(subject.report, root), "utf8"),
-) as Report;
-const renewed = `${text.slice(0, from)}\n\n${render(report)}\n\n${text.slice(to)}`;
-// As the checks want it, like every page.
-writeFileSync(document, await format(renewed, { parser: "markdown" }));
+/**
+ * Writes the score of a complete run into the docs.
+ *
+ * @throws Error when the page has no place for it
+ */
+export async function writeScore({
+  report,
+  ...subject
+}: Subject): Promise<void> {
+  const document = new URL(subject.document, root);
+  const begin = `<!-- mutation score: written by ${subject.command} -->`;
+  const end = "<!-- mutation score: end -->";
+  const text = readFileSync(document, "utf8");
+  const from = text.indexOf(begin) + begin.length;
+  const to = text.indexOf(end, from);
+  if (from < begin.length || to < 0)
+    throw new Error(`no place for the table: ${fileURLToPath(document)}`);
+  const told = JSON.parse(
+    readFileSync(new URL(report, root), "utf8"),
+  ) as Report;
+  const renewed = `${text.slice(0, from)}\n\n${render(told)}\n\n${text.slice(to)}`;
+  // As the checks want it, like every page.
+  writeFileSync(document, await format(renewed, { parser: "markdown" }));
+}
