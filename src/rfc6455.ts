@@ -11,6 +11,8 @@ export type Opcode = (typeof OPCODE)[keyof typeof OPCODE];
 
 /** First byte of a frame, 5.2: it is the last, or only, one of its message. */
 export const FIN = 0x80;
+/** The same: the message is compressed (RFC 7692, 6). */
+export const RSV1 = 0x40;
 /** Lengths up to here stand in the second byte; above, these numbers say how many bytes behind it hold one. */
 export const LENGTH_16 = 126;
 export const LENGTH_64 = 127;

@@ -22,7 +22,7 @@ export interface Circumstances {
   /** There is a NATS server. */
   readonly isClustered: boolean;
   readonly speakers: number;
-  /** Of the speakers, those that compress; nobody of them can move. */
+  /** Of the speakers, those that compress: every other one with what was said before, and cannot move. */
   readonly compressing: number;
   /** Between two messages of a speaker. */
   readonly intervalMs: number;
@@ -77,7 +77,7 @@ export class Scene {
   static async open(circumstances: Circumstances): Promise<Scene> {
     const { isSecure, isClustered, flags } = circumstances;
     const folder = mkdtempSync(join(tmpdir(), "sluice-scene-"));
-    const args = [...flags, "--compression"];
+    const args = [...flags, "--compression", "--context-takeover"];
     if (isSecure) {
       for (const name of [0, 1]) makeCertificate(folder, name);
       useCertificate(folder, 0);

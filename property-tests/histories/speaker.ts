@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
-import { inflateRawSync, constants } from "node:zlib";
+import { constants, deflateRawSync, inflateRawSync } from "node:zlib";
 import {
   type Frame,
   frame as wire,
@@ -51,8 +51,9 @@ export interface Manners {
  */
 export class Speaker {
   readonly name: number;
-  /** It could move if it is not encrypted: it is no one that compresses. */
   readonly isCompressed: boolean;
+  /** Of one that compresses: with what it has said before, which cannot move. */
+  readonly keepsWindow: boolean;
   /** Where its last answer came from. */
   place: Place | undefined;
   /** Of its connections, those that have ended, since somebody looked. */
@@ -82,6 +83,7 @@ export class Speaker {
     this.name = name;
     this.#manners = manners;
     this.isCompressed = isCompressed;
+    this.keepsWindow = isCompressed && name % 2 === 0;
   }
 
   get isOpen(): boolean {
@@ -89,7 +91,7 @@ export class Speaker {
   }
 
   get canMove(): boolean {
-    return !this.isCompressed && !this.#manners.isSecure;
+    return !this.keepsWindow && !this.#manners.isSecure;
   }
 
   /** Messages of this connection without an answer. */
@@ -121,7 +123,15 @@ export class Speaker {
     if (!this.#isOpen) return;
     const number = this.said++;
     this.#owed.push(number);
-    this.#client?.send(`say ${number}`);
+    this.#speak(`say ${number}`);
+  }
+
+  #speak(text: string): void {
+    if (!this.isCompressed || this.keepsWindow) this.#client?.send(text);
+    else
+      this.#client?.write(
+        wire(OPCODE.text, deflated(text), { reserved: COMPRESSED }),
+      );
   }
 
   /** Tells everyone a number. */
@@ -189,8 +199,9 @@ export class Speaker {
       path,
       this.isCompressed
         ? {
-            "Sec-WebSocket-Extensions":
-              "permessage-deflate; server_no_context_takeover",
+            "Sec-WebSocket-Extensions": this.keepsWindow
+              ? "permessage-deflate; server_no_context_takeover"
+              : "permessage-deflate; server_no_context_takeover; client_no_context_takeover",
           }
         : {},
     );
@@ -275,6 +286,12 @@ export class Speaker {
     if (!this.#isOver)
       this.#timer = setTimeout(() => void this.#connect(), this.#retryMs);
   }
+}
+
+/** RFC 7692, 7.2.1. */
+function deflated(text: string): Buffer {
+  const finishFlush = constants.Z_SYNC_FLUSH;
+  return deflateRawSync(text, { finishFlush }).subarray(0, -TAIL.length);
 }
 
 /** A compressed message begins anew, since nothing is kept between two of them. */

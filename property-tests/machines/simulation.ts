@@ -76,7 +76,7 @@ export class SimulatedConnection
   readonly temper: Temper;
   readonly isSecure = true;
   readonly handshake = null;
-  readonly compressor: { isIdle: boolean; close(): void };
+  readonly compressor: { isIdle: boolean; windowBits: null; close(): void };
   readonly receiver = null;
   readonly data = undefined;
   isReading = false;
@@ -109,7 +109,11 @@ export class SimulatedConnection
     this.lifecycle = connectionTable.initial.target;
     this.shard = simulation;
     this.temper = temper;
-    this.compressor = { isIdle: temper.compressing === 0, close() {} };
+    this.compressor = {
+      isIdle: temper.compressing === 0,
+      windowBits: null,
+      close() {},
+    };
     this.#compressing = temper.compressing;
     for (let count = 0; count < temper.handlers; count++) {
       const work = new Work();

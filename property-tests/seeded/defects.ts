@@ -8,6 +8,7 @@ import { bytesDefects } from "./sound-bytes.ts";
 import { soundClientDefects } from "./sound-client.ts";
 import { chaosDefects } from "./sound-chaos.ts";
 import { endingDefects } from "./sound-endings.ts";
+import { deflateDefects } from "./sound-deflate.ts";
 import { deployDefects } from "./sound-deploys.ts";
 import { figureDefects } from "./sound-figures.ts";
 import { historyDefects } from "./sound-histories.ts";
@@ -41,6 +42,7 @@ export const areas: readonly Area[] = [
   { title: "Endings", defects: endingDefects },
   { title: "Histories", defects: historyDefects },
   { title: "The path of bytes", defects: bytesDefects },
+  { title: "Compression", defects: deflateDefects },
   { title: "Everything at the same time", defects: chaosDefects },
   { title: "A connection in its thread", defects: workersDefects },
   { title: "Deploys", defects: deployDefects },

@@ -146,7 +146,13 @@ export const optionSpecs = {
   compression: {
     kind: "boolean",
     group: "Serving",
-    description: "offer permessage-deflate (RFC 7692)",
+    description: "accept permessage-deflate (RFC 7692)",
+    default: false,
+  },
+  contextTakeover: {
+    kind: "boolean",
+    group: "Serving",
+    description: "compress with what was said before; cannot move then",
     default: false,
   },
 

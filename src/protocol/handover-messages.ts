@@ -9,7 +9,7 @@ import type { SocketHandle } from "./socket-handle.ts";
 export const moveObstacles = [
   /** Encrypted: the keys cannot leave the thread. */
   "tls",
-  /** permessage-deflate: the window cannot leave the thread. */
+  /** permessage-deflate with context takeover: the window cannot leave the thread. */
   "compression",
   /** The handlers have `opened` and no `resume`: nobody would tell the other thread of it. */
   "no-resume",
@@ -53,8 +53,12 @@ export function isLasting(cause: MoveObstacle): boolean {
 export interface ConnectionSnapshot {
   /** Its identity. */
   readonly number: number;
-  /** The request as it came, one latin1 string. */
-  readonly head: string;
+  /**
+   * The request as it came, one latin1 string. With what was agreed on
+   * compression where there is any: an older version, which would read the rest
+   * as if there were none, cannot read that, and it stays the sender's.
+   */
+  readonly head: string | CompressedHead;
   readonly remoteAddress: string;
   readonly subprotocol: string;
   /** What `suspend` returned, or the connection's `data`. */
@@ -81,6 +85,13 @@ export interface ConnectionSnapshot {
   readonly isAdmitted: boolean;
   /** When reading stopped. */
   readonly frozenAt: number;
+}
+
+/** Of a connection whose messages are compressed, each by itself. */
+export interface CompressedHead {
+  readonly raw: string;
+  /** The window for what it is sent. */
+  readonly windowBits: number;
 }
 
 /** A connection without a thread: what it is, and the handle of its socket. */

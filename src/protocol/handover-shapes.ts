@@ -11,11 +11,15 @@ import {
   isOneOf,
   isText,
   isTuple,
+  isWithin,
 } from "./shape.ts";
 
 const snapshotShape: Readonly<Record<keyof ConnectionSnapshot, Check>> = {
   number: isCount,
-  head: isText(),
+  head: isEither(
+    isText(),
+    hasShape({ raw: isText(), windowBits: isWithin(9, 15) }),
+  ),
   remoteAddress: isText(),
   subprotocol: isText(),
   state: isAnything,

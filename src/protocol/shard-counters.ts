@@ -32,8 +32,8 @@ const names = [
   "movedOut",
   /** Connections that have come from another thread or process. */
   "movedIn",
-  /** Live connections with permessage-deflate: they cannot move. */
-  "compressed",
+  /** Live connections that keep what was compressed before, on one side at least: they cannot move. */
+  "windowsKept",
   "received",
   "opened",
   "rejected",
@@ -277,7 +277,7 @@ export class ShardCounters {
   bookDeath(): number {
     this.set("movedOut", this.get("collected"));
     this.set("movedIn", this.get("delivered"));
-    this.set("compressed", 0);
+    this.set("windowsKept", 0);
     const crashed = this.live;
     this.add("abandoned", this.upgrading);
     this.add("crashed", crashed);

@@ -3,6 +3,7 @@ import {
   headerBytes,
   LENGTH_16,
   OPCODE,
+  RSV1,
   writeHeader,
 } from "../rfc6455.ts";
 
@@ -27,14 +28,17 @@ export class SharedFrames {
    * Makes one message one unmasked frame, as servers send them (RFC 6455, 5.2).
    *
    * @param length - Of the payload in bytes, in UTF-8 for text.
+   * @param isCompressed - The payload is (RFC 7692, 6).
    */
   frame(
     payload: string | Uint8Array,
     length: number,
     isBinary: boolean,
+    isCompressed = false,
   ): SharedFrame {
     const { slab, start } = this.#reserve(headerBytes(length) + length);
-    const first = FIN | (isBinary ? OPCODE.binary : OPCODE.text);
+    const opcode = isBinary ? OPCODE.binary : OPCODE.text;
+    const first = FIN | (isCompressed ? RSV1 : 0) | opcode;
     const at = writeHeader(slab, start, first, length);
     if (typeof payload === "string") slab.write(payload, at, length);
     else slab.set(payload, at);

@@ -42,6 +42,7 @@ import { Inspection, type InspectionHost } from "./inspection/inspection.ts";
 import { LifecycleRunner } from "./lifecycle/runner.ts";
 import { Mover, type MoverHost, type PostHandle } from "./handover/mover.ts";
 import type { AssemblyLimits } from "./websocket/message-assembly.ts";
+import { DeflatePool } from "./websocket/deflate-pool.ts";
 import { WriteBatcher } from "./websocket/frame-writer.ts";
 import { attachSocket, openSocket } from "./connection/socket-reader.ts";
 import { Rationing } from "./connection/rationing.ts";
@@ -81,6 +82,7 @@ export class ShardContext
   /** Answers what the inspector asks; idle while nobody looks. */
   readonly inspection: Inspection;
   readonly batcher = new WriteBatcher();
+  readonly deflatePool: DeflatePool;
   readonly turns: Turns<LiveConnection>;
   readonly holdings: Holdings<LiveConnection>;
   readonly plainLimits: AssemblyLimits;
@@ -125,6 +127,7 @@ export class ShardContext
       onTotal: (total) => this.counters.set("heldBytes", total),
     });
     const { maxPayloadBytes } = this.config;
+    this.deflatePool = new DeflatePool(maxPayloadBytes);
     this.plainLimits = { maxPayloadBytes, isCompressible: false };
     this.compressedLimits = { maxPayloadBytes, isCompressible: true };
     this.adoptHandle = (handle, onread) => surroundings.adopt(handle, onread);

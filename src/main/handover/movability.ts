@@ -23,9 +23,9 @@ export function countMovability(
     if (config.tlsKeyFile !== undefined) movability.tls += live;
     else if (moveBlocker !== undefined) movability.runtime += live;
     else {
-      const compressed = counters.get("compressed");
-      movability.compression += compressed;
-      movability.movable += live - compressed;
+      const windowsKept = counters.get("windowsKept");
+      movability.compression += windowsKept;
+      movability.movable += live - windowsKept;
     }
   }
   return movability;

@@ -27,7 +27,11 @@ import type { RequestHead } from "../handshake/request-head.ts";
 import { isProbe, SLUICE_V1, tickText } from "../handshake/sluice-v1.ts";
 import type { HookArguments, Hooks } from "../hooks.ts";
 import { Inbox, type InboxOwner } from "./inbox.ts";
-import type { ActingConnection, MoveUnderWay } from "./machine-actions.ts";
+import {
+  type ActingConnection,
+  compressedReady,
+  type MoveUnderWay,
+} from "./machine-actions.ts";
 import { ManagedConnection } from "../lifecycle/managed-connection.ts";
 import {
   FrameWriter,
@@ -40,13 +44,13 @@ import { type IntakeOwner, takeIn } from "./intake.ts";
 import type { RateLimiter } from "./rate-limiter.ts";
 import type { Turns, TurnTaker } from "./turns.ts";
 import type { HandshakeOwner, Handshake } from "../handshake/handshake.ts";
-import type { Compressor, Inflater } from "../websocket/ws-engine.ts";
+import type { Compressor, Inflater } from "../websocket/compression.ts";
+import type { DeflatePool } from "../websocket/deflate-pool.ts";
 import type {
   AssemblyLimits,
   MessageAssembly,
 } from "../websocket/message-assembly.ts";
 import { ownBytes } from "../websocket/message-memory.ts";
-import { closeCodeOf } from "../websocket/ws-engine.ts";
 import type { Clock } from "../lifecycle/timer-wheel.ts";
 
 const MAX_REASON_BYTES = 123;
@@ -60,6 +64,7 @@ export interface ConnectionHost {
   readonly counters: ShardCounters;
   readonly hooks: Hooks;
   readonly batcher: WriteBatcher;
+  readonly deflatePool: DeflatePool;
   readonly turns: Turns<LiveConnection>;
   readonly holdings: Holdings<LiveConnection>;
   readonly plainLimits: AssemblyLimits;
@@ -228,7 +233,7 @@ export class LiveConnection
       this.writer.heldBytes +
       (this.isSecure ? this.socket.readableLength : 0) +
       this.inbox.heldBytes +
-      (this.compressor?.bufferedBytes ?? 0) +
+      (this.compressor?.heldBytes ?? 0) +
       (this.assembly?.heldBytes ?? 0) +
       (this.unread?.buffer.byteLength ?? 0)
     );
@@ -258,9 +263,11 @@ export class LiveConnection
 
   /** What it holds may have changed; for most, it is nothing as ever. */
   countHeld(): void {
-    const { assembly, countedBytes, inbox, shard, unread, writer } = this;
+    const { assembly, compressor, countedBytes, inbox, shard, unread, writer } =
+      this;
     const holdsNothing =
       countedBytes === 0 &&
+      (compressor === null || compressor.heldBytes === 0) &&
       assembly === null &&
       unread === null &&
       inbox.heldBytes === 0 &&
@@ -427,16 +434,26 @@ export class LiveConnection
   /** A whole message has come, compressed: what comes behind it waits until it is not. */
   compressedRead(data: Buffer, isBinary: boolean): void {
     this.#isInflating = true;
-    this.pauseReading();
-    this.inflater?.inflate(data, (error, message) => {
+    let isLater = false;
+    this.inflater?.inflate(data, (inflated) => {
       this.#isInflating = false;
       if (!this.isReading) return;
-      if (message === undefined) this.violated(closeCodeOf(error));
-      else if (!isBinary && !isUtf8(message))
+      if (typeof inflated === "number") this.violated(inflated);
+      else if (!isBinary && !isUtf8(inflated))
         this.violated(CLOSE_CODE.invalidPayload);
-      else this.messageRead(message, isBinary);
+      else this.messageRead(inflated, isBinary);
+      if (!isLater) return;
       this.resumeReading();
+      this.countHeld();
     });
+    if (!this.#isInflating) return;
+    isLater = true;
+    this.pauseReading();
+  }
+
+  /** A message is being inflated. */
+  get isInflating(): boolean {
+    return this.#isInflating;
   }
 
   get isMetered(): boolean {
@@ -569,6 +586,12 @@ export class LiveConnection
       buffered <= this.shard.config.lowWaterMarkBytes
     )
       this.relieve();
+    this.countHeld();
+  }
+
+  /** What was being compressed is with the writer. */
+  compressorMoved(): void {
+    compressedReady(this);
     this.countHeld();
   }
 

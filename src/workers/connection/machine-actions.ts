@@ -67,7 +67,11 @@ export interface ActingConnection extends ManagedConnection {
     readonly answer: Answer | undefined;
     abort(): void;
   } | null;
-  readonly compressor: { readonly isIdle: boolean; close(): void } | null;
+  readonly compressor: {
+    readonly isIdle: boolean;
+    readonly windowBits: number | null;
+    close(): void;
+  } | null;
   readonly data: unknown;
   isReading: boolean;
   move: MoveUnderWay | null;
@@ -225,7 +229,8 @@ export const lifecycleActions: Record<
     connection.handshake = null;
     connection.stopHearing();
     if (connection.compressor !== null) {
-      connection.shard.counters.add("compressed", -1);
+      const keepsWindow = connection.compressor.windowBits === null;
+      if (keepsWindow) connection.shard.counters.add("windowsKept", -1);
       connection.compressor.close();
     }
     connection.move = null;

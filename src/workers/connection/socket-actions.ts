@@ -1,8 +1,8 @@
 import type { ConnectionActionType } from "../../machines/connection-machine.ts";
 import { stopReading } from "../../protocol/socket-handle.ts";
-import { createCompressor, createInflater } from "../websocket/ws-engine.ts";
+import { compress } from "./compress.ts";
 import type { LiveConnection } from "./connection.ts";
-import { compressedReady, lifecycleActions } from "./machine-actions.ts";
+import { lifecycleActions } from "./machine-actions.ts";
 import { RateLimiter } from "./rate-limiter.ts";
 import { receive } from "./socket-reader.ts";
 
@@ -15,23 +15,10 @@ export const connectionActions: Record<
 
   announceOpened(connection) {
     const { handshake: upgrade, shard } = connection;
-    const { extensions = {}, early = [] } = upgrade ?? {};
+    const { compression, early = [] } = upgrade ?? {};
     connection.handshake = null;
     connection.isReading = true;
-    if (Object.keys(extensions).length > 0) {
-      connection.inflater = createInflater(extensions);
-      shard.counters.add("compressed");
-      connection.compressor = createCompressor(
-        extensions,
-        {
-          get destroyed() {
-            return connection.socket.destroyed;
-          },
-          write: (frame) => connection.writer.bytes(frame),
-        },
-        () => compressedReady(connection),
-      );
-    }
+    if (compression !== undefined) compress(connection, compression);
     const { maxMessagesPerSecond, maxBytesPerSecond } = shard.config;
     if (maxMessagesPerSecond > 0 || maxBytesPerSecond > 0)
       connection.rateLimiter = new RateLimiter(shard.config, shard.clock.now());

@@ -1,5 +1,6 @@
 import type { ConnectionSnapshot } from "../../protocol/handover-messages.ts";
 import type { LiveConnection } from "../connection/connection.ts";
+import { compress } from "../connection/compress.ts";
 import { RequestHead } from "../handshake/request-head.ts";
 import type { AddressLimit } from "../handshake/address-limit.ts";
 import { RateLimiter } from "../connection/rate-limiter.ts";
@@ -18,10 +19,12 @@ export function captureConnection(
   move: Move,
   { addressLimit, topics }: SnapshotHost,
 ): ConnectionSnapshot {
-  const { head } = connection;
+  const { compressor, head } = connection;
+  const raw = head?.raw ?? "";
+  const windowBits = compressor?.windowBits ?? null;
   return {
     number: connection.number,
-    head: head?.raw ?? "",
+    head: windowBits === null ? raw : { raw, windowBits },
     remoteAddress: connection.remoteAddress,
     subprotocol: connection.subprotocol,
     state: move.state,
@@ -49,7 +52,12 @@ export function restoreConnection(
   { addressLimit, topics }: SnapshotHost,
 ): void {
   const { shard } = connection;
-  connection.head = new RequestHead(snapshot.head);
+  const { head } = snapshot;
+  if (typeof head === "string") connection.head = new RequestHead(head);
+  else {
+    connection.head = new RequestHead(head.raw);
+    compress(connection, { kind: "anew", windowBits: head.windowBits });
+  }
   connection.remoteAddress = snapshot.remoteAddress;
   connection.subprotocol = snapshot.subprotocol;
   connection.data = snapshot.state;

@@ -29,7 +29,8 @@ export interface MoveOwner<Self> {
   readonly unread: object | null;
   readonly isReading: boolean;
   readonly isSecure: boolean;
-  readonly compressor: object | null;
+  readonly compressor: { readonly windowBits: number | null } | null;
+  readonly isInflating: boolean;
   readonly bufferedBytes: number;
   readonly data: unknown;
   readonly move: MoveUnderWay | null;
@@ -74,6 +75,7 @@ export class Move<
     const { assembly, inbox, socket, unread } = connection;
     if (this.#suspension === "failed") return "suspend";
     if (!connection.isReading) return "state";
+    if (connection.isInflating) return "mid-frame";
     // What was read already is taken in first, in its turn.
     if (unread !== null) return inbox.isFull ? "handlers" : "mid-frame";
     if (assembly !== null && !inbox.isFull) {
@@ -96,7 +98,7 @@ export class Move<
   ): MoveObstacle | undefined {
     const { shard } = connection;
     if (connection.isSecure) return "tls";
-    if (connection.compressor !== null) return "compression";
+    if (connection.compressor?.windowBits === null) return "compression";
     if (moveBlocker !== undefined) return "runtime";
     return shard.hooks.canResume ? undefined : "no-resume";
   }

@@ -21,7 +21,7 @@ import {
 import { type Hooks, isThenable } from "../hooks.ts";
 import { ownBytes } from "../websocket/message-memory.ts";
 import {
-  type Extensions,
+  type CompressionAgreement,
   negotiateCompression,
 } from "../websocket/ws-engine.ts";
 
@@ -87,7 +87,8 @@ export class Handshake {
   answer: Answer | undefined;
   /** The 101 response, once accepted. */
   acceptance: Buffer | undefined;
-  extensions: Extensions = {};
+  /** Where messages are compressed: how. */
+  compression: CompressionAgreement | undefined;
   /** What came behind the request, in order: the first frames. */
   early: Buffer[] = [];
   #earlyBytes = 0;
@@ -229,8 +230,9 @@ export class Handshake {
         const agreed = negotiateCompression(
           asked.extensions,
           config.maxPayloadBytes,
+          config.contextTakeover,
         );
-        this.extensions = agreed?.extensions ?? {};
+        this.compression = agreed?.agreement;
         extensions = agreed?.header;
       } catch {
         return this.#refuseFor(

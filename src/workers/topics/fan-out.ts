@@ -1,13 +1,15 @@
-import { contentOf } from "../../topics/shared-frames.ts";
+import { contentOf, SharedFrames } from "../../topics/shared-frames.ts";
 import type { ShardCounters } from "../../protocol/shard-counters.ts";
 import type { Config } from "../../config.ts";
+import {
+  type DeflationParts,
+  type PublishedRun,
+  SharedPublication,
+} from "../connection/publication.ts";
 import type { LocalTopic, Subscriber } from "./subscriptions.ts";
 
 /** Messages to one topic: frames that lie behind each other. */
-export interface FrameRun {
-  readonly bytes: Buffer;
-  /** The same, one by one. */
-  readonly frames: readonly Buffer[];
+export interface FrameRun extends PublishedRun {
   /** When its publisher posted it; see `momentNow`. */
   readonly at: number;
 }
@@ -16,6 +18,8 @@ export interface FrameRun {
 export interface FanOutHost {
   readonly config: Pick<Config, "highWaterMarkBytes" | "maxBufferedBytes">;
   readonly counters: ShardCounters;
+  readonly deflatePool: DeflationParts["pool"];
+  readonly batcher: { readonly pins: DeflationParts["pins"] };
 }
 
 /** What one connection has missed, until it is told. */
@@ -24,10 +28,14 @@ type Missed = Map<string, number>;
 /** Writes the same bytes to every subscriber of a topic on this shard. */
 export class FanOut {
   readonly #host: FanOutHost;
+  readonly #deflating: DeflationParts;
   readonly #missed = new Map<Subscriber, Missed>();
 
   constructor(host: FanOutHost) {
     this.#host = host;
+    const { deflatePool, batcher } = host;
+    const frames = new SharedFrames();
+    this.#deflating = { pool: deflatePool, frames, pins: batcher.pins };
   }
 
   /**
@@ -38,10 +46,12 @@ export class FanOut {
    */
   deliver(
     { name, subscribers }: LocalTopic,
-    { bytes, frames, at }: FrameRun,
+    run: FrameRun,
     except: Subscriber | null,
   ): void {
     const { counters, config } = this.#host;
+    const { bytes, frames, at } = run;
+    let publication: SharedPublication | null = null;
     const { highWaterMarkBytes, maxBufferedBytes } = config;
     let delivered = 0;
     for (const subscriber of subscribers) {
@@ -61,7 +71,10 @@ export class FanOut {
       delivered++;
       subscriber.messagesOut += frames.length;
       if (subscriber.compressor === null) subscriber.writer.bytes(bytes);
-      else sendCompressed(subscriber, frames);
+      else {
+        publication ??= new SharedPublication(run, this.#deflating);
+        subscriber.compressor.deliver(publication);
+      }
       if (buffered + bytes.length > maxBufferedBytes)
         subscriber.tell("buffer.exceeded");
     }
@@ -90,17 +103,6 @@ export class FanOut {
     subscriber.messagesDropped(
       [...missed].map(([topic, messages]) => ({ topic, messages })),
     );
-  }
-}
-
-/** Compressed, every message depends on what this connection was sent before. */
-function sendCompressed(
-  { compressor }: Subscriber,
-  frames: readonly Buffer[],
-): void {
-  for (const frame of frames) {
-    const { payload, isBinary } = contentOf(frame);
-    compressor?.send(payload, isBinary);
   }
 }
 

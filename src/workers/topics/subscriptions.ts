@@ -1,4 +1,5 @@
 import type { DroppedMessages, WhenCongested } from "../../handlers.ts";
+import type { SharedPublication } from "../connection/publication.ts";
 import type { TopicTable } from "../../topics/topic-table.ts";
 
 /** What a topic asks of a connection that subscribes to it. */
@@ -9,7 +10,7 @@ export interface Subscriber {
   readonly subscriptions: ReadonlyMap<string, WhenCongested> | null;
   /** Where the connection is compressed. */
   readonly compressor: {
-    send(payload: Buffer, isBinary: boolean): void;
+    deliver(publication: SharedPublication): void;
   } | null;
   readonly writer: { bytes(frames: Buffer): void };
   /** What was posted by then, the thread that it lived in had the turn to pass on; see `momentNow`. */

@@ -1,5 +1,4 @@
 import type { Socket } from "node:net";
-import type { Opcode } from "../../rfc6455.ts";
 import { FIN, headerBytes, writeHeader } from "../../rfc6455.ts";
 import { Backlog } from "./backlog.ts";
 import { SharedPins } from "./shared-pins.ts";
@@ -141,8 +140,12 @@ export class FrameWriter {
     this.#queuedBytes = 0;
   }
 
-  /** Queues one frame, to be written at the end of the tick. */
-  frame(opcode: Opcode, payload: string | Uint8Array): void {
+  /**
+   * Queues one frame, to be written at the end of the tick.
+   *
+   * @param opcode - With RSV1 where the payload is compressed.
+   */
+  frame(opcode: number, payload: string | Uint8Array): void {
     const batcher = this.#batcher;
     const length =
       typeof payload === "string"

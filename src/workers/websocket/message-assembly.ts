@@ -5,11 +5,11 @@ import {
   LENGTH_16,
   LENGTH_64,
   OPCODE,
+  RSV1,
 } from "../../rfc6455.ts";
 import { type FrameListener, readClose } from "./frame-reader.ts";
 import { unmaskPart } from "./unmask.ts";
 
-const RSV1 = 0x40;
 const RSV2_3 = 0x30;
 const OPCODE_BITS = 0x0f;
 const MASKED = 0x80;

@@ -2,27 +2,32 @@
 import "./no-native-addon.ts";
 import * as ws from "ws";
 import { CLOSE_CODE } from "../../rfc6455.ts";
+import {
+  type Compressor,
+  COMPRESSION_THRESHOLD_BYTES,
+  type Inflater,
+} from "./compression.ts";
 
 /**
  * Compression: that of `ws`, one level below its `WebSocket` class. Sluice uses
- * its permessage-deflate and, for compressed connections, its Sender. `ws`
- * exports these classes without documenting them, so everything that is assumed
- * of them stands in this file.
+ * its permessage-deflate to negotiate and, for connections that keep a window,
+ * to inflate, and its Sender. `ws` exports these classes without documenting
+ * them, so everything that is assumed of them stands in this file.
  */
 
 interface DeflateOffer {
   [parameter: string]: unknown;
 }
 
-type Inflated = (error: Error | null, result?: Buffer) => void;
+type OnInflated = (error: Error | null, result?: Buffer) => void;
 
 interface Deflate {
   accept(offers: DeflateOffer[]): DeflateOffer;
-  decompress(data: Buffer, fin: boolean, callback: Inflated): void;
+  decompress(data: Buffer, fin: boolean, callback: OnInflated): void;
   cleanup(): void;
 }
 
-export type Extensions = Record<string, Deflate>;
+type Extensions = Record<string, Deflate>;
 
 /** What the Sender writes frames to. */
 interface FrameSink {
@@ -55,6 +60,8 @@ interface Engine {
       isServer: true;
       maxPayload: number;
       threshold: number;
+      serverNoContextTakeover: true | undefined;
+      clientNoContextTakeover: true | undefined;
     }): Deflate;
     readonly extensionName: string;
   };
@@ -68,11 +75,8 @@ interface Engine {
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion
 const engine = ws as unknown as Engine;
 
-/** Compression of a message shorter than this makes it longer, as a rule. */
-const COMPRESSION_THRESHOLD_BYTES = 1024;
-
 /** The close code for what cannot be decompressed (RFC 6455, 7.4.1). */
-export function closeCodeOf(error: NodeJS.ErrnoException | null): number {
+function closeCodeOf(error: NodeJS.ErrnoException | null): number {
   const code = error?.code;
   return code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH"
     ? CLOSE_CODE.messageTooBig
@@ -87,7 +91,7 @@ class CarefulDeflate extends engine.PerMessageDeflate {
   #inflating = 0;
   #isAbandoned = false;
 
-  override decompress(data: Buffer, fin: boolean, callback: Inflated): void {
+  override decompress(data: Buffer, fin: boolean, callback: OnInflated): void {
     this.#inflating++;
     super.decompress(data, fin, (error, result) => {
       this.#inflating--;
@@ -102,55 +106,68 @@ class CarefulDeflate extends engine.PerMessageDeflate {
   }
 }
 
+/** How a connection's messages are compressed. */
+export type CompressionAgreement =
+  /** Each message begins anew, on both sides (RFC 7692, 7.1.1). */
+  | { readonly kind: "anew"; readonly windowBits: number }
+  /** What was said before is kept and referred to, on one side at least. */
+  | { readonly kind: "kept"; readonly extensions: Extensions };
+
+/** The largest window, which both sides have unless they agree otherwise (RFC 7692, 7.1.2). */
+const MOST_WINDOW_BITS = 15;
+/** zlib cannot keep to a smaller one. */
+const FEWEST_WINDOW_BITS = 9;
+
 /**
  * Negotiates permessage-deflate (RFC 7692).
  *
  * @param offered - The Sec-WebSocket-Extensions header.
- * @returns the extensions in force and the header that says so; nothing when
- *   the client does not offer it
+ * @param keepsContext - Windows are kept between messages, unless the client
+ *   does not want that.
+ * @returns what was agreed, and the header that says so; nothing when the client
+ *   does not offer it, or what cannot be kept to
  * @throws Error when the offer is malformed
  */
 export function negotiateCompression(
   offered: string,
   maxPayloadBytes: number,
-): { extensions: Extensions; header: string } | undefined {
+  keepsContext: boolean,
+): { agreement: CompressionAgreement; header: string } | undefined {
   const { extensionName } = engine.PerMessageDeflate;
   const offers = engine.extension.parse(offered)[extensionName];
   if (offers === undefined) return undefined;
+  const noTakeover = keepsContext ? undefined : true;
   const deflate = new CarefulDeflate({
     isServer: true,
     maxPayload: maxPayloadBytes,
     threshold: COMPRESSION_THRESHOLD_BYTES,
+    serverNoContextTakeover: noTakeover,
+    clientNoContextTakeover: noTakeover,
   });
   const accepted = deflate.accept(offers);
-  return {
-    extensions: { [extensionName]: deflate },
-    header: engine.extension.format({ [extensionName]: [accepted] }),
-  };
-}
-
-/** Decompresses messages, one at a time. */
-export interface Inflater {
-  /** @param done - Gets the message, or what is wrong with it; never once the connection has ended. */
-  inflate(data: Buffer, done: Inflated): void;
+  const header = engine.extension.format({ [extensionName]: [accepted] });
+  const isAnew =
+    accepted["server_no_context_takeover"] === true &&
+    accepted["client_no_context_takeover"] === true;
+  if (!isAnew) {
+    const extensions = { [extensionName]: deflate };
+    return { agreement: { kind: "kept", extensions }, header };
+  }
+  const windowBits = accepted["server_max_window_bits"] ?? MOST_WINDOW_BITS;
+  if (typeof windowBits !== "number" || windowBits < FEWEST_WINDOW_BITS)
+    return undefined;
+  return { agreement: { kind: "anew", windowBits }, header };
 }
 
 /** @param extensions - With permessage-deflate; freed with the compressor. */
 export function createInflater(extensions: Extensions): Inflater {
   const deflate = extensions[engine.PerMessageDeflate.extensionName] as Deflate;
   return {
-    inflate: (data, done) => deflate.decompress(data, true, done),
+    inflate: (data, done) =>
+      deflate.decompress(data, true, (error, message) =>
+        done(message ?? closeCodeOf(error)),
+      ),
   };
-}
-
-/** Compresses messages, in order; what is ready goes to `write` as whole frames. */
-export interface Compressor {
-  send(data: Buffer | string, isBinary: boolean): void;
-  /** Bytes given and not yet passed on. */
-  readonly bufferedBytes: number;
-  /** Nothing is under way. */
-  readonly isIdle: boolean;
-  close(): void;
 }
 
 /**
@@ -182,19 +199,29 @@ export function createCompressor(
   // A message is passed on before the next in the queue is taken.
   const isIdle = (): boolean =>
     sender._state === 0 && sender._queue.length === 0;
+  // An empty message has no bytes, and is under way all the same.
+  const bufferedBytes = (): number =>
+    sender._bufferedBytes + (isIdle() ? 0 : 1);
+  const send = (data: Buffer | string, isBinary: boolean): void =>
+    sender.send(
+      data,
+      { binary: isBinary, compress: true, fin: true, mask: false },
+      (error) => {
+        if (error === undefined) onReady();
+      },
+    );
   return {
-    send(data, isBinary) {
-      sender.send(
-        data,
-        { binary: isBinary, compress: true, fin: true, mask: false },
-        (error) => {
-          if (error === undefined) onReady();
-        },
-      );
+    send,
+    // Every message depends on what this connection was sent before.
+    deliver({ messages }) {
+      for (const { payload, isBinary } of messages) send(payload, isBinary);
     },
+    windowBits: null,
     get bufferedBytes() {
-      // An empty message has no bytes, and is under way all the same.
-      return sender._bufferedBytes + (isIdle() ? 0 : 1);
+      return bufferedBytes();
+    },
+    get heldBytes() {
+      return bufferedBytes();
     },
     get isIdle() {
       return isIdle();

@@ -34,8 +34,12 @@ function collect(socket: WebSocket): {
   return { all, closed };
 }
 
-describe("permessage-deflate", () => {
-  const shared = shareServer({ compression: true, maxPayloadBytes: 500_000 });
+describe.each([
+  ["each message by itself", false],
+  ["with what was said before", true],
+])("permessage-deflate, %s", (_way, contextTakeover) => {
+  const options = { compression: true, contextTakeover };
+  const shared = shareServer({ ...options, maxPayloadBytes: 500_000 });
 
   it("is agreed on where both want it, and only there", async () => {
     const compressed = await connect(shared(), "/echo");
@@ -46,15 +50,15 @@ describe("permessage-deflate", () => {
     expect((await connect(strict, "/echo")).extensions).toBe("");
   });
 
-  it.each([
-    ["with a context that is kept", {}],
+  it.each<[string, object]>([
+    ["with a context that is kept where the server has one", {}],
     [
       "with a context for each message",
       { serverNoContextTakeover: true, clientNoContextTakeover: true },
     ],
     ["with small windows", { serverMaxWindowBits: 9 }],
-  ])("takes messages there and back whole, %s", async (_, options) => {
-    const socket = await connect(shared(), "/echo", options);
+  ])("takes messages there and back whole, %s", async (_, offer) => {
+    const socket = await connect(shared(), "/echo", offer);
     const { all } = collect(socket);
     const texts = ["", "short", "x".repeat(5_000), "ä☕".repeat(20_000)];
     for (const text of texts) socket.send(text);
@@ -73,7 +77,7 @@ describe("permessage-deflate", () => {
   });
 
   it("sends the close frame behind everything that was said before", async () => {
-    const server = await startServer({ compression: true });
+    const server = await startServer(options);
     const socket = await connect(server, "/push?count=50&bytes=20000");
     const { all, closed } = collect(socket);
     socket.send("go");
@@ -88,7 +92,7 @@ describe("permessage-deflate", () => {
   });
 
   it("answers the peer's close behind what is still being compressed", async () => {
-    const server = await startServer({ compression: true });
+    const server = await startServer(options);
     const socket = await connect(server, "/push?count=50&bytes=20000");
     const { all, closed } = collect(socket);
     const answered = once(socket, "message");
@@ -109,7 +113,7 @@ describe("permessage-deflate", () => {
   });
 
   it("does not take the thread along when it is forced while it compresses", async () => {
-    const server = await startServer({ compression: true });
+    const server = await startServer(options);
     const socket = await connect(server, "/push?count=400&bytes=400000");
     socket.send("go");
     await until(
@@ -123,7 +127,7 @@ describe("permessage-deflate", () => {
   });
 
   it("does not take the thread along when the peer goes while it compresses", async () => {
-    const server = await startServer({ compression: true });
+    const server = await startServer(options);
     for (let i = 0; i < 10; i++) {
       const socket = await connect(server, "/push?count=20&bytes=400000");
       const answered = once(socket, "message");
@@ -143,7 +147,7 @@ describe("permessage-deflate", () => {
   });
 
   it("does not take the thread along when the peer goes while it inflates", async () => {
-    const server = await startServer({ compression: true });
+    const server = await startServer(options);
     const texts = Array.from({ length: 20 }, (_, i) =>
       Array.from({ length: 50_000 }, (__, k) => (i * k) % 9_973).join(),
     );

@@ -27,11 +27,12 @@ async function connect(
 }
 
 describe("who cannot move", () => {
-  it("is known before, and told to come back when its compression stays behind", async () => {
+  it("is known before, and told to come back when its window stays behind", async () => {
     const server = await startServer({
       workers: 2,
       handlers: MOVABLE,
       compression: true,
+      contextTakeover: true,
       balance: "round-robin",
     });
     const compressed = await connect(server, { perMessageDeflate: true });

@@ -42,7 +42,8 @@ class Resting extends FakeConnection implements MoveOwner<Resting> {
     hold: (work: PromiseLike<void>) => void this.held.push(work),
   };
   isSecure = false;
-  compressor: object | null = null;
+  compressor: { windowBits: number | null } | null = null;
+  isInflating = false;
   assembly: object | null = null;
   unread: Buffer | null = null;
   isReading = true;
@@ -82,6 +83,7 @@ describe("the way of a connection out of its thread", () => {
 
   it.each<[string, (connection: Resting) => void]>([
     ["state", (connection) => (connection.isReading = false)],
+    ["mid-frame", (connection) => (connection.isInflating = true)],
     ["mid-frame", (connection) => (connection.unread = Buffer.from("half"))],
     [
       "handlers",
@@ -125,7 +127,16 @@ describe("the way of a connection out of its thread", () => {
   >([
     [undefined, undefined, () => {}],
     ["tls", undefined, (connection) => (connection.isSecure = true)],
-    ["compression", undefined, (connection) => (connection.compressor = {})],
+    [
+      "compression",
+      undefined,
+      (connection) => (connection.compressor = { windowBits: null }),
+    ],
+    [
+      undefined,
+      undefined,
+      (connection) => (connection.compressor = { windowBits: 15 }),
+    ],
     ["runtime", "Node is too old", () => {}],
     [
       "no-resume",

@@ -46,6 +46,7 @@ class Movable extends FakeConnection {
   readonly inbox = { pending: 0, isFull: false, resume: () => {} };
   readonly isSecure = false;
   readonly compressor = null;
+  readonly isInflating = false;
   readonly head = null;
   readonly subscriptions = null;
   assembly = null;

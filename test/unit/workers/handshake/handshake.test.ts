@@ -19,6 +19,14 @@ import { Hooks } from "../../../../src/workers/hooks.ts";
 import { FakeConnection } from "../../../support/fake-connection.ts";
 import { upgrade } from "./requests.ts";
 
+/** No context takeover on both sides (RFC 7692, 7.1.1). */
+const BOTH = "; server_no_context_takeover; client_no_context_takeover";
+
+function described(agreement: Handshake["compression"]): string {
+  if (agreement?.kind !== "anew") return agreement?.kind ?? "none";
+  return `anew in ${agreement.windowBits}`;
+}
+
 /** A connection that is shaking hands, until the handshake has a verdict. */
 class Owner extends FakeConnection implements HandshakeOwner {
   readonly request = new LiveRequest(this);
@@ -253,8 +261,8 @@ describe("the opening handshake of one connection", () => {
   });
 
   it("agrees to compression where both sides want it, and refuses an offer that cannot be read", () => {
-    const offer = (extensions: string) => {
-      const made = begin({ options: { compression: true } });
+    const offer = (extensions: string, contextTakeover = false) => {
+      const made = begin({ options: { compression: true, contextTakeover } });
       made.read(upgrade({ "Sec-WebSocket-Extensions": extensions }));
       return made.handshake;
     };
@@ -263,4 +271,39 @@ describe("the opening handshake of one connection", () => {
     );
     expect(offer("permessage-deflate; =").answer?.status).toBe(400);
   });
+
+  it.each<[string, boolean, string | undefined, string]>([
+    ["", false, BOTH, "anew in 15"],
+    ["", true, "", "kept"],
+    [BOTH, true, BOTH, "anew in 15"],
+    [
+      "; server_no_context_takeover",
+      true,
+      "; server_no_context_takeover",
+      "kept",
+    ],
+    [
+      "; server_max_window_bits=10; client_max_window_bits",
+      false,
+      `; server_max_window_bits=10${BOTH}`,
+      "anew in 10",
+    ],
+    // zlib cannot keep to so small a window.
+    ["; server_max_window_bits=8", false, undefined, "none"],
+  ])(
+    "agrees on windows: to the offer %j, with contextTakeover %j, it answers %j",
+    (offered, contextTakeover, answered, agreement) => {
+      const { handshake, read } = begin({
+        options: { compression: true, contextTakeover },
+      });
+      const extensions = `permessage-deflate${offered}`;
+      read(upgrade({ "Sec-WebSocket-Extensions": extensions }));
+      const header =
+        /Sec-WebSocket-Extensions: permessage-deflate(.*)\r\n/.exec(
+          handshake.acceptance?.toString() ?? "",
+        );
+      expect(header?.[1]).toBe(answered);
+      expect(described(handshake.compression)).toBe(agreement);
+    },
+  );
 });

@@ -3,6 +3,9 @@ import type { DroppedMessages } from "../../../../src/handlers.ts";
 import { ShardCounters } from "../../../../src/protocol/shard-counters.ts";
 import { FanOut } from "../../../../src/workers/topics/fan-out.ts";
 import type { Subscriber } from "../../../../src/workers/topics/subscriptions.ts";
+import type { Publication } from "../../../../src/workers/websocket/compression.ts";
+import { DeflatePool } from "../../../../src/workers/websocket/deflate-pool.ts";
+import { SharedPins } from "../../../../src/workers/websocket/shared-pins.ts";
 import { FakeConnection } from "../../../support/fake-connection.ts";
 import { frame, OPCODE } from "../../../../src/testing/frame-codec.ts";
 
@@ -46,7 +49,12 @@ class Listener extends FakeConnection implements Subscriber {
 function stage() {
   const counters = new ShardCounters();
   const config = { highWaterMarkBytes: 100, maxBufferedBytes: 1_000 };
-  const fanOut = new FanOut({ counters, config });
+  const fanOut = new FanOut({
+    counters,
+    config,
+    deflatePool: new DeflatePool(1_000),
+    batcher: { pins: new SharedPins() },
+  });
   const [one, two, three] = [1, 2, 3].map((number) => new Listener(number)) as [
     Listener,
     Listener,
@@ -180,17 +188,22 @@ describe("the delivery of a topic's messages", () => {
     expect(two.told).toEqual(["buffer.exceeded"]);
   });
 
-  it("compresses each message by itself where a connection is compressed", () => {
-    const { fanOut, one, topicNamed } = stage();
-    const compressed: string[] = [];
-    one.compressor = {
-      send: (payload, isBinary) =>
-        void compressed.push(
-          `${isBinary ? "binary" : "text"} ${payload.toString()}`,
-        ),
-    };
+  it("gives the same publication to all connections that are compressed, message by message", () => {
+    const { fanOut, one, two, topicNamed } = stage();
+    const given: Publication[] = [];
+    for (const subscriber of [one, two])
+      subscriber.compressor = {
+        deliver: (publication) => void given.push(publication),
+      };
     fanOut.deliver(topicNamed("room"), run, null);
-    expect(compressed).toEqual(["text hi", "text yo"]);
+    expect(given).toHaveLength(2);
+    expect(given[0]).toBe(given[1]);
+    expect(
+      [...(given[0]?.messages ?? [])].map(
+        ({ payload, isBinary }) =>
+          `${isBinary ? "binary" : "text"} ${payload.toString()}`,
+      ),
+    ).toEqual(["text hi", "text yo"]);
     expect(one.written).toEqual([]);
   });
 });
