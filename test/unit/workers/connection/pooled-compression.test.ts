@@ -106,15 +106,18 @@ describe("compression that keeps no window", () => {
     compression.send(Buffer.alloc(20 * KIB), true);
     compression.send("", false);
     compression.deliver(news.publication);
+    const ready = published(4);
+    ready.ready("more");
+    compression.deliver(ready.publication);
     compression.send("last", false);
     expect([sent, compression.isIdle]).toEqual([[], false]);
-    expect(compression.bufferedBytes).toBe(20 * KIB + 300 + 4 + 1);
+    expect(compression.bufferedBytes).toBe(20 * KIB + 300 + 4 + 4 + 1);
     expect(compression.heldBytes).toBe(20 * KIB + 4);
     pool.jobs[0]?.();
     expect(sent).toEqual([`compressed binary later z${20 * KIB}`, "text "]);
     expect(moved()).toBe(1);
     news.ready("news");
-    expect(sent.slice(2)).toEqual(["news", "text last"]);
+    expect(sent.slice(2)).toEqual(["news", "more", "text last"]);
     expect([compression.isIdle, compression.bufferedBytes, moved()]).toEqual([
       true,
       0,

@@ -17,7 +17,8 @@ function deflated(data: Buffer): Buffer {
 
 function inflated(data: Buffer, windowBits = 15): Buffer {
   const whole = Buffer.concat([data, TAIL]);
-  return inflateRawSync(whole, { finishFlush, windowBits });
+  // Piece by piece: what is in the same piece could be looked back to in any case.
+  return inflateRawSync(whole, { finishFlush, windowBits, chunkSize: 64 });
 }
 
 /** Words that repeat, from all over the text. */
@@ -122,16 +123,14 @@ describe("contexts that all connections of a thread share", () => {
       pool.deflateLater(text, 15, (message) => {
         expect(inflated(message as Buffer)).toEqual(text);
         done.push(index);
-        if (done.length === 9) all.resolve();
+        if (done.length === 8) all.resolve();
       }),
     );
     // Under way already, and waiting.
     cancels[0]?.();
-    for (const waiting of [5, 6, 10]) cancels[waiting]?.();
+    for (const waiting of [4, 5, 6, 10]) cancels[waiting]?.();
     await all.promise;
-    expect(done.toSorted((a, b) => a - b)).toEqual([
-      0, 1, 2, 3, 4, 7, 8, 9, 11,
-    ]);
+    expect(done.toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 7, 8, 9, 11]);
   });
 
   it("count the turns of the event loop", async () => {
