@@ -8,34 +8,26 @@ export default defineHandlers<{ name: string }>({
   started(here) {
     shard = here;
   },
-
   // Before the upgrade. May be async: ask your session store here.
   authorize({ url }) {
-    const name = new URL(`ws://localhost${url}`).searchParams.get("name");
+    const name = new URL(url, "ws://host").searchParams.get("name");
     if (name === null) return { accept: false, status: 401 };
     return { accept: true, data: { name } };
   },
-
   opened(connection) {
     connection.subscribe("room");
   },
-
   // It has moved here, from another core or process: `data` and topics came along.
   resume() {},
-
   // Reaches everyone in the room, on whatever core they are, who said it too.
   message(connection, data) {
-    const { name } = connection.data;
-    connection.publish("room", `${name}: ${data.toString()}`, {
-      includeSelf: true,
-    });
+    const said = `${connection.data.name}: ${data.toString()}`;
+    connection.publish("room", said, { includeSelf: true });
   },
-
   // A shutdown has come to this connection: say a last word.
   draining(connection) {
     connection.send("The server restarts, see you in a moment.");
   },
-
   // It has ended, and this is how: clean, lost, …
   closed(connection, { outcome }) {
     shard.publish("room", `${connection.data.name} is gone (${outcome})`);

@@ -17,6 +17,9 @@ export const addRestartCommand: AddCommand = (program, { io }) => {
   const command = program
     .command("restart")
     .summary("end a shard's thread gently, and start another in its place")
+    .description(
+      "Has a shard tell its connections to come back, ends its thread when they are gone, and starts another in its place. The other shards go on.",
+    )
     .argument("<shard>", "which one, by its number")
     .option("--no-wait", "do not wait until it serves again");
   addTargetFlags(command).action(async (shard: string) => {
@@ -39,6 +42,9 @@ export const addCloseCommand: AddCommand = (program, { io }) => {
   const command = program
     .command("close")
     .summary("close one connection of a running server")
+    .description(
+      'Closes one connection: its handlers in flight finish, and what they send goes out before the close frame. "sluice connections" lists the ids.',
+    )
     .argument("<id>", "which one, such as c42")
     .option("--code <CODE>", "close code that the client is sent [1000]")
     .option("--reason <TEXT>", "reason that the client is sent [none]");

@@ -96,7 +96,12 @@ export class AdminClient {
 /** Gives a command the flags that say where the server is, and `--json`. */
 export function addTargetFlags(command: Command): Command {
   addFlags(command, targetRows);
-  return command.option("--json", "print JSON, for other programs");
+  return command
+    .option("--json", "print JSON, for other programs")
+    .addHelpText(
+      "after",
+      "\nExit status: 0, 1 when it is refused or nobody answers, 2 for wrong usage.",
+    );
 }
 
 /**

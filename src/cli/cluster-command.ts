@@ -29,7 +29,10 @@ const rows = serveRows
 export const addClusterCommand: AddCommand = (program, { io }) => {
   const command = program
     .command("cluster")
-    .summary("the instances of a cluster, as they tell it");
+    .summary("the instances of a cluster, as they tell it")
+    .description(
+      "Lists the instances of a cluster, as each has put itself down in the registry on NATS: needs no server, only NATS.",
+    );
   addFlags(command, rows);
   command.option("--json", "as JSON, for programs").action(async () => {
     const flags = new Map(readFlags(command, rows));

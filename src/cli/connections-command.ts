@@ -50,6 +50,9 @@ export const addConnectionsCommand: AddCommand = (program, { io }) => {
   const command = program
     .command("connections")
     .summary("list a running server's connections, or show one")
+    .description(
+      "Lists who is connected, one page at a time, or shows all that is known of one. What is filtered by has to apply at once.",
+    )
     .argument("[id]", "show this one, such as c42")
     .option("--state <STATE>", "in this state or its children, such as open")
     .option("--shard <N>", "on this shard")

@@ -30,6 +30,9 @@ export const addDrainCommand: AddCommand = (program, { io }) => {
   const command = program
     .command("drain")
     .summary("close connections of a running server, which goes on")
+    .description(
+      "Tells connections to go at a pace, each with its own time to come back, and waits until they are gone. The server goes on. Without --shard, --path and --older-than that is everybody. With --move nobody is closed.",
+    )
     .option(
       "--shard <N>",
       "of this shard, which takes no new ones until resumed",
@@ -77,6 +80,7 @@ export const addResumeCommand: AddCommand = (program, { io }) => {
   const command = program
     .command("resume")
     .summary("let drained shards take connections again")
+    .description("Lets shards that were drained take new connections again.")
     .option("--shard <N>", "this one; all without it");
   addTargetFlags(command).action(async () => {
     const { shard, json } = command.opts<Flags>();

@@ -9,6 +9,9 @@ export const addEventsCommand: AddCommand = (program, { io }) => {
   const command = program
     .command("events")
     .summary("what has happened to a running server, and what happens")
+    .description(
+      "Prints the last 200 things that have happened: crashes and failing handlers with their stack, blocked loops, refusals, steps of reloads, upgrades and shutdowns.",
+    )
     .option("--follow", "go on with what happens, until the server ends");
   addTargetFlags(command).action(async () => {
     const { follow, json } = command.opts<{ follow?: true; json?: true }>();

@@ -18,24 +18,34 @@ interface Answer {
 export const addReloadCommand = commandFor(
   "reload",
   "load the handlers anew, under the feet of the connections",
+  "Starts new shards with the handlers that are on disk now, tries them, and moves the connections there, as SIGHUP does. Where the new ones fail everything stays as it was. Who cannot move is told to come back.",
 );
 
 /** `sluice upgrade` */
 export const addUpgradeCommand = commandFor(
   "upgrade",
   "start a new process that takes everything over",
+  "Starts a new process from what is on disk now, tries it, and hands it the port and the connections, as SIGUSR2 does. Where it fails everything stays as it was. Who cannot move is told to come back.",
 );
 
 /** `sluice rebalance` */
 export const addRebalanceCommand = commandFor(
   "rebalance",
   "even out the number of connections between shards",
+  "Moves connections from the fullest shards to the emptiest, until all have as many. Nobody is closed.",
 );
 
 /** A command that asks a running server for one thing, waits, and says what it came to. */
-function commandFor(name: string, summary: string): AddCommand {
+function commandFor(
+  name: string,
+  summary: string,
+  description: string,
+): AddCommand {
   return (program, { io }) => {
-    const command = program.command(name).summary(summary);
+    const command = program
+      .command(name)
+      .summary(summary)
+      .description(description);
     addTargetFlags(command).action(async () => {
       const client = connectAdmin(command, io);
       const answer = await client.post<Answer>(`/api/${name}`, {});

@@ -9,6 +9,9 @@ export const addInitCommand: AddCommand = (program, { io }) => {
   const command = program
     .command("init")
     .summary("write a small project that runs")
+    .description(
+      'Writes a small project that runs: package.json, tsconfig.json, handlers, a test, a Dockerfile and a unit for systemd. What is there stays as it is. Afterwards "npm install-test" and "npm start" do.',
+    )
     .argument("[folder]", "where to; here without it")
     .action(async (given: string | undefined) => {
       const folder = resolve(given ?? ".");

@@ -111,7 +111,8 @@ function completed(given: Json, folder: string, cwd: string): Json {
     ...given,
     type: "module",
     scripts: {
-      start: "sluice serve handlers.ts",
+      // No shell in between: a signal that npm passes on has to reach Sluice.
+      start: "exec sluice serve handlers.ts",
       test: "node --test",
       check: "tsc",
       ...(isPlaceholder ? otherScripts : scripts),

@@ -12,6 +12,9 @@ export const addMachineCommand: AddCommand = (program, { io }) => {
   program
     .command("machine")
     .summary("print one of the machines, for documents and other tools")
+    .description(
+      "Prints one of the machines as a diagram or as JSON, for documents and other tools: needs no server.",
+    )
     .addArgument(new Argument("<name>", "which one").choices(names))
     .addOption(
       new Option("--format <FORMAT>", "how")

@@ -28,6 +28,9 @@ export const addShutdownCommand: AddCommand = (program, { io, exitWith }) => {
   const command = program
     .command("shutdown")
     .summary("shut a running server down, and report")
+    .description(
+      "Shuts a running server down as SIGTERM does, shows how far it is, and prints the report. Exit status as of the server: 0 when every connection was accounted for by the deadline.",
+    )
     .option("--deadline <TIME>", "for the whole shutdown [the server's]")
     .option("--reason <TEXT>", "for the report [sluice shutdown]")
     .option("--force", "force what is left of a shutdown under way")

@@ -8,7 +8,10 @@ import { formatAge, formatBytes, renderTable } from "./text-table.ts";
 export const addStatusCommand: AddCommand = (program, { io }) => {
   const command = program
     .command("status")
-    .summary("how a running server is: states, shards, ledger");
+    .summary("how a running server is: states, shards, ledger")
+    .description(
+      "Shows how a running server is: its state, its shards, how many connections are in which state, and how those that are over have ended.",
+    );
   addTargetFlags(command).action(async () => {
     const status = await connectAdmin(command, io).get<Status>("/api/status");
     const isJson = command.opts<{ json?: true }>().json === true;

@@ -29,6 +29,9 @@ function wayToModule(message: string): string | undefined {
     return `the file is an ES module: write "import" and "export default", or let its name end in .cts (.cjs)`;
   if (/outside a module|^Unexpected token 'export'/.test(message))
     return `the file is taken for CommonJS: say "type": "module" in the nearest package.json ("npm pkg set type=module"), or let its name end in .mts`;
+  // Types are left out one file at a time: whether a name is one, nobody looks up.
+  if (/does not provide an export named/.test(message))
+    return `if that is a type, say "import type" ("verbatimModuleSyntax" in tsconfig.json finds such places)`;
   return undefined;
 }
 

@@ -48,7 +48,7 @@ describe("sluice init", () => {
     expect(manifestOf(folder)).toMatchObject({
       name: "my-service",
       type: "module",
-      scripts: { start: "sluice serve handlers.ts", test: "node --test" },
+      scripts: { start: "exec sluice serve handlers.ts", test: "node --test" },
       dependencies: { sluice: expect.stringMatching(/^\^\d/) },
       devDependencies: { node: expect.stringMatching(/^\^26/) },
     });

@@ -73,6 +73,20 @@ describe("the documentation", () => {
     expect(missing.map(([, name]) => name)).toEqual([]);
   });
 
+  it("is not needed to know what a command does: its help says more than the list", async () => {
+    const io = new FakeIo({ args: ["--help"] });
+    await main(io);
+    const names = [...io.stdout.text.matchAll(/^ {2}([a-z]+) /gm)];
+    for (const [, name = ""] of names) {
+      const help = (await helpOf(name)) ?? "";
+      const [, said = ""] = /^Usage: .*\n\n([^]*?)\n\n/.exec(help) ?? [];
+      expect([name, said]).toEqual([
+        name,
+        expect.stringMatching(/^[A-Z].*\.$/s),
+      ]);
+    }
+  });
+
   it("shows the line of the log that says where the inspector is", async () => {
     const lines: string[] = [];
     const logger = createLogger(
