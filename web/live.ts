@@ -19,8 +19,7 @@ export interface Live {
 }
 
 const RATE_WINDOW_MS = 2_000;
-const KEPT_SAMPLES = 600;
-
+const KEPT_MS = 600_000;
 const KEPT_HAPPENINGS = 200;
 
 /** The last of what the server tells, for a view of it. */
@@ -42,6 +41,11 @@ class Recent<Item> {
 /** Of the last ten minutes, for the view over time. */
 export const samples = new Recent<Sample>();
 export const happenings = new Recent<Happening>();
+
+function addSample(sample: Sample): void {
+  const kept = samples.all.filter(({ at }) => sample.at - at <= KEPT_MS);
+  samples.replace([...kept, sample]);
+}
 
 /** What comes again takes the place of what it was, and is the last. */
 function addHappening(happening: Happening): void {
@@ -83,9 +87,7 @@ export function useLive(): Live {
         take(JSON.parse(data) as Status),
       );
       source.addEventListener("sample", ({ data }: MessageEvent<string>) =>
-        samples.replace(
-          [...samples.all, JSON.parse(data) as Sample].slice(-KEPT_SAMPLES),
-        ),
+        addSample(JSON.parse(data) as Sample),
       );
       // What has happened before comes first, whichever server it is by now.
       source.addEventListener("open", () => happenings.replace([]));

@@ -1,22 +1,14 @@
 import type { Sample, Status } from "./api.ts";
 
-const KEPT_SAMPLES = 600;
+const KEPT_MS = 600_000;
 
-/**
- * The last ten minutes, a sample a second. Nothing is sampled while nobody
- * looks: times without samples are a gap.
- */
+/** The last ten minutes, in samples that are closer while somebody looks. */
 export class History {
   readonly #samples: Sample[] = [];
   #previous: Status | undefined;
 
   get samples(): readonly Sample[] {
     return this.#samples;
-  }
-
-  /** Nobody looks any more: the next sample begins anew. */
-  pause(): void {
-    this.#previous = undefined;
   }
 
   /** @returns the sample; undefined for the first, from which rates are counted */
@@ -33,15 +25,22 @@ export class History {
       acceptsPerSecond: rate(({ ledger }) => ledger.accepted),
       messagesInPerSecond: rate((of) => sum(of, "messagesIn")),
       messagesOutPerSecond: rate((of) => sum(of, "messagesOut")),
-      loopDelayP99Ms: Math.max(
-        0,
-        ...status.shards.map(({ loopDelayP99Ms = 0 }) => loopDelayP99Ms),
-      ),
+      loopDelayP99Ms: worst(status.shards),
     };
     this.#samples.push(sample);
-    if (this.#samples.length > KEPT_SAMPLES) this.#samples.shift();
+    const isPast = (kept: Sample | undefined): boolean =>
+      kept !== undefined && status.at - kept.at > KEPT_MS;
+    while (isPast(this.#samples[0])) this.#samples.shift();
     return sample;
   }
+}
+
+/** The worst of the delays that are measured. */
+function worst(shards: Status["shards"]): number | undefined {
+  const delays = shards
+    .map(({ loopDelayP99Ms }) => loopDelayP99Ms)
+    .filter((delay) => delay !== undefined);
+  return delays.length === 0 ? undefined : Math.max(...delays);
 }
 
 function sum(

@@ -6,12 +6,14 @@ import type { InspectedServer, InspectedShard } from "./inspected-server.ts";
 
 const TICK_MS = 500;
 const TICKS_A_SAMPLE = 2;
+/** While nobody looks, so that there is a history for who does. */
+const IDLE_TICK_MS = 5_000;
 /** A scraper looks too, about so often. */
 const SCRAPER_LOOKS_MS = 90_000;
 
 /**
  * Looks at the server for those who watch: twice a second while a page or a
- * command follows it, and never while nobody does.
+ * command follows it, and every few seconds while nobody does.
  */
 export class StatusPoller {
   readonly history = new History();
@@ -26,6 +28,8 @@ export class StatusPoller {
   #timer: NodeJS.Timeout | undefined;
   #scraped: NodeJS.Timeout | undefined;
   #ticks = 0;
+  /** Of the history that nobody looks at yet. */
+  #idle: NodeJS.Timeout | undefined;
 
   constructor(options: {
     server: Pick<InspectedServer, "shards">;
@@ -41,6 +45,15 @@ export class StatusPoller {
     this.#read = options.read;
     this.#happened = options.happened;
     this.#tellShard = options.tellShard;
+  }
+
+  /** Keeps a history from now on. */
+  start(): void {
+    this.history.add(this.#read());
+    this.#idle = setInterval(() => {
+      if (this.#timer === undefined) this.history.add(this.#read());
+    }, IDLE_TICK_MS);
+    this.#idle.unref();
   }
 
   /** Follows the server on a stream: what has happened and happens, `status` twice a second, `sample` once. */
@@ -83,6 +96,7 @@ export class StatusPoller {
   /** The last word: the server has ended. */
   end(status: Status): void {
     clearTimeout(this.#scraped);
+    clearInterval(this.#idle);
     clearInterval(this.#timer);
     this.#timer = undefined;
     for (const stream of this.#watching)
@@ -119,7 +133,6 @@ export class StatusPoller {
   #rest(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
-    this.history.pause();
     if (this.#scraped !== undefined) return;
     for (const shard of this.#told.keys()) this.#tellShard(shard, false);
     this.#told.clear();
