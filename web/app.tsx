@@ -12,11 +12,13 @@ import { EventsView } from "./views/events-view.tsx";
 import { ShardsView } from "./views/shards-view.tsx";
 import { ShutdownView } from "./views/shutdown-view.tsx";
 import { TimeView } from "./views/time-view.tsx";
+import { TopicsView } from "./views/topics-view.tsx";
 
 const views = [
   { path: "", title: "Chart" },
   { path: "shards", title: "Shards" },
   { path: "connections", title: "Connections" },
+  { path: "topics", title: "Topics" },
   { path: "events", title: "Events" },
   { path: "time", title: "Over time" },
   { path: "cluster", title: "Cluster" },
@@ -86,6 +88,8 @@ function View({
       ) : (
         <ConnectionView key={id} id={id} />
       );
+    case "topics":
+      return <TopicsView status={status} route={route} />;
     case "events":
       return <EventsView />;
     case "time":

@@ -29,9 +29,20 @@ export function useRoute(): Route {
 export function connectionsHref(
   filters: Readonly<Record<string, string | number | undefined>>,
 ): string {
+  return hrefOf("connections", filters);
+}
+
+/** The address of a list of topics, or of one topic. */
+export function topicsHref(
+  fields: Partial<Record<"topic" | "prefix" | "sort", string>>,
+): string {
+  return hrefOf("topics", fields);
+}
+
+function hrefOf(view: string, fields: object): string {
   const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(filters))
+  for (const [name, value] of Object.entries(fields))
     if (value !== undefined && value !== "") query.set(name, String(value));
   const text = query.toString();
-  return text === "" ? "#/connections" : `#/connections?${text}`;
+  return text === "" ? `#/${view}` : `#/${view}?${text}`;
 }

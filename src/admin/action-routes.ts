@@ -22,6 +22,7 @@ import {
   readShard,
   shardAt,
 } from "./inspected-server.ts";
+import { publishByHand, publishFields } from "./topics.ts";
 
 const MAX_REASON_BYTES = 123;
 const MAY_BE_EMPTY = { minLength: 0, maxLength: MAX_REASON_BYTES };
@@ -29,6 +30,8 @@ const MAY_BE_EMPTY = { minLength: 0, maxLength: MAX_REASON_BYTES };
 /** What a caller can do something about; anything else is a fault of ours. */
 const failureStatuses: Readonly<Partial<Record<SluiceErrorCode, number>>> = {
   ERR_SLUICE_OPTION: 400,
+  ERR_SLUICE_TOPIC: 400,
+  ERR_SLUICE_PAYLOAD: 413,
   ERR_SLUICE_STATE: 409,
   // What is on disk by now does not work, and the old version serves on.
   ERR_SLUICE_RELOAD: 422,
@@ -36,7 +39,7 @@ const failureStatuses: Readonly<Partial<Record<SluiceErrorCode, number>>> = {
   ERR_SLUICE_CLUSTER: 503,
 };
 
-/** Everything that changes something. */
+/** Everything that changes or sends something. */
 export function actionRoutes(
   server: InspectedServer,
   following: Following,
@@ -133,6 +136,11 @@ export function actionRoutes(
         await following.close(connectionOf(call), code, reason);
         call.json({}, 202);
       },
+    },
+    "POST /api/topics/publish": {
+      takes: publishFields,
+      handle: async (call, fields) =>
+        call.json(await publishByHand(server, fields)),
     },
     "POST /api/shutdown": {
       takes: ["deadlineMs", "reason"],

@@ -45,6 +45,7 @@ import { askForToken, signIn, signInStyle } from "./session.ts";
 import { type Identity, readStatus } from "./status.ts";
 import { Streams } from "./streams.ts";
 import type { InspectedServer } from "./inspected-server.ts";
+import { listTopics, topicFields } from "./topics.ts";
 
 const MAX_SOCKETS = 256;
 const MAX_HEADER_BYTES = 16 * 1024;
@@ -100,6 +101,7 @@ export class Admin implements Inspector {
       throw error;
     }
     admin.#events.start();
+    admin.#poller.start();
     admin.#announce();
     subscribe(channels.server, admin.#onServerEvent);
     return admin;
@@ -249,6 +251,11 @@ export class Admin implements Inspector {
           call.json(
             await listConnections(this.#server, this.#requests, fields),
           ),
+      },
+      "GET /api/topics": {
+        takes: topicFields,
+        handle: async (call, fields) =>
+          call.json(await listTopics(this.#server, this.#requests, fields)),
       },
       "GET /api/connections/:id": plain(async (call) =>
         call.json(await this.#following.find(connectionOf(call))),

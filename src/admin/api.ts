@@ -259,6 +259,42 @@ export interface ListedConnection {
   readonly handlersInFlight: number;
 }
 
+/** The first topics in an order. */
+export interface TopicList {
+  readonly at: number;
+  readonly rows: readonly ListedTopic[];
+  /** There are more than are listed. */
+  readonly hasMore: boolean;
+  /** Shards that did not answer in time: their subscribers are not counted. */
+  readonly unanswered: readonly number[];
+}
+
+/** A topic that has subscribers. */
+export interface ListedTopic {
+  readonly name: string;
+  readonly subscribers: number;
+  /** By the shards that have some. */
+  readonly shards: readonly {
+    readonly shard: number;
+    readonly subscribers: number;
+  }[];
+  /** Messages that have come to it, as the shard counts them that has had subscribers the longest. */
+  readonly messages: number;
+  /** How often one was left out for a subscriber that was slow, and asked for that. */
+  readonly dropped: number;
+}
+
+/** What became of a message that was published by hand. */
+export interface PublishedByHand {
+  readonly status: "sent" | "congested";
+  /** Subscribers when it was published, as far as they could be counted. */
+  readonly subscribers: {
+    readonly here: number;
+    readonly cluster: number;
+    readonly isComplete: boolean;
+  };
+}
+
 /** One connection. What is secret has lost its value. */
 export interface ConnectionDetails extends ListedConnection {
   readonly url: string;
@@ -297,7 +333,7 @@ export interface Transition {
   readonly spentMs: number;
 }
 
-/** One second of history. */
+/** One moment of history: a second, or a few while nobody looks. */
 export interface Sample {
   readonly at: number;
   /** Live connections by state. */
@@ -305,8 +341,8 @@ export interface Sample {
   readonly acceptsPerSecond: number;
   readonly messagesInPerSecond: number;
   readonly messagesOutPerSecond: number;
-  /** The worst of the shards. */
-  readonly loopDelayP99Ms: number;
+  /** The worst of the shards; undefined where nobody looked, and it was not measured. */
+  readonly loopDelayP99Ms: number | undefined;
 }
 
 /** Every refusal. */

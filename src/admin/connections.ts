@@ -9,8 +9,9 @@ import {
 } from "../protocol/inspection-messages.ts";
 import type { ConnectionList } from "./api.ts";
 import { CallError } from "./call-error.ts";
+import { MAX_TOPIC_LENGTH } from "./topics.ts";
 import { type Fields, readInteger, readText, readWord } from "./fields.ts";
-import { type InspectRequests, Unanswered } from "./inspect-requests.ts";
+import type { InspectRequests } from "./inspect-requests.ts";
 import {
   type InspectedServer,
   type InspectedShard,
@@ -28,6 +29,7 @@ export const listFields = [
   "shard",
   "path",
   "address",
+  "topic",
   "olderThanMs",
   "youngerThanMs",
   "sort",
@@ -60,17 +62,11 @@ export async function listConnections(
     index === undefined
       ? server.shards
       : [shardAt(server, index) as InspectedShard];
-  const answers = await Promise.allSettled(
-    asked.map((shard) => requests.ask<"page">(shard, { type: "page", query })),
-  );
-  const pages: ConnectionPage[] = [];
-  const unanswered: number[] = [];
-  for (const answer of answers) {
-    if (answer.status === "fulfilled") pages.push(answer.value);
-    else if (answer.reason instanceof Unanswered)
-      unanswered.push(answer.reason.shard);
-    else throw answer.reason;
-  }
+  const { answers, unanswered } = await requests.askAll<"page">(asked, {
+    type: "page",
+    query,
+  });
+  const pages = answers.map(({ findings }) => findings);
   return merge(pages, query, unanswered);
 }
 
@@ -78,6 +74,7 @@ function readQuery(fields: Fields): PageQuery {
   const state = readWord(fields, "state", stateNames);
   const path = readText(fields, "path");
   const address = readText(fields, "address", { maxLength: 64 });
+  const topic = readText(fields, "topic", { maxLength: MAX_TOPIC_LENGTH });
   const olderThanMs = readInteger(fields, "olderThanMs", 0, MAX_AGE_MS);
   const youngerThanMs = readInteger(fields, "youngerThanMs", 0, MAX_AGE_MS);
   const after = readText(fields, "after", { maxLength: 2048 });
@@ -86,6 +83,7 @@ function readQuery(fields: Fields): PageQuery {
       ...(state !== undefined && { state }),
       ...(path !== undefined && { path }),
       ...(address !== undefined && { address }),
+      ...(topic !== undefined && { topic }),
       ...(olderThanMs !== undefined && { olderThanMs }),
       ...(youngerThanMs !== undefined && { youngerThanMs }),
     },

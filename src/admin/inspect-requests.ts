@@ -64,6 +64,34 @@ export class InspectRequests {
     return promise as Promise<InspectResult[Type]>;
   }
 
+  /** Asks several: who does not answer in time is named, and the others count. */
+  async askAll<Type extends InspectRequest["type"]>(
+    shards: readonly InspectedShard[],
+    request: Extract<InspectRequest, { type: Type }>,
+  ): Promise<{
+    readonly answers: readonly {
+      readonly shard: number;
+      readonly findings: InspectResult[Type];
+    }[];
+    readonly unanswered: readonly number[];
+  }> {
+    const settled = await Promise.allSettled(
+      shards.map(async (shard) => ({
+        shard: shard.index,
+        findings: await this.ask<Type>(shard, request),
+      })),
+    );
+    const answers = [];
+    const unanswered: number[] = [];
+    for (const each of settled) {
+      if (each.status === "fulfilled") answers.push(each.value);
+      else if (each.reason instanceof Unanswered)
+        unanswered.push(each.reason.shard);
+      else throw each.reason;
+    }
+    return { answers, unanswered };
+  }
+
   answered(id: number, findings: InspectResult[InspectRequest["type"]]): void {
     const pending = this.#pending.get(id);
     // An answer to something else is none.

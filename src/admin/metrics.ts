@@ -200,6 +200,30 @@ export function createMetrics(
     count("bytesOut"),
   );
   gauge(
+    "sluice_topics",
+    "Topics that have a subscriber on the shard.",
+    ["shard"],
+    level("topics"),
+  );
+  gauge(
+    "sluice_topic_subscriptions",
+    "Subscribers of all topics; a connection counts once for each of its topics.",
+    ["shard"],
+    level("subscriptions"),
+  );
+  counter(
+    "sluice_topic_messages_total",
+    "Messages of topics that found a subscriber on the shard.",
+    ["shard"],
+    count("topicMessages"),
+  );
+  counter(
+    "sluice_topic_messages_dropped_total",
+    "Messages of topics left out for subscribers that were slow and asked for that.",
+    ["shard"],
+    count("messagesDropped"),
+  );
+  gauge(
     "sluice_handlers_in_flight",
     "Handlers that have begun and not settled.",
     ["shard"],

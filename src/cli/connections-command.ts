@@ -18,6 +18,7 @@ interface Flags {
   readonly shard?: string;
   readonly path?: string;
   readonly address?: string;
+  readonly topic?: string;
   readonly olderThan?: string;
   readonly youngerThan?: string;
   readonly sort?: string;
@@ -58,6 +59,7 @@ export const addConnectionsCommand: AddCommand = (program, { io }) => {
     .option("--shard <N>", "on this shard")
     .option("--path <PREFIX>", "whose path starts so")
     .option("--address <PREFIX>", "whose remote address starts so")
+    .option("--topic <TOPIC>", "who subscribes to it")
     .option("--older-than <TIME>", "open for longer, such as 5m")
     .option("--younger-than <TIME>", "open for less")
     .addOption(
@@ -95,6 +97,7 @@ function toQuery(flags: Flags): string {
     shard: flags.shard,
     path: flags.path,
     address: flags.address,
+    topic: flags.topic,
     olderThanMs: readDuration(flags.olderThan, "--older-than"),
     youngerThanMs: readDuration(flags.youngerThan, "--younger-than"),
     sort: flags.sort,

@@ -20,6 +20,7 @@ import { addMachineCommand } from "./machine-command.ts";
 import { addServeCommand } from "./serve-command.ts";
 import { addShutdownCommand } from "./shutdown-command.ts";
 import { addStatusCommand } from "./status-command.ts";
+import { addPublishCommand, addTopicsCommand } from "./topics-commands.ts";
 import { readVersion } from "./version.ts";
 
 /** Every subcommand, in the order in which help lists them. */
@@ -28,6 +29,8 @@ const subcommands: readonly AddCommand[] = [
   addStatusCommand,
   addEventsCommand,
   addConnectionsCommand,
+  addTopicsCommand,
+  addPublishCommand,
   addDrainCommand,
   addResumeCommand,
   addRestartCommand,

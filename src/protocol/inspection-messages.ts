@@ -31,6 +31,8 @@ export interface ConnectionFilter {
   readonly path?: string;
   /** Start of the remote address. */
   readonly address?: string;
+  /** A topic that it subscribes to. */
+  readonly topic?: string;
   readonly olderThanMs?: number;
   readonly youngerThanMs?: number;
 }
@@ -93,6 +95,41 @@ export interface ConnectionFacts extends ConnectionRow {
   } | null;
 }
 
+/** What a list of topics can be sorted by; numbers with the largest first. */
+export const topicSortKeys = [
+  "subscribers",
+  "messages",
+  "dropped",
+  "name",
+] as const;
+export type TopicSortKey = (typeof topicSortKeys)[number];
+
+/** The first topics in an order, or those with the names given. */
+export interface TopicQuery {
+  /** How their names begin. */
+  readonly prefix: string;
+  readonly names: readonly string[] | undefined;
+  readonly sort: TopicSortKey;
+  readonly limit: number;
+}
+
+/** A topic, as one shard has it. */
+export interface TopicRow {
+  readonly name: string;
+  readonly subscribers: number;
+  /** Messages that have come to it since it has subscribers there. */
+  readonly messages: number;
+  /** How often one was left out for a subscriber that was slow. */
+  readonly dropped: number;
+}
+
+/** The first topics of one shard. */
+export interface TopicPage {
+  readonly rows: readonly TopicRow[];
+  /** All that match, on this shard. */
+  readonly matching: number;
+}
+
 /** The actors of one shard, where handlers run a machine. */
 export interface ActorsOverview {
   /** The machine's drawing, a packed chart as JSON. */
@@ -120,6 +157,7 @@ export interface FollowedTransition {
 /** Main asks, a shard answers once. */
 export type InspectRequest =
   | { readonly type: "page"; readonly query: PageQuery }
+  | { readonly type: "topics"; readonly query: TopicQuery }
   | { readonly type: "connection"; readonly number: number }
   | {
       readonly type: "close";
@@ -141,6 +179,7 @@ export type InspectRequest =
 /** What a shard finds; `undefined` where it has no such connection. */
 export interface InspectResult {
   page: ConnectionPage;
+  topics: TopicPage;
   connection: ConnectionFacts | undefined;
   /** False when it is closing already. */
   close: boolean | undefined;
@@ -148,6 +187,16 @@ export interface InspectResult {
   /** Undefined where handlers run no machine. */
   actors: ActorsOverview | undefined;
   watch: undefined;
+}
+
+/** Compares two topics in an order; names decide among equals. */
+export function compareTopics(
+  a: TopicRow,
+  b: TopicRow,
+  sort: TopicSortKey,
+): number {
+  if (sort !== "name" && a[sort] !== b[sort]) return b[sort] - a[sort];
+  return a.name < b.name ? -1 : Number(a.name > b.name);
 }
 
 /**

@@ -37,6 +37,17 @@ const isPage = hasShape({
   rows: isListOf(hasShape(row)),
   matching: isCount,
 });
+const isTopicPage = hasShape({
+  rows: isListOf(
+    hasShape({
+      name: isText(),
+      subscribers: isCount,
+      messages: isCount,
+      dropped: isCount,
+    }),
+  ),
+  matching: isCount,
+});
 const isFacts = hasShape({
   ...row,
   url: isText(),
@@ -61,6 +72,7 @@ const isOverview = hasShape({
 /** What a shard's answer to each request looks like. */
 export const resultShapes: Readonly<Record<keyof InspectResult, Check>> = {
   page: isPage,
+  topics: isTopicPage,
   connection: isEither(isNothing, isFacts),
   close: isEither(isNothing, isFlag),
   follow: isEither(isNothing, isFacts),

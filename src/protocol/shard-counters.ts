@@ -49,6 +49,12 @@ const names = [
   "bytesOut",
   /** Messages of topics left out for subscribers that were congested. */
   "messagesDropped",
+  /** Topics that have a subscriber on this thread. */
+  "topics",
+  /** Their subscribers: a connection counts once for each of its topics. */
+  "subscriptions",
+  /** Messages of topics that found a subscriber on this thread. */
+  "topicMessages",
   /** When the thread's event loop last turned, monotonic milliseconds. */
   "beatAt",
   /** Share of time the event loop was busy since the last beat, 0 to 1. */
@@ -85,6 +91,8 @@ const slotCount = longestAt + stateCount + 1;
 
 /** What only a thread that lives has. */
 const deadGauges = [
+  "topics",
+  "subscriptions",
   "handlers",
   "heldBytes",
   "utilization",
@@ -241,6 +249,8 @@ export class ShardCounters {
       "loopDelayP99",
       "heapBytes",
       "heldBytes",
+      "topics",
+      "subscriptions",
     ].map((name) => indexOf[name as CounterName]);
     for (const [slot, count] of other.#slots.entries()) {
       const own = this.#slots[slot] as number;

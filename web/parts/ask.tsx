@@ -8,6 +8,8 @@ export function Ask({
   children,
   verb,
   isDangerous = false,
+  staysOpen = false,
+  isNotice = false,
   act,
   onClosed,
 }: {
@@ -16,6 +18,10 @@ export function Ask({
   /** On the button that does it. */
   verb: string;
   isDangerous?: boolean;
+  /** Whoever asks shows something else in its place when it is done. */
+  staysOpen?: boolean;
+  /** Nothing is asked: it is only to be read. */
+  isNotice?: boolean;
   act: (form: FormData) => Promise<unknown>;
   onClosed: () => void;
 }) {
@@ -28,7 +34,7 @@ export function Ask({
     setBusy(true);
     try {
       await act(new FormData(event.currentTarget as HTMLFormElement));
-      dialog.current?.close();
+      if (!staysOpen) dialog.current?.close();
     } catch (error) {
       setFailure(explain(error));
       setBusy(false);
@@ -45,9 +51,11 @@ export function Ask({
           </p>
         )}
         <div class="buttons">
-          <button type="button" onClick={() => dialog.current?.close()}>
-            Cancel
-          </button>
+          {!isNotice && (
+            <button type="button" onClick={() => dialog.current?.close()}>
+              Cancel
+            </button>
+          )}
           <button
             type="submit"
             class={isDangerous ? "danger" : "primary"}

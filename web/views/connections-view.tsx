@@ -304,6 +304,16 @@ function Filters({
         />
       </label>
       <label>
+        Topic
+        <input
+          key={filters["topic"]}
+          name="topic"
+          defaultValue={filters["topic"] ?? ""}
+          placeholder="any"
+          onChange={onField}
+        />
+      </label>
+      <label>
         Age
         <select
           name="olderThanMs"

@@ -9,8 +9,7 @@ import {
 import { bornAt, describeRow } from "./connection-facts.ts";
 import type { LiveConnection } from "../connection/connection.ts";
 
-/** So many are looked at before the event loop turns: a list of very many delays nobody's message. */
-const BATCH = 1_000;
+import { BATCH, nextTurn } from "./batches.ts";
 
 interface Candidate {
   readonly connection: LiveConnection;
@@ -117,10 +116,4 @@ function sortValue(connection: LiveConnection, key: SortKey): string | number {
       return connection.bufferedBytes;
   }
   return key satisfies never;
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
 }

@@ -8,9 +8,11 @@ import type {
   ConnectionPage,
   InspectResult,
   InspectRequest,
+  TopicPage,
 } from "../../protocol/inspection-messages.ts";
 import type { ShardMessage } from "../../protocol/messages.ts";
 import { listConnections } from "./connection-list.ts";
+import { type InspectedTopics, listTopics } from "./topic-list.ts";
 import { describeConnection } from "./connection-facts.ts";
 import type { LiveConnection } from "../connection/connection.ts";
 import { type Gauges, startGauges } from "./gauges.ts";
@@ -23,6 +25,7 @@ export interface InspectionHost {
   readonly registry: Registry<LiveConnection>;
   readonly counters: ShardCounters;
   readonly clock: Clock;
+  readonly topics: InspectedTopics;
   /** Of handlers that run a machine for each connection. */
   readonly actors: Actors | undefined;
 }
@@ -116,12 +119,21 @@ export class Inspection {
 
   #find(
     request: InspectRequest,
-  ): InspectResult[InspectRequest["type"]] | Promise<ConnectionPage> {
-    const { registry, counters, clock } = this.#host;
-    if (request.type === "page")
-      return listConnections(registry, request.query, this.#shard, () =>
+  ):
+    | InspectResult[InspectRequest["type"]]
+    | Promise<ConnectionPage | TopicPage> {
+    const { registry, counters, clock, topics } = this.#host;
+    if (request.type === "page") {
+      const { topic } = request.query.filter;
+      const looked =
+        topic === undefined
+          ? registry
+          : (topics.find(topic)?.subscribers ?? []);
+      return listConnections(looked, request.query, this.#shard, () =>
         clock.now(),
       );
+    }
+    if (request.type === "topics") return listTopics(topics, request.query);
     if (request.type === "watch") {
       if (!request.isWatched) this.stop();
       else this.#gauges ??= startGauges(counters);

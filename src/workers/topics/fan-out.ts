@@ -45,13 +45,16 @@ export class FanOut {
    * @param except - The publisher, unless it is to hear itself.
    */
   deliver(
-    { name, subscribers }: LocalTopic,
+    topic: LocalTopic,
     run: FrameRun,
     except: Subscriber | null,
   ): void {
     const { counters, config } = this.#host;
+    const { name, subscribers } = topic;
     const { bytes, frames, at } = run;
     let publication: SharedPublication | null = null;
+    topic.messages += frames.length;
+    counters.add("topicMessages", frames.length);
     const { highWaterMarkBytes, maxBufferedBytes } = config;
     let delivered = 0;
     for (const subscriber of subscribers) {
@@ -65,6 +68,7 @@ export class FanOut {
         buffered > highWaterMarkBytes ||
         subscriber.lifecycle.name === "open.congested";
       if (isCongested && subscriber.subscriptions?.get(name) === "drop") {
+        topic.dropped += frames.length;
         this.#drop(subscriber, name, frames.length);
         continue;
       }

@@ -39,7 +39,7 @@ import type { LiveConnection } from "../connection/connection.ts";
 import { FanOut, type FanOutHost } from "./fan-out.ts";
 import { runsOf } from "./frame-runs.ts";
 import { Links, type LinksOwner } from "./links.ts";
-import { Subscriptions } from "./subscriptions.ts";
+import { type LocalTopic, Subscriptions } from "./subscriptions.ts";
 
 /** What main says about topics, introductions aside. */
 type TopicMainMessage =
@@ -61,7 +61,7 @@ export class ShardTopics implements HandlerShard, LinksOwner {
   readonly #isClustered: boolean;
   readonly #post: (message: ShardMessage) => void;
   readonly #table: TopicTable;
-  readonly #subscriptions: Subscriptions;
+  readonly #subscriptions: Subscriptions<LiveConnection>;
   readonly #watchers: Watchers;
   readonly #publisher: Publisher;
   readonly #fanOut: FanOut;
@@ -86,7 +86,12 @@ export class ShardTopics implements HandlerShard, LinksOwner {
     const onInterest = (topic: string, isWanted: boolean): void => {
       if (this.#isClustered) post({ type: "interest", topic, isWanted });
     };
-    this.#subscriptions = new Subscriptions(this.#table, shard, onInterest);
+    this.#subscriptions = new Subscriptions(
+      this.#table,
+      shard,
+      host.counters,
+      onInterest,
+    );
     this.#watchers = new Watchers(this.#table, shard, onInterest, (error) =>
       host.reportWatchFailure(error),
     );
@@ -237,6 +242,16 @@ export class ShardTopics implements HandlerShard, LinksOwner {
   watch(topic: string, listener: PresenceListener): () => void {
     checkTopic(topic, "watch()", this.#config);
     return this.#watchers.add(topic, listener);
+  }
+
+  /** Every topic that has a subscriber on this thread. */
+  all(): Iterable<LocalTopic<LiveConnection>> {
+    return this.#subscriptions.all();
+  }
+
+  /** A topic that has a subscriber on this thread. */
+  find(topic: string): LocalTopic<LiveConnection> | undefined {
+    return this.#subscriptions.get(topic);
   }
 
   connect(other: ShardPort): void {

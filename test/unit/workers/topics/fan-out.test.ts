@@ -63,6 +63,8 @@ function stage() {
   const topicNamed = (name: string) => ({
     name,
     slot: 0,
+    messages: 0,
+    dropped: 0,
     subscribers: new Set<Subscriber>([one, two, three]),
   });
   return { counters, fanOut, one, two, three, topicNamed };

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { ShardCounters } from "../../../../src/protocol/shard-counters.ts";
 import { TopicTable } from "../../../../src/topics/topic-table.ts";
 import {
   type Subscriber,
@@ -28,13 +29,18 @@ class Listener extends FakeConnection implements Subscriber {
 function stage() {
   const table = TopicTable.create(2, 1);
   const heard: string[] = [];
-  const subscriptions = new Subscriptions(table, HERE, (topic, isWanted) =>
-    heard.push(`${topic} is ${isWanted ? "wanted" : "not wanted"}`),
+  const counters = new ShardCounters();
+  const subscriptions = new Subscriptions<Listener>(
+    table,
+    HERE,
+    counters,
+    (topic, isWanted) =>
+      heard.push(`${topic} is ${isWanted ? "wanted" : "not wanted"}`),
   );
   const isWanted = (topic: string, shard = HERE): boolean =>
     table.has(table.slotOf(topic), shard);
   const [ann, bob] = [new Listener(1), new Listener(2)];
-  return { table, subscriptions, heard, isWanted, ann, bob };
+  return { counters, table, subscriptions, heard, isWanted, ann, bob };
 }
 
 describe("the subscriptions of a shard", () => {
@@ -48,6 +54,25 @@ describe("the subscriptions of a shard", () => {
     expect([...(room?.subscribers ?? [])]).toEqual([ann, bob]);
     expect([...(subscriptions.get("hall")?.subscribers ?? [])]).toEqual([bob]);
     expect(subscriptions.get("cellar")).toBeUndefined();
+  });
+
+  it("are counted, each once, for whoever looks", () => {
+    const { counters, subscriptions, ann, bob } = stage();
+    const counts = () => [
+      counters.get("topics"),
+      counters.get("subscriptions"),
+    ];
+    subscriptions.add("room", ann);
+    subscriptions.add("room", ann);
+    subscriptions.add("room", bob);
+    subscriptions.add("hall", bob);
+    expect(counts()).toEqual([2, 3]);
+    subscriptions.delete("room", ann);
+    subscriptions.delete("room", ann);
+    subscriptions.delete("hall", bob);
+    expect(counts()).toEqual([1, 1]);
+    subscriptions.delete("room", bob);
+    expect(counts()).toEqual([0, 0]);
   });
 
   it("are seen by the other threads from the first subscriber to the last", () => {
