@@ -38,7 +38,9 @@ export async function listTopics(
   const unanswered = new Set<number>();
   const ask = async (query: Partial<TopicQuery>) => {
     const defaults = { prefix: prefix ?? "", names: undefined, sort };
-    const asked = await requests.askAll<"topics">(shards, {
+    // Who did not answer once is not waited for again.
+    const hearing = shards.filter(({ index }) => !unanswered.has(index));
+    const asked = await requests.askAll<"topics">(hearing, {
       type: "topics",
       query: { ...defaults, limit: limit * CANDIDATES, ...query },
     });

@@ -44,11 +44,7 @@ export class FanOut {
    *
    * @param except - The publisher, unless it is to hear itself.
    */
-  deliver(
-    topic: LocalTopic,
-    run: FrameRun,
-    except: Subscriber | null,
-  ): void {
+  deliver(topic: LocalTopic, run: FrameRun, except: Subscriber | null): void {
     const { counters, config } = this.#host;
     const { name, subscribers } = topic;
     const { bytes, frames, at } = run;
