@@ -25,6 +25,9 @@ export const addTopicsCommand: AddCommand = (program, { io }) => {
   const command = program
     .command("topics")
     .summary("list a running server's topics, or show one")
+    .description(
+      "Lists topics that have subscribers: how many on each shard, messages a second (it looks twice, a second apart), and what was left out for slow subscribers.",
+    )
     .argument("[topic]", "show this one; its members: connections --topic")
     .option("--prefix <TEXT>", "whose name starts so")
     .addOption(
@@ -52,6 +55,9 @@ export const addPublishCommand: AddCommand = (program, { io }) => {
   const command = program
     .command("publish")
     .summary("publish a text to a topic of a running server")
+    .description(
+      "Sends a text to every subscriber of a topic, on all shards and instances, as if the server had published it, and says how many there were.",
+    )
     .argument("<topic>", "to whose subscribers")
     .argument("<text>", "what they get");
   addTargetFlags(command).action(async (topic: string, data: string) => {
