@@ -41,17 +41,20 @@ export async function serveIn(
   config: Config,
   signal?: AbortSignal,
 ): Promise<SluiceServer> {
-  const [tls, moveBlocker] = await Promise.all([
+  const [tls, moveBlocker, handleFault] = await Promise.all([
     readTlsMaterial(config),
     config.handover
       ? surroundings.checkSockets()
       : "the option handover is off",
+    // Encrypted ones need a stream.
+    config.tlsKeyFile === undefined ? surroundings.checkHandles() : undefined,
   ]);
   signal?.throwIfAborted();
   const server = new Server({
     config,
     tls,
     moveBlocker,
+    handleFault,
     surroundings,
     openInspector: config.admin
       ? (inspected, inherited) => Admin.open(inspected, inherited)

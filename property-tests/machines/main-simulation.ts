@@ -137,6 +137,7 @@ export class MainSimulation {
       config,
       tls: undefined,
       moveBlocker: undefined,
+      handleFault: undefined,
       surroundings: this.#surroundings(),
       openInspector: undefined,
     });
@@ -273,6 +274,7 @@ export class MainSimulation {
         port2: {} as MessagePort,
       }),
       checkSockets: () => Promise.resolve(undefined),
+      checkHandles: () => Promise.resolve(undefined),
       descriptorLimit: () => Infinity,
       predecessor: () => undefined,
       notifySupervisor: () => {},

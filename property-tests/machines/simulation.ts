@@ -96,7 +96,7 @@ export class SimulatedConnection
   /** Once it has ended, how. */
   end: { outcome: string; code: number } | undefined;
 
-  readonly socket = { resume() {}, end() {}, destroy() {} };
+  readonly transport = { resume() {}, end() {}, destroy() {} };
   readonly writer = {
     bytes: (): void => void this.sent.push("http"),
     write: (): void => {},

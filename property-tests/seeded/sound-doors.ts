@@ -50,14 +50,14 @@ export const doorDefects: readonly Defect[] = [
   },
   {
     rule: "a TLS record that cannot be decrypted ends the connection",
-    file: "src/workers/secure-socket.ts",
+    file: "src/workers/transport/secure-socket.ts",
     original: `socket.on("_tlsError", () => socket.destroy());`,
     defective: "",
     suites: [tls],
   },
   {
     rule: "a client shakes hands once",
-    file: "src/workers/secure-socket.ts",
+    file: "src/workers/transport/secure-socket.ts",
     original: "constants.SSL_OP_NO_RENEGOTIATION",
     defective: "0 * constants.SSL_OP_NO_RENEGOTIATION",
     suites: [tls],

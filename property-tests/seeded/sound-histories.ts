@@ -45,7 +45,7 @@ export const historyDefects: readonly Defect[] = [
   },
   {
     rule: "who closes and ends in one breath over TLS is clean",
-    file: "src/workers/connection/socket-reader.ts",
+    file: "src/workers/connection/receive.ts",
     original: 'if (connection.has("answering")) return;',
     defective: "",
     suites: ["test/real/connections/tls.test.ts"],

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:net";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { resolveConfig } from "../../src/config.ts";
+import { checkHandles } from "../../src/main/accept/check-handles.ts";
 import { Handoff } from "../../src/main/shards/handoff.ts";
 import { connectionTable } from "../../src/machines/connection-table.ts";
 import { monotonicNow } from "../../src/protocol/clock.ts";
@@ -53,7 +54,7 @@ export class Stage {
   #isShuttingDown = false;
   #isEnding = false;
 
-  private constructor(listener: Server) {
+  private constructor(listener: Server, handleFault: string | undefined) {
     this.#listener = listener;
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
@@ -77,6 +78,7 @@ export class Stage {
       isReady: true,
       forwarded: [],
       moveBlocker: undefined,
+      handleFault,
     };
     this.ended = runShard(task);
     acceptHandles(listener, (handle) => this.#accepted.push(handle));
@@ -84,7 +86,7 @@ export class Stage {
 
   static async create(): Promise<Stage> {
     const listener = createServer({ pauseOnConnect: true });
-    const stage = new Stage(listener);
+    const stage = new Stage(listener, await checkHandles());
     listener.listen(0, "127.0.0.1");
     await once(listener, "listening");
     while (stage.said.length === 0) await turn();

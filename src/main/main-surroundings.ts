@@ -141,6 +141,8 @@ export interface MainSurroundings {
   createChannel(): { port1: MessagePort; port2: MessagePort };
   /** @returns why live connections cannot be moved here, in one sentence */
   checkSockets(): Promise<string | undefined>;
+  /** @returns why connections cannot be read and written by their handles here, in one sentence */
+  checkHandles(): Promise<string | undefined>;
   /** Descriptors that the process may have; `Infinity` where that is not known. */
   descriptorLimit(): number;
   /** For the self-test of a new shard. */

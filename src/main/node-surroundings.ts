@@ -5,6 +5,7 @@ import { readLimit } from "./descriptors.ts";
 import { checkSockets } from "./handover/check-sockets.ts";
 import { closeInherited } from "./handover/close-inherited.ts";
 import { findPredecessor, startSuccessor } from "./handover/node-processes.ts";
+import { checkHandles } from "./accept/check-handles.ts";
 import { connectOnLoopback } from "./handover/self-test.ts";
 import { notifySystemd } from "./handover/systemd.ts";
 import { processTime } from "./patient-clock.ts";
@@ -19,6 +20,7 @@ export const nodeMainSurroundings: MainSurroundings = {
     new TcpListener(config, onSocket, onAcceptError),
   createChannel: () => new MessageChannel(),
   checkSockets: () => checkSockets(),
+  checkHandles: () => checkHandles(),
   descriptorLimit: readLimit,
   connectToShard: connectOnLoopback,
   loadNatsClient,

@@ -34,6 +34,8 @@ export interface ServerParts {
   readonly tls: TlsMaterial | undefined;
   /** Handover is off, and why. */
   readonly moveBlocker: string | undefined;
+  /** Why connections are not read and written by their handles, if they are not. */
+  readonly handleFault: string | undefined;
   readonly surroundings: MainSurroundings;
   /** Opens the inspector, with the listening socket of the process before where there is one; `undefined` when it is off. */
   readonly openInspector:
@@ -51,6 +53,8 @@ export class Server {
   /** Of its machines. */
   readonly patientClock: PatientClock;
   readonly moveBlocker: string | undefined;
+  /** Why connections are not read and written by their handles, if they are not. */
+  readonly handleFault: string | undefined;
   readonly malformed = new Malformed();
   readonly stoppage = new Stoppage();
   readonly fleet: Fleet;
@@ -75,11 +79,13 @@ export class Server {
 
   constructor(parts: ServerParts) {
     const { config, surroundings, openInspector, moveBlocker, tls } = parts;
+    const { handleFault } = parts;
     const instance = nameInstance();
     this.patientClock = new PatientClock(surroundings.clock);
     this.config = config;
     this.surroundings = surroundings;
     this.moveBlocker = moveBlocker;
+    this.handleFault = handleFault;
     this.fleet = new Fleet(config.workers);
     this.cluster = new Cluster(config, instance, (name) =>
       surroundings.loadNatsClient(config, name),
@@ -107,6 +113,7 @@ export class Server {
       tls,
       instance,
       moveBlocker,
+      handleFault,
       malformed: this.malformed,
       topicTable: this.topics.table.buffer,
       memory: MemoryBudget.create(this.fleet.capacity).buffer,

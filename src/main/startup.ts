@@ -20,7 +20,8 @@ export async function start(
   server: Server,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const { lifecycle, handover, moveBlocker, surroundings } = server;
+  const { lifecycle, handover, moveBlocker, handleFault, surroundings } =
+    server;
   try {
     await orAborted(joinCluster(server), signal);
     const before = surroundings.predecessor();
@@ -43,6 +44,8 @@ export async function start(
     throw error;
   }
   if (lifecycle.isStopping) return;
+  if (handleFault !== undefined)
+    channel(channels.server).publish({ event: "streams", why: handleFault });
   if (moveBlocker !== undefined) handover.announce("off", { why: moveBlocker });
   surroundings.notifySupervisor((error) =>
     channel(channels.server).publish({ event: "notify-failed", error }),

@@ -65,6 +65,10 @@ export const logRules: Readonly<
     ],
     "listening-again": ["info", "it listens again"],
     "accept-failed": ["error", "sockets cannot be accepted", always],
+    streams: [
+      "warn",
+      "connections cost more memory and CPU than they need: {why}",
+    ],
     "notify-failed": [
       "error",
       "systemd could not be told that this process serves (NOTIFY_SOCKET is set): systemd-notify has to be installed, and the unit needs NotifyAccess=all",

@@ -147,6 +147,8 @@ export interface ShardTask {
   forwarded: readonly string[];
   /** Handover is off for all shards, and why. */
   moveBlocker: string | undefined;
+  /** Connections are read and written by way of sockets, and why not by their handles. */
+  handleFault: string | undefined;
 }
 
 /** Why a shard could not begin, as plain data. */

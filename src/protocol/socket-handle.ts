@@ -110,11 +110,10 @@ export function adoptHandle(handle: SocketHandle, onread?: Reading): Socket {
   } as object);
 }
 
-/** What is assumed of a live socket's handle: it can stop and start reading, and knows what the kernel has not taken. */
+/** What is assumed of a live socket's handle: it can stop reading, and knows what the kernel has not taken. */
 interface LiveHandle {
   reading: boolean;
   readonly writeQueueSize: number;
-  readStart(): number;
   readStop(): number;
 }
 
@@ -150,14 +149,6 @@ export function stopReading(socket: Socket): void {
   handle.readStop();
 }
 
-/** Undoes {@link stopReading}; whether the stream flows is its own affair. */
-export function startReading(socket: Socket): void {
-  const handle = liveHandleOf(socket);
-  if (handle === null || handle.reading || socket.destroyed) return;
-  handle.reading = true;
-  handle.readStart();
-}
-
 /** Whether anything read has not been taken out of the stream. */
 export function hasUnread(socket: Socket): boolean {
   return socket.readableLength > 0;
@@ -166,14 +157,6 @@ export function hasUnread(socket: Socket): boolean {
 /** Of what was written last, the bytes that the kernel has not taken. */
 export function unsentBytes(socket: Socket): number {
   return liveHandleOf(socket)?.writeQueueSize ?? 0;
-}
-
-/** Whether anything written has not been taken by the kernel. */
-export function hasUnflushed(socket: Socket): boolean {
-  const handle = liveHandleOf(socket);
-  return (
-    socket.writableLength > 0 || (handle !== null && handle.writeQueueSize > 0)
-  );
 }
 
 /**

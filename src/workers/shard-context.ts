@@ -19,6 +19,7 @@ import type {
   ShardTask,
   TlsMaterial,
 } from "../protocol/messages.ts";
+import type { SocketHandle } from "../protocol/socket-handle.ts";
 import { MemoryBudget } from "../protocol/memory-budget.ts";
 import { ShardCounters } from "../protocol/shard-counters.ts";
 import { CLOSE_CODE } from "../rfc6455.ts";
@@ -44,13 +45,15 @@ import { Mover, type MoverHost, type PostHandle } from "./handover/mover.ts";
 import type { AssemblyLimits } from "./websocket/message-assembly.ts";
 import { DeflatePool } from "./websocket/deflate-pool.ts";
 import { WriteBatcher } from "./websocket/frame-writer.ts";
-import { attachSocket, openSocket } from "./connection/socket-reader.ts";
+import { attachTransport } from "./connection/receive.ts";
 import { Rationing } from "./connection/rationing.ts";
 import { Holdings } from "./connection/holdings.ts";
 import { Turns } from "./connection/turns.ts";
 import { paceOf } from "./lifecycle/pacer.ts";
 import { Registry } from "./lifecycle/registry.ts";
-import { openSecureSocket, secureContextOf } from "./secure-socket.ts";
+import { secureContextOf } from "./transport/secure-socket.ts";
+import { openPlain, openSecure } from "./transport/open.ts";
+import type { Transport } from "./transport/transport.ts";
 import type { Clock } from "./lifecycle/timer-wheel.ts";
 import type { ShardSurroundings } from "./shard-surroundings.ts";
 import { ShardTopics } from "./topics/shard-topics.ts";
@@ -74,7 +77,8 @@ export class ShardContext
 {
   readonly config: Config;
   readonly clock: Clock;
-  readonly adoptHandle: ShardSurroundings["adopt"];
+  /** Begins to read a plain connection that has come to this thread. */
+  readonly open: (handle: SocketHandle) => Transport;
   readonly counters: ShardCounters;
   readonly hooks: Hooks;
   /** Of handlers that run a machine for each connection. */
@@ -130,7 +134,7 @@ export class ShardContext
     this.deflatePool = new DeflatePool(maxPayloadBytes);
     this.plainLimits = { maxPayloadBytes, isCompressible: false };
     this.compressedLimits = { maxPayloadBytes, isCompressible: true };
-    this.adoptHandle = (handle, onread) => surroundings.adopt(handle, onread);
+    this.open = openPlain(task.handleFault, surroundings.adopt);
     this.counters = new ShardCounters(task.counters);
     this.#shard = task.shard;
     this.#post = post;
@@ -187,15 +191,15 @@ export class ShardContext
     this.counters.add("received");
     const secureContext = this.#secureContext;
     const isSecure = secureContext !== undefined;
-    const stream = isSecure
-      ? openSecureSocket(handle, secureContext)
-      : openSocket(handle, this.adoptHandle);
-    const connection = new LiveConnection(this, id, stream, isSecure);
+    const transport = isSecure
+      ? openSecure(handle, secureContext)
+      : this.open(handle);
+    const connection = new LiveConnection(this, id, transport, isSecure);
     connection.handshake = new Handshake(connection, this, arrival);
     if (address !== undefined) this.addressLimit?.count(connection, address);
     this.registry.add(connection);
     this.runner.start(connection);
-    attachSocket(connection);
+    attachTransport(connection);
     return connection;
   }
 

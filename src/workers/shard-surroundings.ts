@@ -20,7 +20,7 @@ export interface ShardSurroundings {
   /** @throws SluiceError `ERR_SLUICE_HANDLERS` when the handlers cannot be had. */
   loadHandlers(module: string | undefined): Promise<Handlers>;
   /** A socket around a handle that has come to this thread. */
-  adopt(handle: SocketHandle, onread?: Reading): Socket;
+  readonly adopt: (handle: SocketHandle, onread?: Reading) => Socket;
   /** @returns what measures how busy the thread's loop was since it was last asked, 0 to 1 */
   measureLoad(): () => number;
   /** Resolves when what handlers have printed has left the thread, or with `false` after so long. */

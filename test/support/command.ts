@@ -46,7 +46,8 @@ export async function serveCommand(
   const handlers = args.includes("--handlers") ? [] : ["--handlers", SERVICE];
   // Without the options and the npm of the process that tests it.
   const env = Object.entries(process.env).filter(
-    ([name]) => !/^(?:SLUICE|npm|NODE|VITEST)_/i.test(name),
+    ([name]) =>
+      !/^(?:(?:SLUICE|npm|VITEST)_|NODE_(?!SLUICE_TRANSPORT))/i.test(name),
   );
   const [program = process.execPath, ...before] =
     descriptors === undefined

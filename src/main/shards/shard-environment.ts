@@ -26,6 +26,8 @@ export interface ShardEnvironment {
   readonly instance: string;
   /** Handover is off, and why. */
   readonly moveBlocker: string | undefined;
+  /** Why connections are not read and written by their handles, if they are not. */
+  readonly handleFault: string | undefined;
   /** What they say and no shard would say. */
   readonly malformed: Malformed;
 }

@@ -1,6 +1,15 @@
 import { Duplex } from "node:stream";
 import type { Socket } from "node:net";
 import type { Reading, SocketHandle } from "../../protocol/socket-handle.ts";
+import {
+  asTcpHandle,
+  type HandleUser,
+  READ_END,
+  READ_RESET,
+  sayRead,
+  sayWritten,
+  type TcpHandle,
+} from "../../protocol/tcp-handle.ts";
 import type { Draws } from "./draws.ts";
 import { currentThread, type SimThread } from "./sim-thread.ts";
 import type { Direction, Receiver } from "./wire.ts";
@@ -11,17 +20,36 @@ const SHORT_READS = 0.3;
 /** Until the thread's loop gets to a socket that can be read. */
 const READABLE_AFTER_MS = [0.005, 0.3] as const;
 
+/** Who reads from a handle: a socket around it, or whoever uses it without one. */
+interface Reader {
+  readonly destroyed: boolean;
+  /** A read takes no more than this. */
+  readonly readLimit: number;
+  receive(part: Buffer): void;
+  receiveEnd(): void;
+  fail(message: string, code: string): void;
+}
+
+/** What is told when a write or the end has gone to the kernel. */
+interface Request {
+  oncomplete?: (status: number) => void;
+}
+
 /**
- * The server's end of a simulated TCP connection: what is the handle of a
- * `net.Socket` in Node. It travels between threads, and survives the socket
- * around it.
+ * The server's end of a simulated TCP connection: what the handle is in Node,
+ * of a `net.Socket` or used without one. It travels between threads, and
+ * survives the socket around it.
  */
 export class MemoryHandle implements Receiver {
   readonly remoteAddress: string;
   readonly incoming: Direction;
   readonly outgoing: Direction;
   readonly #draws: Draws;
-  #socket: MemorySocket | undefined;
+  #reader: Reader | undefined;
+  sluiceUser: HandleUser | undefined;
+  onread: (this: TcpHandle) => void = () => {};
+  bytesRead = 0;
+  bytesWritten = 0;
   #thread: SimThread | undefined;
   #isReading = false;
   #isReadPending = false;
@@ -96,6 +124,36 @@ export class MemoryHandle implements Receiver {
     return 0;
   }
 
+  /** It is used without a socket, in the thread where this is called. */
+  useUserBuffer(buffer: Uint8Array): void {
+    this.#settleIn(new DirectReader(this, buffer));
+  }
+
+  writeBuffer(request: Request, bytes: Uint8Array): number {
+    if (this.incoming.isReset) return READ_RESET;
+    this.bytesWritten += bytes.length;
+    let isUnderWay: boolean | undefined;
+    this.outgoing.send(
+      Buffer.from(bytes),
+      here(() => {
+        if (isUnderWay === true) request.oncomplete?.(0);
+        else isUnderWay = false;
+      }),
+    );
+    isUnderWay ??= true;
+    sayWritten(isUnderWay);
+    return 0;
+  }
+
+  writev(request: Request, pieces: readonly Uint8Array[]): number {
+    return this.writeBuffer(request, Buffer.concat(pieces));
+  }
+
+  shutdown(request: Request): number {
+    this.outgoing.end(here(() => request.oncomplete?.(0)));
+    return 0;
+  }
+
   setNoDelay(): number {
     return 0;
   }
@@ -119,7 +177,7 @@ export class MemoryHandle implements Receiver {
 
   /** Its thread has died: the kernel closes what it had. */
   abandon(): void {
-    this.#socket = undefined;
+    this.#reader = undefined;
     this.close();
   }
 
@@ -133,18 +191,23 @@ export class MemoryHandle implements Receiver {
 
   /** A socket around it, in the thread where this is called. */
   adopt(onread: Reading | undefined): MemorySocket {
+    const socket = new MemorySocket(this, onread);
+    this.#settleIn(socket);
+    this.reading = true;
+    return socket;
+  }
+
+  #settleIn(reader: Reader): void {
     this.#thread = currentThread();
-    this.#socket = new MemorySocket(this, onread);
+    this.#reader = reader;
     this.incoming.receiver = this;
     this.#isReadPending = false;
-    this.reading = true;
-    return this.#socket;
   }
 
   /** It has left its thread. */
   leave(): void {
     currentThread()?.timeline.travels(this);
-    this.#socket = undefined;
+    this.#reader = undefined;
     this.#thread = undefined;
     this.#isReading = false;
     // In Node too: it waits in the loop of the thread that is left.
@@ -169,25 +232,59 @@ export class MemoryHandle implements Receiver {
   }
 
   #read(): void {
-    const socket = this.#socket;
-    if (socket === undefined || socket.destroyed || this.isClosed) return;
+    const reader = this.#reader;
+    if (reader === undefined || reader.destroyed || this.isClosed) return;
     const { incoming } = this;
-    if (this.#isStuck) return socket.fail("write ECONNRESET", "ECONNRESET");
+    if (this.#isStuck) return reader.fail("write ECONNRESET", "ECONNRESET");
     if (!this.#isReading) return undefined;
     // What had ended before it was broken off has an end to be read.
     if (incoming.isReset && !incoming.hasBytes && !incoming.hasEnded)
-      return socket.fail("read ECONNRESET", "ECONNRESET");
+      return reader.fail("read ECONNRESET", "ECONNRESET");
     if (this.#draws.chance(0.8)) incoming.join();
     const limit = this.#draws.chance(SHORT_READS)
       ? this.#draws.pick(READ_LIMITS)
       : Infinity;
-    const part = incoming.read(Math.min(limit, socket.readLimit));
-    if (part !== undefined) socket.receive(part);
+    const part = incoming.read(Math.min(limit, reader.readLimit));
+    if (part !== undefined) reader.receive(part);
     else if (incoming.hasEnded) {
       this.#isReading = false;
-      return socket.receiveEnd();
+      return reader.receiveEnd();
     }
     return this.readable();
+  }
+}
+
+/** Whoever uses a {@link MemoryHandle} without a socket: told in the way in which Node's handles tell it. */
+class DirectReader implements Reader {
+  readonly destroyed = false;
+  readonly #handle: MemoryHandle;
+  readonly #buffer: Uint8Array;
+
+  constructor(handle: MemoryHandle, buffer: Uint8Array) {
+    this.#handle = handle;
+    this.#buffer = buffer;
+  }
+
+  get readLimit(): number {
+    return this.#buffer.length;
+  }
+
+  receive(part: Buffer): void {
+    this.#buffer.set(part, 0);
+    this.#handle.bytesRead += part.length;
+    this.#say(part.length);
+  }
+
+  receiveEnd(): void {
+    this.#say(READ_END);
+  }
+
+  fail(): void {
+    this.#say(READ_RESET);
+  }
+
+  #say(status: number): void {
+    sayRead(asTcpHandle(asSocketHandle(this.#handle)), status);
   }
 }
 
@@ -196,7 +293,7 @@ export class MemoryHandle implements Receiver {
  * of `net.Socket` that connections use. It is held against a real socket by a
  * differential test.
  */
-export class MemorySocket extends Duplex {
+export class MemorySocket extends Duplex implements Reader {
   _handle: MemoryHandle | null;
   bytesRead = 0;
   bytesWritten = 0;
@@ -214,7 +311,6 @@ export class MemorySocket extends Duplex {
     return this._handle === null ? undefined : this.#remoteAddress;
   }
 
-  /** A read takes no more than this. */
   get readLimit(): number {
     return this.#onread?.buffer.length ?? 65_536;
   }

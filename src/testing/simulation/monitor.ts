@@ -175,12 +175,12 @@ export class Monitor {
       lineage === FIRST ? connection.id : `${connection.id} of ${lineage}`;
     let record = this.records.get(id);
     if (record === undefined) {
-      const { _handle } = (
-        connection as unknown as { socket: { _handle: MemoryHandle | null } }
-      ).socket;
+      const { handle } = (
+        connection as unknown as { transport: { handle?: MemoryHandle } }
+      ).transport;
       record = {
         id,
-        client: _handle === null ? undefined : this.#clientOf(_handle),
+        client: handle === undefined ? undefined : this.#clientOf(handle),
         calls: [],
         given: [],
         sent: [],

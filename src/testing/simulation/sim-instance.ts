@@ -28,6 +28,8 @@ import type { ChannelOwner, SimProcessChannel } from "./sim-process-channel.ts";
 import { SimShardThread, type ThreadHost } from "./sim-shard-thread.ts";
 import { SimThread, type Timeline } from "./sim-thread.ts";
 
+/** Of the processes, so many use sockets where others use the handles themselves. */
+const STREAMS_SHARE = 0.3;
 /** What a module that loads slowly takes. */
 const SLOW_LOAD_MS = [20, 400] as const;
 
@@ -239,6 +241,13 @@ export class SimInstance implements ThreadHost, ChannelOwner {
         };
       },
       checkSockets: () => Promise.resolve(undefined),
+      checkHandles: () =>
+        Promise.resolve(
+          process.env["NODE_SLUICE_TRANSPORT"] === "stream" ||
+            draws.of("transport").chance(STREAMS_SHARE)
+            ? "this process uses streams"
+            : undefined,
+        ),
       descriptorLimit: () => Infinity,
       connectToShard: (give) => {
         const wire = network.connect(

@@ -24,7 +24,7 @@ export function compress(
     extensions,
     {
       get destroyed() {
-        return connection.socket.destroyed;
+        return !connection.transport.isWritable;
       },
       write: (frame) => connection.writer.bytes(frame),
     },

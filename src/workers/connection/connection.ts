@@ -1,5 +1,4 @@
 import { isUtf8 } from "node:buffer";
-import type { Socket } from "node:net";
 import type { Config } from "../../config.ts";
 import { checkFlag } from "../../config/arguments.ts";
 import { show } from "../../config/describe.ts";
@@ -17,7 +16,6 @@ import type {
 } from "../../handlers.ts";
 import type { ConnectionEventType } from "../../machines/connection-machine.ts";
 import type { HookName } from "../../protocol/hook-names.ts";
-import { unsentBytes } from "../../protocol/socket-handle.ts";
 import type { ShardCounters } from "../../protocol/shard-counters.ts";
 import { CLOSE_CODE, isSendableCloseCode, OPCODE } from "../../rfc6455.ts";
 import { type Sendable, toPayload } from "../../topics/payload.ts";
@@ -39,6 +37,7 @@ import {
   type WriteBatcher,
 } from "../websocket/frame-writer.ts";
 import { LiveRequest } from "./request.ts";
+import type { Transport } from "../transport/transport.ts";
 import type { Holder, Holdings } from "./holdings.ts";
 import { type IntakeOwner, takeIn } from "./intake.ts";
 import type { RateLimiter } from "./rate-limiter.ts";
@@ -129,7 +128,7 @@ export class LiveConnection
     HandshakeOwner
 {
   readonly shard: ConnectionHost;
-  socket: Socket;
+  readonly transport: Transport;
   readonly writer: FrameWriter;
   readonly isSecure: boolean;
 
@@ -183,14 +182,14 @@ export class LiveConnection
   constructor(
     shard: ConnectionHost,
     number: number,
-    socket: Socket,
+    transport: Transport,
     isSecure: boolean,
   ) {
     super(number);
     this.shard = shard;
-    this.socket = socket;
+    this.transport = transport;
     this.isSecure = isSecure;
-    this.writer = new FrameWriter(shard.batcher, socket, this, isSecure);
+    this.writer = new FrameWriter(shard.batcher, transport, this, isSecure);
     this.inbox = new Inbox(this);
   }
 
@@ -201,7 +200,7 @@ export class LiveConnection
   /** The client's address; asking the system for it costs a call, so it is asked when it is wanted. */
   get remoteAddress(): string {
     return (this.#remoteAddress ??= this.shard.clientAddress(
-      this.socket.remoteAddress ?? "",
+      this.transport.remoteAddress,
       this.head?.header("x-forwarded-for"),
     ));
   }
@@ -213,11 +212,11 @@ export class LiveConnection
 
   /** Bytes of TCP that were read, those of the handshake too. */
   get bytesIn(): number {
-    return this.bytesInBefore + this.socket.bytesRead;
+    return this.bytesInBefore + this.transport.bytesRead;
   }
 
   get bytesOut(): number {
-    return this.bytesOutBefore + (this.socket.bytesWritten ?? 0);
+    return this.bytesOutBefore + this.transport.bytesWritten;
   }
 
   get bufferedBytes(): number {
@@ -225,13 +224,13 @@ export class LiveConnection
   }
 
   get progress(): string {
-    return `${this.writer.takings} ${unsentBytes(this.socket)}`;
+    return `${this.writer.takings} ${this.transport.unsentBytes}`;
   }
 
   get heldBytes(): number {
     return (
       this.writer.heldBytes +
-      (this.isSecure ? this.socket.readableLength : 0) +
+      this.transport.unreadBytes +
       this.inbox.heldBytes +
       (this.compressor?.heldBytes ?? 0) +
       (this.assembly?.heldBytes ?? 0) +
@@ -289,7 +288,7 @@ export class LiveConnection
 
   /** What the peer sends stays in the kernel. */
   pauseReading(): void {
-    this.socket.pause();
+    this.transport.pause();
   }
 
   tell(event: ConnectionEventType): void {
@@ -504,7 +503,7 @@ export class LiveConnection
   /** RFC 6455, 7.1.7: the connection fails; where the next frame begins is unknown. */
   violated(closeCode: number): void {
     this.stopHearing();
-    this.socket.resume();
+    this.transport.resume();
     this.endWith("protocol.violated", closeCode);
     this.inbox.shut();
   }
@@ -539,7 +538,7 @@ export class LiveConnection
   /** Reads on, unless something else has to happen first; what was read already comes first, in its turn. */
   resumeReading(): void {
     if (this.isHeldBack) return;
-    if (this.unread === null) this.socket.resume();
+    if (this.unread === null) this.transport.resume();
     else this.awaitTurn();
   }
 
@@ -577,7 +576,7 @@ export class LiveConnection
     const buffered = this.bufferedBytes;
     if (buffered === 0) {
       if (lifecycle.tags.has("sealed")) this.tell("buffer.flushed");
-      else if (lifecycle.name === "upgrading.refusing") this.socket.end();
+      else if (lifecycle.name === "upgrading.refusing") this.transport.end();
     }
     if (writer.bufferedBytes > 0 || lifecycle.name === "open.congested")
       this.#judgeBuffer(buffered);

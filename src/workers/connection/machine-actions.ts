@@ -13,6 +13,7 @@ import { CLOSE_CODE, OPCODE } from "../../rfc6455.ts";
 import { type Answer, RETRY_AFTER_SECONDS } from "../handshake/handshake.ts";
 import type { ManagedConnection } from "../lifecycle/managed-connection.ts";
 import type { FrameWriter } from "../websocket/frame-writer.ts";
+import type { Transport } from "../transport/transport.ts";
 import type { Inbox } from "./inbox.ts";
 
 /** How long TCP may take to end once everything is said. */
@@ -53,11 +54,7 @@ export interface ActingShard<Connection> {
 /** What they ask of a connection. */
 export interface ActingConnection extends ManagedConnection {
   readonly shard: ActingShard<this>;
-  readonly socket: {
-    resume(): unknown;
-    end(then?: () => void): unknown;
-    destroy(): unknown;
-  };
+  readonly transport: Pick<Transport, "resume" | "end" | "destroy">;
   readonly isSecure: boolean;
   readonly writer: Pick<FrameWriter, "bytes" | "drop" | "frame" | "write">;
   readonly inbox: Inbox;
@@ -110,7 +107,7 @@ export const lifecycleActions: Record<
     connection.writer.bytes(refusalResponse(answer, Date.now()));
     connection.writer.write();
     // Bytes of the peer that stay unread would turn the end of TCP into a reset.
-    connection.socket.resume();
+    connection.transport.resume();
   },
 
   countOpened(connection) {
@@ -187,7 +184,7 @@ export const lifecycleActions: Record<
   },
 
   endSocket(connection) {
-    const { shard, socket } = connection;
+    const { shard, transport } = connection;
     connection.limitDeadline(shard.clock.now() + LINGER_MS);
     // After both close frames nothing of worth can follow, and the kernel has
     // ours: the peer's end is not waited for. The half-close goes first all the
@@ -196,10 +193,14 @@ export const lifecycleActions: Record<
     // first; and a peer that broke the protocol may still be sending, which
     // would turn the close into a reset.
     const isSaid = connection.lifecycle.name === "draining.concluding";
-    if (isSaid && !connection.isSecure) socket.end(() => socket.destroy());
+    if (isSaid && !connection.isSecure)
+      transport.end(() => {
+        transport.destroy();
+        connection.tell("socket.closed");
+      });
     else {
-      socket.end();
-      socket.resume();
+      transport.end();
+      transport.resume();
     }
   },
 
@@ -237,7 +238,7 @@ export const lifecycleActions: Record<
     connection.inbox.drop();
     connection.relieve();
     connection.writer.drop();
-    connection.socket.destroy();
+    connection.transport.destroy();
     connection.shard.forget(connection);
   },
 };

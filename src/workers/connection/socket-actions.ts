@@ -1,10 +1,9 @@
 import type { ConnectionActionType } from "../../machines/connection-machine.ts";
-import { stopReading } from "../../protocol/socket-handle.ts";
 import { compress } from "./compress.ts";
 import type { LiveConnection } from "./connection.ts";
 import { lifecycleActions } from "./machine-actions.ts";
 import { RateLimiter } from "./rate-limiter.ts";
-import { receive } from "./socket-reader.ts";
+import { receive } from "./receive.ts";
 
 /** The hands of the connection machine: every verb that it names. */
 export const connectionActions: Record<
@@ -28,6 +27,6 @@ export const connectionActions: Record<
   },
 
   beginMove(connection) {
-    stopReading(connection.socket);
+    connection.transport.pause();
   },
 };

@@ -1,15 +1,9 @@
-import type { Socket } from "node:net";
 import type { MoveObstacle } from "../../protocol/handover-messages.ts";
-import {
-  stopReading,
-  hasUnflushed,
-  hasUnread,
-  startReading,
-} from "../../protocol/socket-handle.ts";
 import { isThenable } from "../hooks.ts";
 import type { LiveConnection } from "../connection/connection.ts";
 import type { Inbox } from "../connection/inbox.ts";
 import type { MoveUnderWay } from "../connection/machine-actions.ts";
+import type { Transport } from "../transport/transport.ts";
 
 /** What a move asks of its connection, which its shard's hooks are given. */
 export interface MoveOwner<Self> {
@@ -23,7 +17,10 @@ export interface MoveOwner<Self> {
     };
     reportHookFailure(connection: Self, hook: "suspend", error: unknown): void;
   };
-  readonly socket: Socket;
+  readonly transport: Pick<
+    Transport,
+    "pause" | "resume" | "unreadBytes" | "unsentBytes"
+  >;
   readonly inbox: Pick<Inbox, "pending" | "isFull" | "resume" | "hold">;
   readonly assembly: object | null;
   readonly unread: object | null;
@@ -72,7 +69,7 @@ export class Move<
    */
   obstacle(): MoveObstacle | undefined {
     const connection = this.#connection;
-    const { assembly, inbox, socket, unread } = connection;
+    const { assembly, inbox, transport, unread } = connection;
     if (this.#suspension === "failed") return "suspend";
     if (!connection.isReading) return "state";
     if (connection.isInflating) return "mid-frame";
@@ -80,13 +77,13 @@ export class Move<
     if (unread !== null) return inbox.isFull ? "handlers" : "mid-frame";
     if (assembly !== null && !inbox.isFull) {
       // The rest of the message has to come first.
-      startReading(socket);
+      transport.resume();
       this.frozenAt = connection.shard.clock.now();
       return "mid-frame";
     }
-    stopReading(socket);
-    if (inbox.pending > 0 || hasUnread(socket)) return "handlers";
-    if (connection.bufferedBytes > 0 || hasUnflushed(socket))
+    transport.pause();
+    if (inbox.pending > 0 || transport.unreadBytes > 0) return "handlers";
+    if (connection.bufferedBytes > 0 || transport.unsentBytes > 0)
       return "unflushed";
     return this.#suspend();
   }
@@ -109,7 +106,6 @@ export class Move<
    */
   giveUp(): void {
     const connection = this.#connection;
-    startReading(connection.socket);
     if (this.#suspension === "done" && !connection.has("sealed"))
       connection.inbox.resume(this.#suspended);
     connection.resumeReading();

@@ -1,4 +1,3 @@
-import { Socket } from "node:net";
 import {
   isLasting,
   type ConnectionSnapshot,
@@ -7,15 +6,16 @@ import {
   type MoveObstacle,
   type MoveObstacles,
 } from "../../protocol/handover-messages.ts";
-import type { Reading, SocketHandle } from "../../protocol/socket-handle.ts";
-import { detachHandle } from "../../protocol/socket-handle.ts";
+import type { SocketHandle } from "../../protocol/socket-handle.ts";
 import type { ConnectionEventType } from "../../machines/connection-machine.ts";
 import {
   type ConnectionHost,
   LiveConnection,
 } from "../connection/connection.ts";
 import type { LifecycleRunner } from "../lifecycle/runner.ts";
-import { attachSocket, openSocket } from "../connection/socket-reader.ts";
+import { attachTransport } from "../connection/receive.ts";
+import { GoneTransport } from "../transport/gone.ts";
+import type { Transport } from "../transport/transport.ts";
 import type { Registry } from "../lifecycle/registry.ts";
 import type { ShardTopics } from "../topics/shard-topics.ts";
 import {
@@ -51,7 +51,7 @@ export interface MoverHost extends ConnectionHost, SnapshotHost {
   readonly runner: LifecycleRunner<ConnectionEventType, LiveConnection>;
   readonly topics: ShardTopics;
   readonly moveBlocker: string | undefined;
-  readonly adoptHandle: (handle: SocketHandle, onread?: Reading) => Socket;
+  readonly open: (handle: SocketHandle) => Transport;
 }
 
 /** An order under way on this shard. */
@@ -148,26 +148,23 @@ export class Mover {
     const { counters, clock } = shard;
     counters.add("movedIn");
     (counters.states[movingState.index] as number) += 1;
-    const stream =
-      handle === undefined
-        ? new Socket()
-        : openSocket(handle, shard.adoptHandle);
+    const transport =
+      handle === undefined ? new GoneTransport() : shard.open(handle);
     const connection = new LiveConnection(
       shard,
       snapshot.number,
-      stream,
+      transport,
       false,
     );
     restoreConnection(connection, snapshot, shard);
     shard.registry.add(connection);
     shard.runner.goOn(connection, movingState);
-    attachSocket(connection);
+    attachTransport(connection);
     connection.isReading = true;
     connection.tell("move.arrived");
     if (snapshot.isProbing) connection.tell("heartbeat.due");
     counters.addMove(clock.now() - snapshot.frozenAt);
     this.#post({ type: "moved-in", number: snapshot.number });
-    if (handle === undefined) stream.destroy();
     return connection;
   }
 
@@ -254,13 +251,13 @@ export class Mover {
   ): MoveObstacle | undefined {
     const shard = this.#shard;
     const { counters } = shard;
-    const { socket, number } = connection;
+    const { transport, number } = connection;
     const snapshot = captureConnection(connection, move, shard);
     const { order } = run.order;
     if (!canTravel(snapshot.state)) return "data";
     counters.add("movedOut");
     try {
-      detachHandle(socket, (handle) =>
+      transport.detach((handle) =>
         this.#post({ type: "moved-out", order, snapshot, handle }, handle),
       );
     } catch (error) {

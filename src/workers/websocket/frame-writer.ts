@@ -1,4 +1,3 @@
-import type { Socket } from "node:net";
 import { FIN, headerBytes, writeHeader } from "../../rfc6455.ts";
 import { Backlog } from "./backlog.ts";
 import { SharedPins } from "./shared-pins.ts";
@@ -6,13 +5,21 @@ import { SharedPins } from "./shared-pins.ts";
 const SLAB_BYTES = 32 * 1024;
 /** Payloads up to this are copied behind each other; larger ones are written as they are. */
 const JOIN_LIMIT_BYTES = 4 * 1024;
-const NOTHING = Buffer.alloc(0);
 /** What Node keeps for a write that the kernel has not taken, besides its bytes. */
 const UNDER_WAY_BYTES = 256;
 /** TLS completes nothing at once: so much may be under way before its peer is said not to read. */
 const TLS_UNDER_WAY_BYTES = 16 * 1024;
 
-/** What an writer tells its connection. */
+/** What writes a connection's bytes. */
+export interface ByteSink {
+  readonly isWritable: boolean;
+  /** Written, and not yet taken by the kernel. */
+  readonly unwrittenBytes: number;
+  write(piece: Uint8Array): void;
+  writeAll(pieces: readonly Uint8Array[]): void;
+}
+
+/** What a writer tells its connection. */
 export interface FrameWriterOwner {
   /** After each write and whenever the kernel has taken all of it: look at `bufferedBytes`. */
   writerChanged(): void;
@@ -76,7 +83,7 @@ export class WriteBatcher {
 
 /** What one connection has sent and the kernel has not taken. */
 export class FrameWriter {
-  socket: Socket;
+  readonly #sink: ByteSink;
   readonly #batcher: WriteBatcher;
   readonly #owner: FrameWriterOwner;
   /** TLS completes every write later; TCP usually at once. */
@@ -91,19 +98,17 @@ export class FrameWriter {
   #backlog: Backlog | null = null;
   /** What the socket's write keeps alive. */
   #pinned: ArrayBufferLike[] | null = null;
-  /** How often the socket has written something that the kernel did not take at once. */
+  /** How often the kernel has taken something that it did not take at once. */
   takings = 0;
-  #isWatched = false;
-  #onTaken: (() => void) | null = null;
 
   constructor(
     batcher: WriteBatcher,
-    socket: Socket,
+    sink: ByteSink,
     owner: FrameWriterOwner,
     isSecure: boolean,
   ) {
     this.#batcher = batcher;
-    this.socket = socket;
+    this.#sink = sink;
     this.#owner = owner;
     this.#isSecure = isSecure;
   }
@@ -121,13 +126,13 @@ export class FrameWriter {
   get heldBytes(): number {
     return (
       this.#queuedBytes +
-      (this.socket.writableLength > 0 ? UNDER_WAY_BYTES : 0) +
+      (this.#sink.unwrittenBytes > 0 ? UNDER_WAY_BYTES : 0) +
       (this.#backlog?.heldBytes ?? 0)
     );
   }
 
   get #unwrittenBytes(): number {
-    return this.socket.writableLength + (this.#backlog?.bytes ?? 0);
+    return this.#sink.unwrittenBytes + (this.#backlog?.bytes ?? 0);
   }
 
   /** The connection has ended: nothing more is written. */
@@ -183,8 +188,8 @@ export class FrameWriter {
     if (this.#unwrittenBytes > 0) this.#wait();
     else if (this.#pieces === null) {
       const piece = this.#takePiece();
-      if (this.socket.writable) {
-        this.#writePiece(piece);
+      if (this.#sink.isWritable) {
+        this.#sink.write(piece);
         this.#pin(piece);
       }
     } else {
@@ -193,7 +198,14 @@ export class FrameWriter {
       this.#pieces = null;
       this.#writePieces(pieces);
     }
-    this.#watchIfNeeded();
+    this.#owner.writerChanged();
+  }
+
+  /** The kernel has taken something that it did not take at once. */
+  taken(): void {
+    this.takings++;
+    if (this.#sink.unwrittenBytes === 0) this.#unpin();
+    this.#writeBacklog();
     this.#owner.writerChanged();
   }
 
@@ -208,7 +220,7 @@ export class FrameWriter {
   }
 
   #writeBacklog(): void {
-    if (this.#backlog === null || this.socket.writableLength > 0) return;
+    if (this.#backlog === null || this.#sink.unwrittenBytes > 0) return;
     const backlog = this.#backlog;
     this.#backlog = null;
     this.#writePieces(backlog.take());
@@ -216,20 +228,16 @@ export class FrameWriter {
   }
 
   #writePieces(pieces: readonly Uint8Array[]): void {
-    const { socket } = this;
-    if (!socket.writable) return;
-    if (pieces.length === 1) this.#writePiece(pieces[0] as Uint8Array);
-    else {
-      socket.cork();
-      for (const piece of pieces) this.#writePiece(piece);
-      socket.uncork();
-    }
+    const sink = this.#sink;
+    if (!sink.isWritable) return;
+    if (pieces.length === 1) sink.write(pieces[0] as Uint8Array);
+    else sink.writeAll(pieces);
     for (const piece of pieces) this.#pin(piece);
   }
 
   /** What the kernel has not taken keeps all the memory alive that it is a part of. */
   #pin({ buffer }: Uint8Array): void {
-    if (this.socket.writableLength === 0) return;
+    if (this.#sink.unwrittenBytes === 0) return;
     (this.#pinned ??= []).push(buffer);
     this.#batcher.pins.add(buffer);
   }
@@ -238,37 +246,6 @@ export class FrameWriter {
     const pinned = this.#pinned;
     this.#pinned = null;
     for (const memory of pinned ?? []) this.#batcher.pins.delete(memory);
-  }
-
-  #writePiece(piece: Uint8Array): void {
-    if (this.#isSecure) this.socket.write(piece, this.#taken());
-    else this.socket.write(piece);
-  }
-
-  /**
-   * The kernel did not take everything at once. An empty write behind it says
-   * when it has, so that the usual write needs no callback and no tick.
-   */
-  #watch(): void {
-    this.#isWatched = true;
-    this.socket.write(NOTHING, this.#taken());
-  }
-
-  #taken(): () => void {
-    return (this.#onTaken ??= () => {
-      this.#isWatched = false;
-      this.takings++;
-      if (this.socket.writableLength === 0) this.#unpin();
-      this.#writeBacklog();
-      this.#watchIfNeeded();
-      this.#owner.writerChanged();
-    });
-  }
-
-  #watchIfNeeded(): void {
-    const { socket } = this;
-    const isStuck = socket.writableLength > 0 && socket.writable;
-    if (isStuck && !this.#isSecure && !this.#isWatched) this.#watch();
   }
 
   #extend(slab: Buffer, start: number, end: number): void {

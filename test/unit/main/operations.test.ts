@@ -33,6 +33,7 @@ function begin(state: ServerState = "listening") {
       memory: new SharedArrayBuffer(0),
       instance: "here",
       moveBlocker: undefined,
+      handleFault: undefined,
       malformed: new Malformed(),
     },
     isStopping: false,

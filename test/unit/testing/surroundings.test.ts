@@ -10,6 +10,7 @@ const REAL =
 /** Who may touch it: Node's own surroundings, what these are made of, and what a simulation leaves out. */
 const mayTouch = [
   // Made by `nodeMainSurroundings` and `nodeShardSurroundings`.
+  "main/accept/check-handles.ts",
   "main/accept/listener.ts",
   "main/cluster/nats-client.ts",
   "main/descriptors.ts",
@@ -23,15 +24,16 @@ const mayTouch = [
   "workers/load-handlers.ts",
   "workers/syntax-place.ts",
   "workers/ways-out.ts",
-  // TLS, and the gauges of the inspector, are not simulated.
+  // TLS, zlib, and the gauges of the inspector, are not simulated.
   "main/tls-material.ts",
-  "workers/secure-socket.ts",
+  "workers/transport/secure-socket.ts",
   "workers/inspection/gauges.ts",
+  "workers/websocket/deflate-pool.ts",
+  "workers/websocket/zlib-context.ts",
   // Facts that stay as they are: the host's name, addresses as text, a socket that is none.
   "main/cluster/instance.ts",
   "workers/handshake/remote-address.ts",
   "workers/handshake/refusal.ts",
-  "workers/handover/mover.ts",
   "workers/websocket/no-native-addon.ts",
 ];
 

@@ -25,6 +25,7 @@ describe("a shard whose thread is gone", () => {
         topicTable: new SharedArrayBuffer(0),
         instance: "here",
         moveBlocker: undefined,
+        handleFault: undefined,
         malformed: new Malformed(),
       },
       isStopping: false,

@@ -150,6 +150,7 @@ function stage(index = 0) {
       memory: MemoryBudget.create(1).buffer,
       instance: "here",
       moveBlocker: undefined,
+      handleFault: undefined,
       malformed: new Malformed(),
       patientClock: new PatientClock(processTime),
     },

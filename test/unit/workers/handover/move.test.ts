@@ -1,4 +1,3 @@
-import type { Socket } from "node:net";
 import { describe, expect, it } from "vitest";
 import { Move, type MoveOwner } from "../../../../src/workers/handover/move.ts";
 import { FakeClock } from "../../../support/fake-clock.ts";
@@ -18,19 +17,13 @@ class Resting extends FakeConnection implements MoveOwner<Resting> {
     reportHookFailure: (_: unknown, hook: string, error: unknown) =>
       void this.failures.push(hook, error),
   };
-  readonly handle = {
-    reading: true,
-    writeQueueSize: 0,
-    readStart: () => 0,
-    readStop: () => 0,
+  readonly transport = {
+    isPaused: false,
+    unreadBytes: 0,
+    unsentBytes: 0,
+    pause: () => void (this.transport.isPaused = true),
+    resume: () => void (this.transport.isPaused = false),
   };
-  readonly stream = {
-    _handle: this.handle,
-    destroyed: false,
-    readableLength: 0,
-    writableLength: 0,
-  };
-  readonly socket = this.stream as unknown as Socket;
   /** What its inbox was given to resume. */
   readonly resumed: unknown[] = [];
   /** What its inbox holds messages for. */
@@ -54,6 +47,7 @@ class Resting extends FakeConnection implements MoveOwner<Resting> {
 
   resumeReading(): void {
     this.readOn++;
+    this.transport.resume();
   }
 }
 
@@ -70,7 +64,7 @@ describe("the way of a connection out of its thread", () => {
   it("is free where nothing is under way, and nothing is read from then on", () => {
     const { connection, move } = begin();
     expect(move.obstacle()).toBeUndefined();
-    expect([connection.handle.reading, move.state]).toEqual([false, "data"]);
+    expect([connection.transport.isPaused, move.state]).toEqual([true, "data"]);
     expect([move.deadline, move.isProbing]).toEqual([5_000, false]);
     expect(move.frozenAt).toBe(connection.clock.now());
   });
@@ -102,10 +96,9 @@ describe("the way of a connection out of its thread", () => {
       },
     ],
     ["handlers", (connection) => (connection.inbox.pending = 1)],
-    ["handlers", (connection) => (connection.stream.readableLength = 1)],
+    ["handlers", (connection) => (connection.transport.unreadBytes = 1)],
     ["unflushed", (connection) => (connection.bufferedBytes = 1)],
-    ["unflushed", (connection) => (connection.stream.writableLength = 1)],
-    ["unflushed", (connection) => (connection.handle.writeQueueSize = 1)],
+    ["unflushed", (connection) => (connection.transport.unsentBytes = 1)],
   ])("is closed for the moment: %s", (cause, hinder) => {
     const { connection, move } = begin();
     hinder(connection);
@@ -114,11 +107,11 @@ describe("the way of a connection out of its thread", () => {
 
   it("has the rest of a message read first, and counts standing still from then on", () => {
     const { connection, move } = begin();
-    connection.handle.reading = false;
+    connection.transport.isPaused = true;
     connection.assembly = {};
     connection.clock.advance(70);
     expect(move.obstacle()).toBe("mid-frame");
-    expect(connection.handle.reading).toBe(true);
+    expect(connection.transport.isPaused).toBe(false);
     expect(move.frozenAt).toBe(connection.clock.now());
   });
 
@@ -211,7 +204,10 @@ describe("the way of a connection out of its thread", () => {
     const { connection, move } = begin(() => "kept");
     move.obstacle();
     move.giveUp();
-    expect([connection.handle.reading, connection.readOn]).toEqual([true, 1]);
+    expect([connection.transport.isPaused, connection.readOn]).toEqual([
+      false,
+      1,
+    ]);
     expect(connection.resumed).toEqual(["kept"]);
   });
 

@@ -29,19 +29,18 @@ interface Movement {
 /** A connection that can move, unless a test says why not. */
 class Movable extends FakeConnection {
   readonly shard: object;
-  readonly handle = {
-    reading: true,
-    writeQueueSize: 0,
-    readStart: () => 0,
-    readStop: () => 0,
-  };
-  readonly socket = {
-    _handle: this.handle as typeof this.handle | null,
-    destroyed: false,
-    readableLength: 0,
-    writableLength: 0,
-    removeAllListeners: () => {},
-    destroy: () => {},
+  readonly handle = {};
+  readonly transport = {
+    handle: this.handle as object | undefined,
+    isPaused: false,
+    unreadBytes: 0,
+    unsentBytes: 0,
+    pause: () => void (this.transport.isPaused = true),
+    resume: () => void (this.transport.isPaused = false),
+    detach: (give: (handle: object) => void) => {
+      give(this.handle);
+      this.transport.handle = undefined;
+    },
   };
   readonly inbox = { pending: 0, isFull: false, resume: () => {} };
   readonly isSecure = false;
@@ -317,7 +316,7 @@ describe("a shard that gives connections away", () => {
       "open.healthy",
       0,
     ]);
-    expect(first.socket._handle).toBe(first.handle);
+    expect(first.transport.handle).toBe(first.handle);
   });
 
   it("does not look again at who has ended its move by itself", () => {

@@ -1,7 +1,10 @@
 import { constants } from "node:crypto";
 import { createSecureContext, type SecureContext, TLSSocket } from "node:tls";
-import type { TlsMaterial } from "../protocol/messages.ts";
-import { adoptHandle, type SocketHandle } from "../protocol/socket-handle.ts";
+import type { TlsMaterial } from "../../protocol/messages.ts";
+import {
+  adoptHandle,
+  type SocketHandle,
+} from "../../protocol/socket-handle.ts";
 
 /**
  * What new connections are encrypted with. A client of TLS 1.2 may not ask for
