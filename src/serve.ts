@@ -1,4 +1,5 @@
 import { Admin } from "./admin/admin.ts";
+import { type CreateAdminListener, TcpAdminListener } from "./admin/listen.ts";
 import { type Config, resolveConfig, type ServerOptions } from "./config.ts";
 import { narrowArguments, SIGNAL } from "./config/arguments.ts";
 import { SluiceError } from "./errors.ts";
@@ -11,6 +12,16 @@ import { readTlsMaterial } from "./main/tls-material.ts";
 import { describeOldRuntime } from "./runtime.ts";
 
 const CONTROL = { signal: SIGNAL };
+
+/** What a whole server asks of the world that it lives in: main, and the inspector beside it. */
+export interface Surroundings extends MainSurroundings {
+  readonly createAdminListener: CreateAdminListener;
+}
+
+const nodeSurroundings: Surroundings = {
+  ...nodeMainSurroundings,
+  createAdminListener: (http) => new TcpAdminListener(http),
+};
 
 /**
  * Starts a server.
@@ -32,12 +43,12 @@ export async function serve(
   const complaint = describeOldRuntime(process.versions.node);
   if (complaint !== undefined)
     throw new SluiceError("ERR_SLUICE_RUNTIME", complaint);
-  return serveIn(nodeMainSurroundings, resolveConfig(options), signal);
+  return serveIn(nodeSurroundings, resolveConfig(options), signal);
 }
 
 /** The same in surroundings that may be simulated. */
 export async function serveIn(
-  surroundings: MainSurroundings,
+  surroundings: Surroundings,
   config: Config,
   signal?: AbortSignal,
 ): Promise<SluiceServer> {
@@ -57,7 +68,8 @@ export async function serveIn(
     handleFault,
     surroundings,
     openInspector: config.admin
-      ? (inspected, inherited) => Admin.open(inspected, inherited)
+      ? (inspected, inherited) =>
+          Admin.open(inspected, surroundings.createAdminListener, inherited)
       : undefined,
   });
   await start(server, signal);

@@ -13,6 +13,7 @@ import { deployDefects } from "./sound-deploys.ts";
 import { figureDefects } from "./sound-figures.ts";
 import { historyDefects } from "./sound-histories.ts";
 import { houseDefects } from "./sound-house.ts";
+import { inspectorDefects } from "./sound-inspector.ts";
 import { lifecycleDefects } from "./sound-lifecycle.ts";
 import { doorDefects } from "./sound-doors.ts";
 import { limitsDefects } from "./sound-limits.ts";
@@ -49,6 +50,10 @@ export const areas: readonly Area[] = [
   { title: "Figures and arguments", defects: figureDefects },
   { title: "Between two threads", defects: movesDefects },
   { title: "Found in simulation", defects: worldDefects },
+  {
+    title: "The inspector, whatever becomes of its server",
+    defects: inspectorDefects,
+  },
   { title: "What had survived every test", defects: survivors },
   { title: "What a review overlooks", defects: subtleDefects },
   { title: "The ends of what is accepted", defects: limitsDefects },

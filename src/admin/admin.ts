@@ -8,10 +8,8 @@ import {
   type Server,
   type ServerResponse,
 } from "node:http";
-import { Server as NetServer } from "node:net";
 import { channels } from "../protocol/channels.ts";
 import type { InspectionShardMessage } from "../protocol/messages.ts";
-import { listeningHandleOf } from "../protocol/socket-handle.ts";
 import {
   actionRoutes,
   connectionOf,
@@ -27,7 +25,11 @@ import { openFeed } from "./feed.ts";
 import { Following } from "./following.ts";
 import { Guard } from "./guard.ts";
 import { InspectRequests } from "./inspect-requests.ts";
-import { DEFAULT_PORT, listenAdmin, listenOn } from "./listen.ts";
+import {
+  type AdminListener,
+  type CreateAdminListener,
+  DEFAULT_PORT,
+} from "./listen.ts";
 import type {
   AdminAddress,
   ListeningAdmin,
@@ -60,6 +62,7 @@ export class Admin implements Inspector {
   readonly #server: InspectedServer;
   readonly #identity: Identity;
   readonly #http: Server;
+  readonly #listener: AdminListener;
   readonly #guard: Guard;
   readonly #room = new SocketRoom(MAX_SOCKETS);
   readonly #requests = new InspectRequests();
@@ -78,23 +81,25 @@ export class Admin implements Inspector {
   /**
    * Opens the listener.
    *
+   * @param createListener - What it listens with.
    * @param inherited - The listening socket of another process, to go on with.
    * @throws SluiceError `ERR_SLUICE_ADMIN` when it cannot listen, or when a
    *   feed is asked for and `@statelyai/inspect` is not installed.
    */
   static async open(
     server: InspectedServer,
+    createListener: CreateAdminListener,
     inherited?: ListeningAdmin,
   ): Promise<Admin> {
     const instance = randomBytes(4).toString("hex");
     const { adminFeed, adminHost, adminPort } = server.config;
     const feed =
       adminFeed === undefined ? undefined : await openFeed(adminFeed, instance);
-    const admin = new Admin(server, instance, feed);
+    const admin = new Admin(server, { createListener, instance, feed });
     try {
       const port = await (inherited === undefined
-        ? listenAdmin(admin.#http, adminHost, adminPort)
-        : listenOn(admin.#http, inherited));
+        ? admin.#listener.listen(adminHost, adminPort)
+        : admin.#listener.takeOver(inherited));
       admin.#address = { host: adminHost, port };
     } catch (error) {
       feed?.stop();
@@ -109,8 +114,15 @@ export class Admin implements Inspector {
 
   private constructor(
     server: InspectedServer,
-    instance: string,
-    feed: Awaited<ReturnType<typeof openFeed>> | undefined,
+    {
+      createListener,
+      instance,
+      feed,
+    }: {
+      readonly createListener: CreateAdminListener;
+      readonly instance: string;
+      readonly feed: Awaited<ReturnType<typeof openFeed>> | undefined;
+    },
   ) {
     const { adminHost, adminToken, adminHosts } = server.config;
     this.#server = server;
@@ -159,6 +171,7 @@ export class Admin implements Inspector {
         ),
     );
     this.#http.on("connection", (socket) => this.#room.enter(socket));
+    this.#listener = createListener(this.#http);
   }
 
   get address(): AdminAddress {
@@ -171,11 +184,11 @@ export class Admin implements Inspector {
    * the other one.
    */
   passOn(): PassedAdmin | undefined {
-    const handle = listeningHandleOf(this.#http);
+    const { handle } = this.#listener;
     if (handle === undefined) return undefined;
     const close = (): void => {
       this.#isPassedOn = true;
-      stopListening(this.#http);
+      this.#listener.stop();
       this.#streams.endAll();
     };
     return { address: this.#address, handle, close };
@@ -211,10 +224,7 @@ export class Admin implements Inspector {
       () => this.#http.closeAllConnections(),
       LAST_WORD_MS,
     );
-    const { promise, resolve } = Promise.withResolvers<void>();
-    if (this.#isPassedOn) stopListening(this.#http, resolve);
-    else this.#http.close(() => resolve());
-    await promise;
+    await this.#listener.close();
     clearTimeout(cut);
   }
 
@@ -349,12 +359,4 @@ function readVersion(): string {
     "utf8",
   );
   return (JSON.parse(text) as { version: string }).version;
-}
-
-/**
- * Accepts no more, and leaves every connection alone: an HTTP server that is
- * closed also ends those that were accepted and have not asked anything yet.
- */
-function stopListening(server: Server, onClosed: () => void = () => {}): void {
-  NetServer.prototype.close.call(server, onClosed);
 }

@@ -1,14 +1,86 @@
 import { once } from "node:events";
 import type { Server } from "node:http";
+import { Server as NetServer } from "node:net";
 import { SluiceError } from "../errors.ts";
 import type { ListeningAdmin } from "../main/inspector.ts";
-import { listenWith } from "../protocol/socket-handle.ts";
+import {
+  listeningHandleOf,
+  listenWith,
+  type SocketHandle,
+} from "../protocol/socket-handle.ts";
 
 export const DEFAULT_PORT = 8081;
 /** Tried after the default one, so that several servers on one machine are told apart by counting. */
 const NEXT_PORTS = 9;
 /** As Node's own. */
 const BACKLOG = 511;
+
+/** Where the inspector's HTTP server has its connections from: the system's TCP, or that of a simulation. */
+export interface AdminListener {
+  /** The listening socket, to be shared with another process. */
+  readonly handle: SocketHandle | undefined;
+  /**
+   * Starts to accept.
+   *
+   * @returns the port.
+   * @throws SluiceError `ERR_SLUICE_ADMIN`.
+   */
+  listen(host: string, port: number | "auto"): Promise<number>;
+  /**
+   * The same with the listening socket of another process.
+   *
+   * @returns the port.
+   */
+  takeOver(inherited: ListeningAdmin): Promise<number>;
+  /** Accepts no more, and leaves every connection alone: calls under way are answered. */
+  stop(): void;
+  /** Accepts no more; resolves when the last connection has ended. */
+  close(): Promise<void>;
+}
+
+export type CreateAdminListener = (http: Server) => AdminListener;
+
+/** Listens on TCP. */
+export class TcpAdminListener implements AdminListener {
+  readonly #http: Server;
+  #hasStopped = false;
+
+  constructor(http: Server) {
+    this.#http = http;
+  }
+
+  get handle(): SocketHandle | undefined {
+    return listeningHandleOf(this.#http);
+  }
+
+  listen(host: string, port: number | "auto"): Promise<number> {
+    return listenAdmin(this.#http, host, port);
+  }
+
+  takeOver(inherited: ListeningAdmin): Promise<number> {
+    return listenOn(this.#http, inherited);
+  }
+
+  stop(): void {
+    this.#hasStopped = true;
+    stopListening(this.#http);
+  }
+
+  close(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    if (this.#hasStopped) stopListening(this.#http, resolve);
+    else this.#http.close(() => resolve());
+    return promise;
+  }
+}
+
+/**
+ * Accepts no more, and leaves every connection alone: an HTTP server that is
+ * closed also ends those that were accepted and have not asked anything yet.
+ */
+function stopListening(server: Server, onClosed: () => void = () => {}): void {
+  NetServer.prototype.close.call(server, onClosed);
+}
 
 /**
  * Listens on the port that was asked for, or, where none was, on the default
@@ -18,7 +90,7 @@ const BACKLOG = 511;
  * @returns the port.
  * @throws SluiceError `ERR_SLUICE_ADMIN`.
  */
-export async function listenAdmin(
+async function listenAdmin(
   server: Server,
   host: string,
   port: number | "auto",
@@ -58,7 +130,7 @@ export async function listenAdmin(
  *
  * @returns the port.
  */
-export async function listenOn(
+async function listenOn(
   server: Server,
   { handle, port }: ListeningAdmin,
 ): Promise<number> {

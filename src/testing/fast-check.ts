@@ -109,7 +109,7 @@ export function lives<Model = undefined>(
   options: LivesOptions<Model>,
 ): FastCheck.IAsyncProperty<[number, Step[]]> {
   const {
-    faults = faultsFor(options.instances ?? 1),
+    faults = faultsFor(options.instances ?? 1, options.server?.admin === true),
     paths = fc.constant("/"),
     messages = fc.constant("hello"),
     maxSteps = 40,

@@ -1,4 +1,6 @@
 /** What happens in a random life, step by step, as plain data and in sentences. */
+import { describeCall } from "./inspector.ts";
+import { inspectorCallBy } from "./inspector-calls.ts";
 
 /**
  * What can go wrong, or is asked of the server, in a random life. The names are
@@ -27,6 +29,7 @@ export const faults = [
   "lose",
   "late",
   "nats-restart",
+  "inspect",
 ] as const;
 export type Fault = (typeof faults)[number];
 
@@ -35,9 +38,15 @@ const clusterFaults: ReadonlySet<Fault> = new Set([
   ...(["cut", "lose", "late", "nats-restart"] as const),
 ]);
 
-/** All that may happen to so many instances. */
-export function faultsFor(instances: number): readonly Fault[] {
-  return faults.filter((fault) => instances > 1 || !clusterFaults.has(fault));
+/** All that may happen to so many instances; their inspector is asked where they have one. */
+export function faultsFor(
+  instances: number,
+  hasInspector: boolean,
+): readonly Fault[] {
+  return faults.filter((fault) => {
+    if (fault === "inspect") return hasInspector;
+    return instances > 1 || !clusterFaults.has(fault);
+  });
 }
 
 /** What a client closes with. */
@@ -82,7 +91,7 @@ export interface StepCast {
 
 /** A step as a sentence. */
 export function describeStep(
-  { does, amount, pause, path, message }: Step,
+  { does, pick, amount, pause, path, message }: Step,
   { client = "a client", shard, instance }: StepCast = {},
 ): string {
   const place = shard === undefined ? "a shard" : `shard ${shard}`;
@@ -117,6 +126,7 @@ export function describeStep(
     lose: "messages between instances are lost",
     late: "messages between instances come late",
     "nats-restart": "NATS ends, and comes back",
+    inspect: describeCall(inspectorCallBy(pick, amount), whose),
   };
   return `${sentences[does]}${pause > 0 ? `; ${pause} ms pass` : ""}`;
 }

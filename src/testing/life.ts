@@ -1,5 +1,6 @@
 import type { ServerOptions } from "../config.ts";
 import type { DrainTarget } from "../main/drain.ts";
+import { inspectorCallBy } from "./inspector-calls.ts";
 import { closeCodeOf, describeStep, nameBy, type Step } from "./life-steps.ts";
 import type { Client } from "./scene-client.ts";
 import type { Scene, SceneInstance, SceneProcess } from "./scene.ts";
@@ -46,14 +47,17 @@ export class Life {
     network.release();
     if (this.#isClustered) this.#scene.cluster.heal();
     const left = instances.filter((instance) => !this.#over.has(instance));
-    for (const { server, processes } of left)
+    // One that follows on a process that was killed may only be about to start.
+    const haveStarted = (): boolean => left.every(hasStarted);
+    await time.until(haveStarted, LONG_MS).catch(() => {});
+    for (const instance of left)
       // What was drained when a shutdown came, and was called off, is drained still.
-      if (processes.some(isServing) && server.stats().state === "listening")
-        server.resume();
+      if (isListening(instance)) instance.server.resume();
     const isWell = (): boolean =>
       this.#pending.size === 0 &&
       left.every(
         ({ server, processes, shards }) =>
+          hasStarted({ server, processes }) &&
           processes.filter(isServing).length === 1 &&
           // Of a version that was given up no thread is left.
           shards.length === server.stats().shards.length &&
@@ -71,10 +75,11 @@ export class Life {
       if (error instanceof Error && error.message.startsWith("broken"))
         throw error;
       const states = left.flatMap(({ server, processes, shards }, place) => [
-        `server ${place + 1} has ${processes.filter(isServing).length} processes and ${shards.length} threads`,
-        ...server
-          .stats()
-          .shards.map(({ shard, state }) => `shard ${shard} is ${state}`),
+        `server ${place + 1} has ${processes.filter(isServing).length} processes that serve, of ${processes.length}, and ${shards.length} threads`,
+        // One that has not come to start has nothing to say.
+        ...(hasStarted({ server, processes }) ? server.stats().shards : []).map(
+          ({ shard, state }) => `shard ${shard} is ${state}`,
+        ),
       ]);
       throw new Error(
         `broken: once faults stop, everything gets on\n  after ${LONG_MS / 1000} s: ${[
@@ -256,12 +261,22 @@ export class Life {
         return;
       case "nats-restart":
         if (this.#isClustered) this.#scene.cluster.restart(amount * 10);
+        return;
+      case "inspect":
+        this.#inspect(step, instance);
     }
+  }
+
+  #inspect({ pick, amount }: Step, instance: SceneInstance): void {
+    const { path, ...options } = inspectorCallBy(pick, amount);
+    const answer = instance.inspect(path, options);
+    // Whoever watches stays as long as he likes.
+    if (options.leaveAfterMs === undefined)
+      this.#note(`${options.method} ${path}`, answer);
   }
 
   #drain(instance: SceneInstance, target: DrainTarget, amount: number): void {
     const { server } = instance;
-    const processes = (): readonly SceneProcess[] => instance.processes;
     this.#ask(`drain(${JSON.stringify(target)})`, () => {
       const drain = server.drain({ deadlineMs: 400, ...target });
       if (amount % 4 === 0) drain.callOff();
@@ -269,8 +284,7 @@ export class Life {
       return new Promise((resolve) => {
         this.#scene.whenSettled(drain.done, () => resolve(undefined));
       }).finally(() => {
-        if (processes().some(isServing) && server.stats().state === "listening")
-          server.resume();
+        if (isListening(instance)) server.resume();
       });
     });
   }
@@ -309,6 +323,17 @@ export class Life {
 
 function isServing(process: SceneProcess): boolean {
   return process.isServing;
+}
+
+type Serving = Pick<SceneInstance, "server" | "processes">;
+
+/** The process that operators speak to has something to say. */
+function hasStarted({ server, processes }: Serving): boolean {
+  return processes.some(isServing) && "stats" in server;
+}
+
+function isListening(instance: Serving): boolean {
+  return hasStarted(instance) && instance.server.stats().state === "listening";
 }
 
 /** The one of all whose name goes best with the number: who else is there hardly matters. */

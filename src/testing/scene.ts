@@ -1,5 +1,12 @@
 import type { SluiceServer } from "../index.ts";
+import {
+  type AnswerOfInspector,
+  type AskOptions,
+  callOf,
+  describeCall,
+} from "./inspector.ts";
 import { Client } from "./scene-client.ts";
+import type { SimCaller } from "./simulation/sim-caller.ts";
 import type { SimClient } from "./simulation/sim-client.ts";
 import type { SimInstance } from "./simulation/sim-instance.ts";
 import type { SimService } from "./simulation/sim-service.ts";
@@ -45,6 +52,16 @@ export interface SceneInstance {
   readonly shards: readonly SceneShard[];
   /** Those that live, in the order of their start. */
   readonly processes: readonly SceneProcess[];
+  /**
+   * Calls the API of its inspector, which has to be on (`server: { admin: true }`).
+   *
+   * @param path - As `/api/status`.
+   * @throws Error when there is no answer: nobody listens, or the process has ended
+   */
+  readonly inspect: (
+    path: string,
+    options?: AskOptions,
+  ) => PromiseLike<AnswerOfInspector>;
 }
 
 /** NATS, which links the instances of a scene. */
@@ -122,6 +139,7 @@ export function makeScene(world: World, seed: number): Scene {
     get processes() {
       return first.processes;
     },
+    inspect: first.inspect,
     instances,
     get cluster() {
       return sceneCluster(world);
@@ -140,7 +158,8 @@ export function makeScene(world: World, seed: number): Scene {
     network: {
       hold: () => {
         world.tell("the network stands still");
-        for (const client of world.clients) client.wasHeld = true;
+        for (const each of [...world.clients, ...world.callers])
+          each.wasHeld = true;
         world.network.hold();
       },
       release: () => world.network.release(),
@@ -196,7 +215,21 @@ function sceneInstance(world: World, service: SimService): SceneInstance {
         kill: () => service.kill(process),
       }));
     },
+    inspect: (path, options) => {
+      const call = callOf(path, options);
+      world.tell(describeCall(call, service.name));
+      return new DrivenPromise(world, answerOf(world.ask(service, call)));
+    },
   };
+}
+
+/** @throws Error when none has come */
+async function answerOf(caller: SimCaller): Promise<AnswerOfInspector> {
+  const { asked, answer, end } = await caller.ended;
+  if (answer === undefined || end === "cut")
+    throw new Error(`${asked} was not answered: ${end}`);
+  const { status, headers, body } = answer;
+  return { status, headers, text: body.toString() };
 }
 
 function shardsOf(world: World, process: SimInstance): SceneShard[] {
@@ -271,7 +304,8 @@ function driven(world: World, service: SimService): SluiceServer {
         };
       return promised(world, process, value);
     },
-    has: (_target, key) => key in (service.current.server as SluiceServer),
+    // One that has not started yet has nothing.
+    has: (_target, key) => key in (service.current.server ?? {}),
   });
 }
 

@@ -251,7 +251,6 @@ function refuseUnsimulated(config: ReturnType<typeof resolveConfig>): void {
   const refused = [
     ["tlsKeyFile", config.tlsKeyFile !== undefined, "TLS"],
     ["compression", config.compression, "compression"],
-    ["admin", config.admin, "the inspector"],
   ] as const;
   if (config.nats.length > 0)
     throw new TypeError(

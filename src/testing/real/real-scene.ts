@@ -9,6 +9,8 @@ import {
   type SceneShard,
 } from "../scene.ts";
 import { sentenceOf } from "../story.ts";
+import { callOf, describeCall } from "../inspector.ts";
+import { askInspector } from "./ask-inspector.ts";
 import { untilItHolds, untilOpen } from "../waits.ts";
 import type { RealClient } from "./real-client.ts";
 import type { Stage, StagedServer } from "./stage.ts";
@@ -44,6 +46,7 @@ export function makeRealScene(
     get processes() {
       return first.processes;
     },
+    inspect: first.inspect,
     instances,
     get cluster() {
       return refusedCluster(stage);
@@ -101,6 +104,12 @@ function sceneInstance(stage: Stage, staged: StagedServer): SceneInstance {
             refuse("kill()", "the process is the one that runs this test"),
         },
       ];
+    },
+    inspect: (path, options) => {
+      const call = callOf(path, options);
+      const place = stage.servers.indexOf(staged) + 1;
+      stage.tell(describeCall(call, `server ${place}`));
+      return askInspector(server.adminAddress, call);
     },
   };
 }

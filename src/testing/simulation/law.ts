@@ -1,6 +1,7 @@
 import type { Config } from "../../config.ts";
 import type { ShutdownReport } from "../../main/report.ts";
 import type { Monitor } from "./monitor.ts";
+import type { SimCaller } from "./sim-caller.ts";
 import type { SimClient } from "./sim-client.ts";
 import type { SimInstance } from "./sim-instance.ts";
 import type { SimNats } from "./sim-nats.ts";
@@ -16,6 +17,8 @@ export interface Life {
   readonly config: Config;
   readonly monitor: Monitor;
   readonly clients: readonly SimClient[];
+  /** Of inspectors. */
+  readonly callers: readonly SimCaller[];
   readonly instances: readonly SimInstance[];
   /** Of each instance that has ended; in order. */
   readonly reports: readonly ShutdownReport[];

@@ -1,4 +1,5 @@
 import { ShardCounters } from "../../protocol/shard-counters.ts";
+import { inspectorLaws } from "./inspector-laws.ts";
 import type { Breach, Law, Life } from "./law.ts";
 import {
   clusterLaws,
@@ -372,7 +373,8 @@ export function findBreaches(
     law,
     what,
   }));
-  for (const [law, check] of Object.entries({ ...laws, ...clusterLaws }))
+  const all = { ...laws, ...clusterLaws, ...inspectorLaws };
+  for (const [law, check] of Object.entries(all))
     for (const what of check(life)) breaches.push({ law, what });
   return breaches.filter(({ law }) => !except.includes(law));
 }

@@ -5,7 +5,6 @@ import type { Handlers } from "../../handlers.ts";
 import type { ShutdownReport } from "../../main/report.ts";
 import type {
   Listener,
-  MainSurroundings,
   ServerAddress,
   StartedProcess,
 } from "../../main/main-surroundings.ts";
@@ -13,7 +12,7 @@ import type { TimeSource } from "../../main/patient-clock.ts";
 import type { SluiceServer } from "../../main/server-types.ts";
 import { monotonicNow } from "../../protocol/clock.ts";
 import type { SocketHandle } from "../../protocol/socket-handle.ts";
-import { serveIn } from "../../serve.ts";
+import { serveIn, type Surroundings } from "../../serve.ts";
 import type { ShardSurroundings } from "../../workers/shard-surroundings.ts";
 import type { Draws } from "./draws.ts";
 import {
@@ -21,6 +20,8 @@ import {
   asSocketHandle,
   MemoryHandle,
 } from "./memory-socket.ts";
+import { SimAdminListener } from "./sim-admin-listener.ts";
+import type { SimCaller } from "./sim-caller.ts";
 import type { SimNats } from "./sim-nats.ts";
 import type { SimNetwork } from "./sim-network.ts";
 import { SimPort } from "./sim-port.ts";
@@ -82,6 +83,7 @@ export class SimInstance implements ThreadHost, ChannelOwner {
   #end: [status: number | null, signal: string | null] = [null, null];
   #onSocket: ((handle: SocketHandle) => void) | undefined;
   #isListening = false;
+  #admin: SimAdminListener | undefined;
   #connections = 0;
 
   constructor(name: string, host: ProcessHost) {
@@ -106,6 +108,11 @@ export class SimInstance implements ThreadHost, ChannelOwner {
 
   get isListening(): boolean {
     return this.#isListening && !this.hasEnded;
+  }
+
+  /** Its inspector can be called. */
+  get isInspected(): boolean {
+    return this.#admin?.isListening === true && !this.hasEnded;
   }
 
   get isSuccessor(): boolean {
@@ -140,6 +147,13 @@ export class SimInstance implements ThreadHost, ChannelOwner {
   accept(handle: MemoryHandle): void {
     this.own(handle);
     this.#onSocket?.(asSocketHandle(handle));
+  }
+
+  /** A call of its inspector. */
+  acceptCall(handle: MemoryHandle, caller: SimCaller): void {
+    caller.taker = this;
+    this.own(handle);
+    this.#admin?.accept(handle);
   }
 
   own(handle: MemoryHandle): void {
@@ -196,6 +210,7 @@ export class SimInstance implements ThreadHost, ChannelOwner {
     this.#isListening = false;
     if (!this.wasKilled) this.socketsLeft = this.#openHandles;
     this.#host.nats?.processEnded(this);
+    this.#admin?.abandon();
     for (const handle of this.#handles) handle.abandon();
     for (const channel of this.#channels) channel.break();
     for (const listener of this.#onEnd.splice(0)) listener(...this.#end);
@@ -207,7 +222,7 @@ export class SimInstance implements ThreadHost, ChannelOwner {
     return [...this.#ports].filter((port) => port.thread === thread);
   }
 
-  #surroundings(): MainSurroundings {
+  #surroundings(): Surroundings {
     const { draws, network, timeline, nats } = this.#host;
     return {
       clock: clockOf(this.main),
@@ -231,6 +246,10 @@ export class SimInstance implements ThreadHost, ChannelOwner {
         return shard;
       },
       createListener: (address, onSocket) => this.#listener(address, onSocket),
+      createAdminListener: (http) => {
+        this.#admin = new SimAdminListener(http);
+        return this.#admin;
+      },
       createChannel: () => {
         const name = `${this.name}/channel ${this.#connections++}`;
         const { port1, port2 } = SimPort.pair([`${name}a`, `${name}b`], draws);

@@ -26,9 +26,11 @@ export class SimNetwork {
   connect(
     draws: Draws,
     remoteAddress = `10.0.0.${1 + (this.#connections++ % 250)}`,
+    roomBytes = this.#options.roomBytes,
   ): Wire {
+    const options = { ...this.#options, roomBytes };
     const direction = (name: string): Direction =>
-      new Direction(this.thread, draws.of(name), this.#options);
+      new Direction(this.thread, draws.of(name), options);
     const toServer = direction("to server");
     const fromServer = direction("from server");
     const handle = new MemoryHandle(toServer, fromServer, {

@@ -2,6 +2,7 @@ import type { Config } from "../../config.ts";
 import type { StartedProcess } from "../../main/main-surroundings.ts";
 import type { Draws } from "./draws.ts";
 import { type ProcessHost, SimInstance } from "./sim-instance.ts";
+import type { SimCaller } from "./sim-caller.ts";
 import type { Wire } from "./sim-network.ts";
 import { SimProcessChannel } from "./sim-process-channel.ts";
 import type { SimThread } from "./sim-thread.ts";
@@ -94,6 +95,22 @@ export class SimService implements Pick<ProcessHost, "startSuccessor"> {
       if (taker.isListening) taker.accept(wire.handle);
       // It lies in the queue of a listening socket that several may share.
       else this.accept(wire);
+    }, 0);
+  }
+
+  /** A call of the inspector arrives. */
+  acceptCall(wire: Wire, caller: SimCaller): void {
+    const inspected = this.processes.filter(({ isInspected }) => isInspected);
+    if (inspected.length === 0) {
+      // Connection refused.
+      wire.fromServer.reset();
+      wire.toServer.drop();
+      return;
+    }
+    const taker = this.#draws.pick(inspected);
+    taker.main.fromOutside(() => {
+      if (taker.isInspected) taker.acceptCall(wire.handle, caller);
+      else this.acceptCall(wire, caller);
     }, 0);
   }
 

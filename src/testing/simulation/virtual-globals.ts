@@ -6,6 +6,10 @@ import { sharedTime } from "../../protocol/clock.ts";
 import { installRefusals, uninstallRefusals } from "./real-world.ts";
 import { currentThread, type SimThread } from "./sim-thread.ts";
 import {
+  installVirtualChannels,
+  uninstallVirtualChannels,
+} from "./virtual-channels.ts";
+import {
   installVirtualChance,
   uninstallVirtualChance,
 } from "./virtual-chance.ts";
@@ -334,6 +338,7 @@ export function installVirtualGlobals(): void {
   realOffsetMs = sharedTime.offsetMs;
   sharedTime.offsetMs = 0;
   installVirtualChance();
+  installVirtualChannels();
   installRefusals();
   syncBuiltinESMExports();
 }
@@ -361,6 +366,7 @@ export function uninstallVirtualGlobals(): void {
   Object.assign(timersPromises.scheduler, real.scheduler);
   sharedTime.offsetMs = realOffsetMs;
   uninstallVirtualChance();
+  uninstallVirtualChannels();
   uninstallRefusals();
   // What stood on the prototype shows again.
   Reflect.deleteProperty(performance, "now");

@@ -8,6 +8,8 @@ import type { ClientEvents } from "../speaker.ts";
 import { Draws } from "./draws.ts";
 import type { Life } from "./law.ts";
 import { Monitor } from "./monitor.ts";
+import type { InspectorCall } from "./http-exchange.ts";
+import { SimCaller } from "./sim-caller.ts";
 import { SimClient } from "./sim-client.ts";
 import type { SimInstance } from "./sim-instance.ts";
 import { SimNats } from "./sim-nats.ts";
@@ -74,6 +76,8 @@ export class World implements Timeline, ClientEvents {
   #pids = 1_000;
   readonly #jumps: Draws;
   readonly clients: SimClient[] = [];
+  /** Calls of inspectors. */
+  readonly callers: SimCaller[] = [];
   readonly story: string[] = [];
   /** What threw where nobody caught it, outside of shards. */
   readonly uncaught: unknown[] = [];
@@ -174,6 +178,21 @@ export class World implements Timeline, ClientEvents {
     return client;
   }
 
+  /** The inspector of a service is asked. */
+  ask(service: SimService, call: InspectorCall): SimCaller {
+    const name = `caller ${this.callers.length + 1}`;
+    const draws = this.draws.of(name);
+    // How long an answer is, chance does not depend on: it has paths and figures of the machine.
+    const wire = this.network.connect(draws, "127.0.0.1", Infinity);
+    const caller = new SimCaller(call, wire, this.#networkThread, draws);
+    this.callers.push(caller);
+    this.#networkThread.fromOutside(
+      () => service.acceptCall(wire, caller),
+      draws.between(0.1, 2),
+    );
+    return caller;
+  }
+
   travels(handle: { readonly incoming: object }): void {
     const client = this.#clients.get(handle.incoming);
     if (client === undefined) return;
@@ -254,7 +273,7 @@ export class World implements Timeline, ClientEvents {
           ),
       ),
     );
-    const { monitor, clients, instances, uncaught, nats } = this;
+    const { monitor, clients, callers, instances, uncaught, nats } = this;
     const reports = instances
       .map(({ report }) => report)
       .filter((report) => report !== undefined);
@@ -262,6 +281,7 @@ export class World implements Timeline, ClientEvents {
       config,
       monitor,
       clients,
+      callers,
       instances,
       reports,
       uncaught,
