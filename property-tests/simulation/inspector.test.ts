@@ -160,7 +160,7 @@ describe("the inspector of a server in simulation", () => {
   it("tells whoever follows a connection of each of its transitions, and looks at it no longer than that", async () => {
     await simulate(
       { handlers, server, shards: 2, seeds: 5 },
-      async ({ open, inspect, server: { rebalance, drain }, time }) => {
+      async ({ open, inspect, server: operated, time }) => {
         const ann = await open("/");
         const left = inspect("/api/connections/c1/events", {
           leaveAfterMs: 30,
@@ -168,8 +168,8 @@ describe("the inspector of a server in simulation", () => {
         const following = inspect("/api/connections/c1/events");
         await time.advance(50);
         await left;
-        await drain({ shard: 0, move: true }).done;
-        await rebalance();
+        await operated.drain({ shard: 0, move: true }).done;
+        await operated.rebalance();
         ann.close();
         const { text } = await following;
         expect(text).toMatch(/^event: facts\ndata: .*"id":"c1"/);

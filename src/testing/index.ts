@@ -29,6 +29,6 @@ export {
   type SimulateOptions,
   type SimulationResult,
 } from "./simulate.ts";
-export type { AnswerOfInspector, AskOptions } from "./inspector.ts";
+export type { AnswerOfInspector, AskOptions } from "./ask-options.ts";
 export type { Breach } from "./simulation/law.ts";
 export type { ClientEnd } from "./speaker.ts";

@@ -1,5 +1,5 @@
 /** What happens in a random life, step by step, as plain data and in sentences. */
-import { describeCall } from "./inspector.ts";
+import { describeCall } from "./ask-options.ts";
 import { inspectorCallBy } from "./inspector-calls.ts";
 
 /**

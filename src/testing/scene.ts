@@ -4,7 +4,7 @@ import {
   type AskOptions,
   callOf,
   describeCall,
-} from "./inspector.ts";
+} from "./ask-options.ts";
 import { Client } from "./scene-client.ts";
 import type { SimCaller } from "./simulation/sim-caller.ts";
 import type { SimClient } from "./simulation/sim-client.ts";

@@ -1,5 +1,5 @@
 import { connect } from "node:net";
-import type { AnswerOfInspector } from "../inspector.ts";
+import type { AnswerOfInspector } from "../ask-options.ts";
 import {
   type InspectorCall,
   readAnswer,

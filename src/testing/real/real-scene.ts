@@ -9,7 +9,7 @@ import {
   type SceneShard,
 } from "../scene.ts";
 import { sentenceOf } from "../story.ts";
-import { callOf, describeCall } from "../inspector.ts";
+import { callOf, describeCall } from "../ask-options.ts";
 import { askInspector } from "./ask-inspector.ts";
 import { untilItHolds, untilOpen } from "../waits.ts";
 import type { RealClient } from "./real-client.ts";

@@ -271,7 +271,8 @@ function* faultsOfList(
   monitor: Monitor,
 ): Iterable<string> {
   const ids = rows.map(({ id }) => id);
-  if (new Set(ids).size < ids.length) yield `one is there twice: ${ids}`;
+  if (new Set(ids).size < ids.length)
+    yield `one is there twice: ${ids.join(" ")}`;
   if (matching < rows.length) yield `${matching} match, ${rows.length} shown`;
   if (next === undefined && matching > rows.length)
     yield `${matching} match, ${rows.length} are shown, and no next page`;

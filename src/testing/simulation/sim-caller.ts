@@ -5,12 +5,20 @@ import {
   readAnswer,
   requestOf,
 } from "./http-exchange.ts";
-import type { SimInstance } from "./sim-instance.ts";
 import type { Wire } from "./sim-network.ts";
-import type { SimThread } from "./sim-thread.ts";
+import type { SimThread, ThreadHome } from "./sim-thread.ts";
 import type { Receiver } from "./wire.ts";
 
 const READ_MS = [0.01, 1] as const;
+
+/** The process that takes a call, as far as the laws ask about it. */
+export interface CallTaker extends ThreadHome {
+  readonly hasEnded: boolean;
+  readonly endedAt: number;
+  readonly server: { readonly successor: unknown } | undefined;
+  /** How it ended; `undefined` where that was not by its report. */
+  readonly report: object | undefined;
+}
 
 /**
  * How a call has ended: with its answer; as nobody listened; as whoever had
@@ -23,7 +31,7 @@ export class SimCaller implements Receiver {
   readonly call: InspectorCall;
   readonly sentAt: number;
   /** The process whose listener has taken it. */
-  taker: SimInstance | undefined;
+  taker: CallTaker | undefined;
   end: CallEnd = "pending";
   endedAt = Infinity;
   answer: HttpAnswer | undefined;
