@@ -42,9 +42,9 @@ export const inspectorDefects: readonly Defect[] = [
   },
   {
     rule: "a list says which shards did not answer",
-    file: "src/admin/connections.ts",
-    original: "      unanswered.push(answer.reason.shard);",
-    defective: "      unanswered.length = 0;",
+    file: "src/admin/inspect-requests.ts",
+    original: "        unanswered.push(each.reason.shard);",
+    defective: "        unanswered.length = 0;",
     suites: inspector,
   },
   {

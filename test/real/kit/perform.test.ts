@@ -71,6 +71,24 @@ describe("a performance", () => {
     vi.useRealTimers();
   });
 
+  it("asks the inspector, right and wrong", async () => {
+    const server = { admin: true, adminPort: 0 } as const;
+    await perform({ handlers, server }, async ({ open, inspect }) => {
+      const watching = inspect("/api/events");
+      await open("/");
+      const status = await inspect("/api/status");
+      expect(JSON.parse(status.text)).toMatchObject({ connections: 1 });
+      const mistaken = await inspect("/api/drain", { fields: { shard: 9 } });
+      expect(mistaken.status).toBe(400);
+      await inspect("/api/shutdown", { fields: {} });
+      expect((await watching).text).toContain(`"state":"terminated"`);
+    });
+    const error = await failureOf({}, async ({ inspect }) => {
+      await inspect("/api/status");
+    });
+    expect(error.message).toContain("the inspector is off");
+  });
+
   it("moves connections, crashes and blocks shards, and holds the network, for real", async () => {
     const given: (string | undefined)[] = [];
     const { story } = await perform(
