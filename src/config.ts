@@ -32,6 +32,14 @@ export { optionTable, renderOptionTable } from "./config/rows.ts";
  * @throws SluiceError `ERR_SLUICE_OPTION` that names the option, what it got
  *   and what it takes, for an unknown key, for a value out of its range, and
  *   for values that contradict each other.
+ *
+ * @example
+ * ```ts
+ * import { resolveConfig } from "sluice";
+ *
+ * const { port, shutdownDeadlineMs } = resolveConfig({ shutdownDeadlineMs: "20s" });
+ * console.log(port, shutdownDeadlineMs); // 8080 20000
+ * ```
  */
 export function resolveConfig(
   options: ServerOptions = {},

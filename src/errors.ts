@@ -22,6 +22,19 @@ export type SluiceErrorCode =
 /**
  * The one error class of the public interface: a stable `code`, a message that
  * says what was given and what is accepted, and the `cause` where there is one.
+ *
+ * @example
+ * ```ts
+ * import { serve, SluiceError } from "sluice";
+ *
+ * try {
+ *   await serve({ port: 8080 });
+ * } catch (error) {
+ *   if (!(error instanceof SluiceError)) throw error;
+ *   if (error.code !== "ERR_SLUICE_LISTEN") throw error;
+ *   console.error(error.message, error.cause);
+ * }
+ * ```
  */
 export class SluiceError extends Error {
   override readonly name = "SluiceError";

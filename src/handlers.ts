@@ -297,6 +297,8 @@ export interface Handlers<Data = unknown> {
  *
  * @example
  * ```ts
+ * import { defineHandlers } from "sluice";
+ *
  * export default defineHandlers<{ user: string }>({
  *   authorize: (request) => ({ accept: true, data: { user: "ann" } }),
  *   message: (connection, data, isBinary) => {

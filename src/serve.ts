@@ -34,6 +34,18 @@ const nodeSurroundings: Surroundings = {
  *   `ERR_SLUICE_HANDLERS`, `ERR_SLUICE_TLS`, `ERR_SLUICE_LISTEN` or
  *   `ERR_SLUICE_SHARD_START`, or the signal's reason; nothing is left running
  *   then.
+ *
+ * @example
+ * ```ts
+ * import { serve } from "sluice";
+ *
+ * const handlers = new URL("handlers.ts", import.meta.url);
+ * const server = await serve({ handlers, port: 8080, shutdownDeadlineMs: "8s" });
+ * process.once("SIGTERM", () => void server.shutdown());
+ * const { outcomes, balanced } = await server.terminated;
+ * console.log(outcomes, balanced);
+ * ```
+ * @group Start here
  */
 export async function serve(
   options: ServerOptions = {},

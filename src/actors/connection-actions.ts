@@ -49,7 +49,10 @@ export interface ActionParams {
  *
  * @example
  * ```ts
- * const machine = setup({
+ * import { connectionActions, type ConnectionFact } from "sluice";
+ * import { setup } from "xstate";
+ *
+ * export const machine = setup({
  *   types: { events: {} as ConnectionFact | { type: "hello" } },
  *   actions: connectionActions,
  * }).createMachine({

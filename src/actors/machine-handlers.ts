@@ -139,7 +139,17 @@ export type MachineHandlersOptions<
  *
  * @example
  * ```ts
- * export default machineHandlers(machine, {
+ * import { connectionActions, type ConnectionFact, machineHandlers } from "sluice";
+ * import { setup } from "xstate";
+ *
+ * const bidder = setup({
+ *   types: { events: {} as ConnectionFact | { type: "bid"; bid: number } },
+ *   actions: connectionActions,
+ * }).createMachine({
+ *   on: { bid: { actions: { type: "send", params: { data: "noted" } } } },
+ * });
+ *
+ * export default machineHandlers(bidder, {
  *   decode: (data) => {
  *     const bid = Number(data.toString());
  *     return Number.isInteger(bid) ? { type: "bid", bid } : undefined;

@@ -34,6 +34,16 @@ const LONGEST_OFFLINE_MS = 60_000;
  * Made by {@link connect}; it connects at once.
  *
  * @typeParam Message - What the server sends.
+ *
+ * @example
+ * ```ts
+ * import { type Client, connect } from "sluice/client";
+ *
+ * const client: Client<string> = connect("wss://example.com/chat");
+ * client.addEventListener("interrupted", ({ code, backInMs }) =>
+ *   console.log(`closed with ${code}; back in ${backInMs} ms`),
+ * );
+ * ```
  */
 export class Client<Message = Incoming>
   extends EventTarget
@@ -416,6 +426,15 @@ export class Client<Message = Incoming>
  *
  * @param url - Of any WebSocket server; relative to the page, `http:` is taken as `ws:`.
  * @throws TypeError for an address that is none, RangeError for an option out of its range.
+ *
+ * @example
+ * ```ts
+ * import { connect } from "sluice/client";
+ *
+ * const client = connect<string>("wss://example.com/chat");
+ * client.addEventListener("message", ({ data }) => console.log(data));
+ * void client.send("hello"); // waits while it is away
+ * ```
  */
 export function connect<Message = Incoming>(
   url: string | URL,

@@ -29,6 +29,14 @@ const LONGEST_BACK_OFF_MS = 20_000;
  *
  * A host that has said `retry-after-ms=never` is not called again: such a socket
  * closes with 1006.
+ *
+ * @example
+ * ```ts
+ * import { PatientWebSocket } from "sluice/client";
+ *
+ * const socket = new PatientWebSocket("wss://example.com/chat");
+ * socket.addEventListener("open", () => socket.send("hello"));
+ * ```
  */
 export class PatientWebSocket extends EventTarget {
   static readonly CONNECTING = 0;

@@ -57,6 +57,15 @@ const interrupted = ["setTurn", "announceInterruption"] as const;
  * A client that comes back: one socket at a time, at the moment that its server
  * has given it, or after a back-off. Every state but the first and the last has
  * a delay, so that it goes on whoever is silent.
+ *
+ * @example
+ * ```ts
+ * import { clientMachine } from "sluice/machines";
+ * import { initialTransition } from "xstate";
+ *
+ * const [snapshot] = initialTransition(clientMachine);
+ * console.log(snapshot.value); // resting
+ * ```
  */
 export const clientMachine = setup({
   types: { events: {} as { type: ClientEventType } },

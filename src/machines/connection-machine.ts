@@ -1,6 +1,17 @@
 import { setup } from "xstate";
 
-/** How a connection ended. Every connection has exactly one. */
+/**
+ * How a connection ended. Every connection has exactly one.
+ *
+ * @example
+ * ```ts
+ * import { outcomes, serve } from "sluice";
+ *
+ * const server = await serve();
+ * const { ledger } = server.stats();
+ * for (const outcome of outcomes) console.log(outcome, ledger.outcomes[outcome]);
+ * ```
+ */
 export const outcomes = [
   "rejected",
   "clean",
@@ -83,6 +94,17 @@ const named = (): void => {};
  * A move to another thread or process is an event in this life, not its end:
  * the machine leaves one thread in `open.moving` and goes on in the other from
  * the same state, where `move.arrived` is the next thing it hears.
+ *
+ * @example
+ * ```ts
+ * import { connectionMachine } from "sluice/machines";
+ * import { initialTransition, transition } from "xstate";
+ *
+ * const [before] = initialTransition(connectionMachine);
+ * const accepted = { type: "upgrade.accepted" } as const;
+ * const [after] = transition(connectionMachine, before, accepted);
+ * console.log(after.value); // { open: "healthy" }
+ * ```
  */
 export const connectionMachine = setup({
   types: {

@@ -24,7 +24,18 @@ export type LinkDelay = keyof typeof linkDelays;
 
 const named = (): void => {};
 
-/** The link to the other instances: away it holds messages back, and it comes back by itself. */
+/**
+ * The link to the other instances: away it holds messages back, and it comes back by itself.
+ *
+ * @example
+ * ```ts
+ * import { linkMachine } from "sluice/machines";
+ * import { initialTransition } from "xstate";
+ *
+ * const [snapshot] = initialTransition(linkMachine);
+ * console.log(snapshot.value); // connecting
+ * ```
+ */
 export const linkMachine = setup({
   types: { events: {} as LinkEvent },
   delays: linkDelays,

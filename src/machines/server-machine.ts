@@ -31,7 +31,18 @@ export type ServerDelay = keyof typeof serverDelays;
 
 const named = (): void => {};
 
-/** The server: listener, shards and, at the end, the report. */
+/**
+ * The server: listener, shards and, at the end, the report.
+ *
+ * @example
+ * ```ts
+ * import { serverMachine } from "sluice/machines";
+ * import { initialTransition } from "xstate";
+ *
+ * const [snapshot] = initialTransition(serverMachine);
+ * console.log(snapshot.value); // starting
+ * ```
+ */
 export const serverMachine = setup({
   types: { events: {} as ServerEvent },
   delays: serverDelays,

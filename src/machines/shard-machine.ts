@@ -29,6 +29,15 @@ const named = (): void => {};
 /**
  * One shard: a worker thread and the connections on it. It runs in main, so that
  * it keeps its word when the thread is blocked or gone.
+ *
+ * @example
+ * ```ts
+ * import { shardMachine } from "sluice/machines";
+ * import { initialTransition } from "xstate";
+ *
+ * const [snapshot] = initialTransition(shardMachine);
+ * console.log(snapshot.value); // starting
+ * ```
  */
 export const shardMachine = setup({
   types: { events: {} as ShardEvent },

@@ -3,6 +3,17 @@
  * The library never prints: subscribe to these in the main thread, before
  * `serve`, and what happens in the shards is published there too. In a shard's
  * thread they can be subscribed to at any time.
+ *
+ * @example
+ * ```ts
+ * import { subscribe } from "node:diagnostics_channel";
+ * import { channels } from "sluice";
+ *
+ * subscribe(channels.handlerError, (message) => {
+ *   const { hook, error } = message as { hook: string; error: unknown };
+ *   console.error(`${hook} failed`, error);
+ * });
+ * ```
  */
 export const channels = {
   /** The server's own life: `{ event, ... }`. */

@@ -24,6 +24,26 @@ const MAX_PACKED_BYTES = 430_000;
 /** What a block of `stat` is, whatever the file system's own are. */
 const BLOCK_BYTES = 512;
 
+/** Their examples go on from one another, or from what is the reader's own. */
+const continued = ["docs/client.md", "docs/state-machines.md"];
+/** What a program may import that has Sluice alone. */
+const atHand = /^(?:sluice(?:\/.*)?|node:.*|xstate)$/;
+
+/** The modules that a page shows, of those that need no other file. */
+async function examplesOf(page: string): Promise<readonly string[]> {
+  const text = await readFile(join(root, page), "utf8");
+  const blocks = [...text.matchAll(/^```ts\n([^]*?)^```$/gm)];
+  return blocks
+    .map(([, code = ""]) => code)
+    .filter((code) => {
+      const imports = [...code.matchAll(/ from "([^"]+)"/g)];
+      return (
+        imports.length > 0 &&
+        imports.every(([, module = ""]) => atHand.test(module))
+      );
+    });
+}
+
 /** A stranger's project, with Sluice installed from its package. */
 let stranger: Stranger;
 let folder = "";
@@ -165,11 +185,43 @@ describe("the package", () => {
     expect(await stranger.run(process.execPath, tsc, "-p", "service")).toBe("");
   });
 
-  it("has types that stand on their own", async () => {
-    await stranger.write("tsconfig.json", {
-      compilerOptions,
-      include: ["main.ts", "handlers.ts"],
-    });
+  it("does what the examples of the machines say", async () => {
+    const wanted: string[] = [];
+    for (const [index, code] of (
+      await examplesOf("docs/api/sluice/machines.md")
+    ).entries()) {
+      const name = `machine-example-${index}.ts`;
+      await stranger.write(name, code);
+      const said = [...code.matchAll(/console\.log\(.*\); \/\/ (.*)$/gm)];
+      expect(said.length).toBeGreaterThan(0);
+      const expected = said.map(([, text = ""]) => text.replaceAll('"', "'"));
+      const printed = await stranger.run(process.execPath, name);
+      expect([code, printed]).toEqual([code, expected.join("\n")]);
+      wanted.push(name);
+    }
+    expect(wanted).toHaveLength(5);
+  });
+
+  it("has types that stand on their own, and that the documents use as they are", async () => {
+    const names = ["main.ts", "handlers.ts"];
+    const api = await readdir(join(root, "docs/api"), { recursive: true });
+    const pages = [
+      "README.md",
+      ...packed.filter(
+        (path) => /^docs\/.*\.md$/.test(path) && !continued.includes(path),
+      ),
+      ...api
+        .filter((name) => name.endsWith(".md"))
+        .map((name) => `docs/api/${name}`),
+    ];
+    for (const page of pages)
+      for (const [index, code] of (await examplesOf(page)).entries()) {
+        const name = `${page.replaceAll(/[^a-z]+/gi, "-")}-${index}.ts`;
+        await stranger.write(name, code);
+        names.push(name);
+      }
+    expect(names.length).toBeGreaterThan(25);
+    await stranger.write("tsconfig.json", { compilerOptions, include: names });
     const tsc = join(root, "node_modules/typescript/bin/tsc");
     expect(await stranger.run(process.execPath, tsc, "-p", ".")).toBe("");
   });

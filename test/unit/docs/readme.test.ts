@@ -58,3 +58,36 @@ describe("the documentation", () => {
     expect(broken).toEqual([]);
   });
 });
+
+describe("the API reference", () => {
+  const read = (page: string): Promise<string> =>
+    readFile(join(root, "docs/api/sluice", page), "utf8");
+  /** What a page tells of each kind of thing, under its own heading. */
+  const entriesOf = (text: string, kind: string): readonly string[] => {
+    const [, part = ""] = text.split(`\n## ${kind}\n`);
+    const [only = ""] = part.split(/^## /m);
+    return only.split(/^### /m).slice(1);
+  };
+
+  it("begins with serve", async () => {
+    const [, first] = /^### (.*)$/m.exec(await read("../sluice.md")) ?? [];
+    expect(first).toBe("serve()");
+  });
+
+  it("has an example for each function, each class and each machine", async () => {
+    const texts = await Promise.all(
+      ["../sluice.md", "client.md", "machines.md"].map(read),
+    );
+    const entries = texts.flatMap((text) => [
+      ...["Start here", "Functions", "Classes"].flatMap((kind) =>
+        entriesOf(text, kind),
+      ),
+      ...entriesOf(text, "Variables").filter((entry) =>
+        entry.includes("StateMachine"),
+      ),
+    ]);
+    expect(entries.length).toBeGreaterThan(10);
+    const without = entries.filter((entry) => !/^#+ Example$/m.test(entry));
+    expect(without.map((entry) => entry.split("\n")[0])).toEqual([]);
+  });
+});
