@@ -1,13 +1,18 @@
 /**
- * Makes the built package light: scripts without comments and indentation, with
- * the names that a stack trace shows; types of what the entries export, with
- * the comments that editors show; and of the types behind them no comments.
+ * Makes the built package light: scripts without comments and indentation, and
+ * with short names for what is local to a function, but with those that a stack
+ * trace shows; types of what the entries export, with the comments that editors
+ * show; and of the types behind them no comments, and no prose.
  */
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { transform } from "esbuild";
+import { minify } from "terser";
 
 /** So that Node, which shows the line that threw, fills no screen. */
 const LINE_LENGTH = 160;
+
+/** Of a description that is known word for word, users' types need that it is a text. */
+const PROSE = /(readonly (?:description|defaultText): )"[^"\n]*";/g;
 
 const dist = new URL("../dist/", import.meta.url);
 
@@ -23,9 +28,20 @@ async function slimScripts(): Promise<void> {
       legalComments: "none",
       minifyWhitespace: true,
       minifySyntax: true,
-      lineLimit: LINE_LENGTH,
     });
-    await writeFile(file, code);
+    const slim = await minify(code, {
+      ecma: 2020,
+      module: true,
+      compress: false,
+      mangle: {
+        toplevel: false,
+        module: false,
+        keep_fnames: true,
+        keep_classnames: true,
+      },
+      format: { max_line_len: LINE_LENGTH },
+    });
+    await writeFile(file, slim.code ?? code);
   }
 }
 
@@ -62,7 +78,8 @@ async function importsOf(file: string): Promise<readonly string[]> {
 
 async function dropComments(file: URL): Promise<void> {
   const text = await readFile(file, "utf8");
-  await writeFile(file, text.replaceAll(/^\s*\/\*\*[^]*?\*\/\n/gm, ""));
+  const bare = text.replaceAll(/^\s*\/\*\*[^]*?\*\/\n/gm, "");
+  await writeFile(file, bare.replaceAll(PROSE, "$1string;"));
 }
 
 async function namesOf(end: string): Promise<readonly string[]> {
