@@ -71,10 +71,25 @@ async function measure(
   };
 }
 
+/** @returns what is wrong with the names that were given, before anything is measured */
+function unknownName(options: BenchOptions): string | undefined {
+  try {
+    selectCases(options.caseNames);
+    for (const name of options.servers ?? []) subjectNamed(name);
+    return undefined;
+  } catch (error) {
+    if (error instanceof RangeError) return error.message;
+    throw error;
+  }
+}
+
 async function main(options: BenchOptions): Promise<boolean> {
+  const unknown = unknownName(options);
+  if (unknown !== undefined) {
+    console.error(unknown);
+    return false;
+  }
   const cases = selectCases(options.caseNames);
-  // A name that nobody has is an error before anything is measured.
-  for (const name of options.servers ?? []) subjectNamed(name);
   const allCores = allowedCores();
   const cores = shareCores(allCores);
   moveOffServerCore(cores);
