@@ -19,6 +19,13 @@ export const inspectorDefects: readonly Defect[] = [
     suites: inspector,
   },
   {
+    rule: "nothing is written behind the end of a stream",
+    file: "src/admin/streams.ts",
+    original: "    this.#isOpen = false;\n    this.#call.response.end();",
+    defective: "    this.#call.response.end();",
+    suites: ["test/unit/admin/streams.test.ts"],
+  },
+  {
     rule: "a shard that has gone is not waited for by whoever asked it",
     file: "src/admin/inspect-requests.ts",
     original: "      pending.reject(new Unanswered(shard));",

@@ -24,8 +24,11 @@ export class Stream {
     response.write(`event: ${event}\ndata: ${data}\n\n`);
   }
 
+  /** Whoever reads slowly may take long to see the end: nothing may be written behind it. */
   end(): void {
-    if (this.#isOpen) this.#call.response.end();
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#call.response.end();
   }
 }
 
