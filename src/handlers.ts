@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Outcome } from "./machines/connection-machine.ts";
 
 /** What a connection asked for when it came. */
@@ -184,7 +185,7 @@ export interface Connection<Data = unknown> {
 
 /** How a connection ended, as told to `closed`. */
 export interface ConnectionEnd {
-  readonly outcome: Exclude<Outcome, "rejected" | "crashed">;
+  readonly outcome: Exclude<Outcome, "rejected" | "served" | "cut" | "crashed">;
   /** The close code that ended it; 1005 when a close frame had none, 1006 when there was none (RFC 6455, 7.1.5). */
   readonly code: number;
   readonly reason: string;
@@ -234,6 +235,16 @@ export interface Handlers<Data = unknown> {
     request: ConnectionRequest,
     signal: AbortSignal,
   ): Later<Authorization<Data> | undefined | void>;
+  /**
+   * A request of plain HTTP, which asks for no upgrade: a listener as that of
+   * `node:http`'s `createServer`, so an Express, Koa or Fastify application is
+   * one as it is. Without this hook such a request is answered with 426.
+   * `/healthz` and `/readyz` are the server's own.
+   *
+   * What it throws or rejects with is a 500, or cuts the answer that has begun.
+   * In a shutdown, answers under way are finished, up to the deadline.
+   */
+  request?(request: IncomingMessage, response: ServerResponse): Later<void>;
   /**
    * The connection is open. Messages wait until this has resolved; when it
    * closes the connection or fails, none of them is handled.

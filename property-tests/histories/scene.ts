@@ -233,7 +233,12 @@ export class Scene {
       last = standing;
       const { server, shards, ledger, handover, cluster } = standing;
       const { accepted, movedIn, movedOut, upgrading, opened, live } = ledger;
-      const { rejected = 0, ...outcomes } = ledger.outcomes;
+      const {
+        rejected = 0,
+        served = 0,
+        cut = 0,
+        ...outcomes
+      } = ledger.outcomes;
       const ended = Object.values(outcomes).reduce((sum, n) => sum + n, 0);
       const wanting: readonly [string, boolean][] = [
         [`process ${server.pid} answers`, server.pid === generations.current],
@@ -247,7 +252,7 @@ export class Scene {
         [`${handover.inTransit} are in transit`, handover.inTransit === 0],
         [
           `the ledger does not add up: ${JSON.stringify(ledger)}`,
-          accepted === rejected + opened + upgrading &&
+          accepted === rejected + served + cut + opened + upgrading &&
             opened + movedIn === live + movedOut + ended,
         ],
         [

@@ -81,6 +81,38 @@ class UpgradeIsRefused extends Fact {
   readonly event = "upgrade.refused";
   readonly sentence = "has its upgrade refused";
 }
+class HttpIsRequested extends Fact {
+  readonly event = "http.requested";
+  readonly sentence = "has a request of plain HTTP";
+}
+class RequestIsReceived extends Fact {
+  readonly event = "request.received";
+  readonly sentence = "has read the whole request";
+}
+class RequestIsBroken extends Fact {
+  readonly event = "request.broken";
+  readonly sentence = "reads a malformed body";
+}
+class RequestIsAnswered extends Fact {
+  readonly event = "request.answered";
+  readonly sentence = "has answered its request";
+}
+class RequestIsConcluded extends Fact {
+  readonly event = "request.concluded";
+  readonly sentence = "has answered its last request";
+}
+class RequestIsBegun extends Fact {
+  readonly event = "request.begun";
+  readonly sentence = "reads the first byte of another request";
+}
+class AnswerStalls extends Fact {
+  readonly event = "answer.stalled";
+  readonly sentence = "has an answer that is not read";
+}
+class AnswerIsTaken extends Fact {
+  readonly event = "answer.taken";
+  readonly sentence = "has its answer read on";
+}
 class HeartbeatIsDue extends Fact {
   readonly event = "heartbeat.due";
   readonly sentence = "has been silent for long";
@@ -215,6 +247,14 @@ export const walks = fc.commands<Model, Simulation>(
     at(UpgradeIsAccepted),
     at(UpgradeIsAccepted),
     at(UpgradeIsRefused),
+    at(HttpIsRequested),
+    at(RequestIsReceived),
+    at(RequestIsBroken),
+    at(RequestIsAnswered),
+    at(RequestIsConcluded),
+    at(RequestIsBegun),
+    at(AnswerStalls),
+    at(AnswerIsTaken),
     at(HeartbeatIsDue),
     at(PeerResponds),
     at(BufferOverflows),

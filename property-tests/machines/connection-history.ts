@@ -5,6 +5,8 @@ export interface History {
   /** The acceptance was written. */
   readonly opened: boolean;
   readonly refusals: number;
+  /** What became of the last request of plain HTTP; `none` before the first, and while the next one is read. */
+  readonly request: "none" | "unanswered" | "failed" | "answered";
   /** A shutdown was requested while it lived. */
   readonly told: boolean;
   /** Causes for which closing began. */
@@ -26,6 +28,7 @@ export interface History {
 export const unborn: History = {
   opened: false,
   refusals: 0,
+  request: "none",
   told: false,
   closings: [],
   closeFrames: 0,
@@ -42,6 +45,7 @@ export const unborn: History = {
 export const SENDING: ReadonlySet<string> = new Set([
   "writeAcceptance",
   "writeRefusal",
+  "writeFailure",
   "sendPing",
   "sayLastWord",
   "sendCloseFrame",
@@ -93,10 +97,22 @@ function heed(before: History, { type, params }: Verb): History {
         moving: false,
         closings: [...before.closings, String(params?.["cause"])].slice(0, 2),
       };
+    case "serveRequest":
+      return { ...before, request: "unanswered" };
+    case "writeFailure":
+      return { ...before, request: "failed" };
+    case "awaitRequest":
+      return { ...before, request: "answered" };
+    case "beginRequest":
+      return { ...before, request: "none" };
     case "sendCloseFrame":
       return { ...before, closeFrames: atMostTwo(before.closeFrames + 1) };
     case "endSocket":
-      return { ...before, tcpEnded: atMostTwo(before.tcpEnded + 1) };
+      return {
+        ...before,
+        request: before.request === "unanswered" ? "answered" : before.request,
+        tcpEnded: atMostTwo(before.tcpEnded + 1),
+      };
     case "beginMove":
       return { ...before, moving: true };
     case "endMove":
@@ -127,7 +143,16 @@ function heed(before: History, { type, params }: Verb): History {
  */
 export function deservedOutcome(history: History, event: string): string {
   const { opened, flushed, peer, closings } = history;
-  if (!opened) return "rejected";
+  if (!opened)
+    switch (history.request) {
+      case "none":
+        return "rejected";
+      case "answered":
+        return "served";
+      case "unanswered":
+      case "failed":
+        return "cut";
+    }
   if (flushed && peer === "closed") return "clean";
   if (flushed && peer === "violated") return "unacknowledged";
   if (event === "socket.closed") return "lost";

@@ -29,7 +29,7 @@ describe("what a thread asks of a connection's state", () => {
     const tagOf = (name: string): string[] => {
       if (name.startsWith("open")) return ["open"];
       if (name === "closing") return ["closing"];
-      if (/answer/i.test(name)) return ["answering", "sealed"];
+      if (/^draining.*answer/i.test(name)) return ["answering", "sealed"];
       return name.startsWith("draining") ? ["sealed"] : [];
     };
     const tags = [...explore(connectionMachine).places.values()].map(

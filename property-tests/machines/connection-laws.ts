@@ -16,9 +16,13 @@ const isCompressing = (state: string): boolean =>
 
 const RANKS = ["upgrading", "open", "closing", "draining", "terminated"];
 
-/** How far a life has come. */
+/** How far a life has come. Who speaks plain HTTP may still upgrade. */
 const rankOf = (state: string): number =>
-  RANKS.indexOf(state.split(".")[0] as string);
+  RANKS.indexOf((state.split(".")[0] as string).replace("plain", "upgrading"));
+
+/** Takes requests of plain HTTP. */
+const isTaking = (state: string): boolean =>
+  /^plain\.(receiving|answering|congested|idle)$/.test(state);
 
 /** Who is to blame for a closing, by the fact that began it. */
 const CAUSES: Readonly<Record<string, string>> = {
@@ -58,8 +62,111 @@ export const connectionLaws: readonly Law<History>[] = [
       ),
   },
   {
-    name: "a life goes forward only: upgrading, open, closing, draining, terminated",
+    name: "a life goes forward only: upgrading or plain HTTP, open, closing, draining, terminated",
     holds: ({ source, target }) => rankOf(target) >= rankOf(source),
+  },
+  {
+    name: "plain HTTP begins with a request that is served, and each later one is judged as the first was",
+    holds: (move) =>
+      ifThen(isIn(move.target, "plain") && !isIn(move.source, "plain"), () =>
+        said(move) === "serveRequest"
+          ? move.event === "http.requested" &&
+            move.source === "upgrading.handshaking" &&
+            move.target === "plain.receiving"
+          : false,
+      ) &&
+      ifThen(
+        isIn(move.source, "plain") && !isIn(move.target, "plain"),
+        () =>
+          move.target === "terminated" ||
+          (move.source === "plain.idle" &&
+            move.event === "request.begun" &&
+            move.target === "upgrading.handshaking" &&
+            said(move) === "beginRequest"),
+      ) &&
+      ifThen(
+        /serveRequest|beginRequest/.test(said(move)),
+        () => isIn(move.source, "plain") !== isIn(move.target, "plain"),
+      ),
+  },
+  {
+    name: "a connection is idle when its request is answered, and then only",
+    holds: (move) =>
+      isArrival(move, "plain.idle")
+        ? move.event === "request.answered" &&
+          isTaking(move.source) &&
+          said(move) === "awaitRequest"
+        : !said(move).includes("awaitRequest"),
+  },
+  {
+    name: "what is answered is told as served, what is not as cut: TCP of plain HTTP is ended by us once the last answer is out, and nothing is taken then",
+    holds: (move) => {
+      const { source, target, event, before, after } = move;
+      if (!isIn(source, "plain")) return true;
+      const isDue =
+        event === "request.concluded" ||
+        (source === "plain.finishing" && event === "request.answered") ||
+        (source === "plain.idle" &&
+          (event === "shutdown.requested" ||
+            delayNameOf(event) === "keepAliveDeadline"));
+      return (
+        ifThen(
+          isDue && !move.isIgnored && !isForeign(move),
+          () => target === "plain.ending" && said(move) === "endSocket",
+        ) &&
+        ifThen(said(move).includes("endSocket"), () => isDue) &&
+        ifThen(source === "plain.ending", () => !isTaking(target)) &&
+        after.tcpEnded <= 1 &&
+        ifThen(before.tcpEnded === 1, () => !SENDING.has(said(move)))
+      );
+    },
+  },
+  {
+    name: "a request that is broken, or whose body takes too long, is given up and told why, once",
+    holds: (move) =>
+      isArrival(move, "plain.failing")
+        ? said(move) ===
+          `writeFailure(${move.event === "request.broken" ? "body" : "request-deadline"})`
+        : !said(move).includes("writeFailure"),
+  },
+  {
+    name: "a body that takes too long is awaited no longer, and a client that does not read its answer is cut",
+    holds: (move) =>
+      ifThen(
+        move.source === "plain.receiving" &&
+          delayNameOf(move.event) === "requestDeadline",
+        () => move.target === "plain.failing",
+      ) &&
+      ifThen(
+        move.source === "plain.congested" &&
+          !isForeign(move) &&
+          delayNameOf(move.event) === "congestionDeadline",
+        () => said(move) === "settle(cut) release",
+      ) &&
+      ifThen(
+        move.source === "plain.answering" && move.event === "answer.stalled",
+        () => move.target === "plain.congested",
+      ) &&
+      ifThen(
+        move.source === "plain.congested" && move.event === "answer.taken",
+        () => move.target === "plain.answering",
+      ),
+  },
+  {
+    name: "a shutdown lets the answer under way be the last, and ends whoever is idle",
+    holds: (move) =>
+      ifThen(
+        isTaking(move.source) && move.event === "shutdown.requested",
+        () =>
+          move.source === "plain.idle"
+            ? said(move) === "endSocket" && move.target === "plain.ending"
+            : said(move) === "announceLast" &&
+              move.target === "plain.finishing",
+      ) &&
+      ifThen(
+        said(move).includes("announceLast"),
+        () => move.event === "shutdown.requested",
+      ),
   },
   {
     name: "every connection has exactly one outcome, known when it terminates and not before",
@@ -201,18 +308,19 @@ export const connectionLaws: readonly Law<History>[] = [
       ),
   },
   {
-    name: "TCP is ended by us once both sides have said their last, and only then",
-    holds: ({ before, after, verbs, target }) =>
-      after.tcpEnded <= 1 &&
-      ifThen(
-        verbs.some(({ type }) => type === "endSocket"),
-        () => after.flushed && after.peer !== "silent",
-      ) &&
-      ifThen(
-        after.flushed && after.peer !== "silent" && target !== "terminated",
-        () => after.tcpEnded === 1,
-      ) &&
-      ifThen(before.tcpEnded === 1, () => verbs.every(isNotEnding)),
+    name: "TCP of a WebSocket is ended by us once both sides have said their last, and only then",
+    holds: ({ before, after, verbs, target, source }) =>
+      isIn(source, "plain") ||
+      (after.tcpEnded <= 1 &&
+        ifThen(
+          verbs.some(({ type }) => type === "endSocket"),
+          () => after.flushed && after.peer !== "silent",
+        ) &&
+        ifThen(
+          after.flushed && after.peer !== "silent" && target !== "terminated",
+          () => after.tcpEnded === 1,
+        ) &&
+        ifThen(before.tcpEnded === 1, () => verbs.every(isNotEnding))),
   },
   {
     name: "a socket that dies ends the connection at once, whatever its state",
@@ -233,7 +341,10 @@ export const connectionLaws: readonly Law<History>[] = [
     holds: ({ event, target }) =>
       ifThen(
         event === "shutdown.requested",
-        () => !isIn(target, "open") && target !== "upgrading.handshaking",
+        () =>
+          !isIn(target, "open") &&
+          !isTaking(target) &&
+          target !== "upgrading.handshaking",
       ),
   },
   {
@@ -243,6 +354,7 @@ export const connectionLaws: readonly Law<History>[] = [
         move.event === "shutdown.requested" &&
           move.source !== "upgrading.handshaking" &&
           !isIn(move.source, "open") &&
+          !isTaking(move.source) &&
           move.source !== "terminated",
         () =>
           move.target === move.source &&
@@ -406,7 +518,9 @@ export const connectionLaws: readonly Law<History>[] = [
 
 /** The states in which a connection may stay for ever. */
 export const isConnectionLasting = (state: string): boolean =>
-  state === "open.healthy" || state === "terminated";
+  state === "open.healthy" ||
+  state === "plain.answering" ||
+  state === "terminated";
 
 /** A delay that another state has armed. */
 function isForeign({ source, event }: Moved): boolean {

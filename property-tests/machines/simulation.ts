@@ -25,6 +25,8 @@ export const TICK_MS = 16;
 /** The options that connections ask for. */
 export const CONFIG = {
   handshakeDeadlineMs: 5_000,
+  requestDeadlineMs: 60_000,
+  keepAliveDeadlineMs: 5_000,
   pongDeadlineMs: 10_000,
   congestionDeadlineMs: 30_000,
   closeDeadlineMs: 8_000,
@@ -77,6 +79,12 @@ export class SimulatedConnection
   readonly isSecure = true;
   readonly handshake = null;
   readonly compressor: { isIdle: boolean; windowBits: null; close(): void };
+  readonly plain = {
+    announceLast() {},
+    awaitNext() {},
+    giveUp: () => true,
+    leave() {},
+  };
   readonly receiver = null;
   readonly data = undefined;
   isReading = false;
@@ -128,7 +136,11 @@ export class SimulatedConnection
 
   /** It has not been asked to go, nor decided to. */
   get isStaying(): boolean {
-    return this.has("open") || this.state === "upgrading.handshaking";
+    return (
+      this.has("open") ||
+      this.state === "upgrading.handshaking" ||
+      /^plain\.(receiving|answering|congested|idle)$/.test(this.state)
+    );
   }
 
   tell(event: ConnectionEventType): void {
@@ -221,9 +233,11 @@ export class Simulation implements ActingShard<SimulatedConnection> {
         delays: connectionDelays,
         actions: {
           ...lifecycleActions,
-          // These two hand the socket to the protocol engine, and to another thread.
+          // These hand the socket to the protocol engine, and to another thread.
           announceOpened: () => {},
           beginMove: () => {},
+          beginRequest: () => {},
+          serveRequest: () => {},
           announceArrival: (connection: SimulatedConnection) => {
             // In another thread it would be another object, which has no move before it.
             connection.move = null;

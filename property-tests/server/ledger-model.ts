@@ -38,6 +38,8 @@ export class LedgerModel {
   readonly shards: readonly ModelShard[];
   readonly outcomes: Record<Outcome, number> = {
     rejected: 0,
+    served: 0,
+    cut: 0,
     clean: 0,
     unacknowledged: 0,
     forced: 0,
@@ -165,7 +167,10 @@ export class LedgerModel {
     return {
       movedIn: 0,
       movedOut: 0,
+      plain: 0,
       probes: 0,
+      requests: 0,
+      answers: 0,
       accepted,
       upgrading,
       opened,

@@ -131,6 +131,8 @@ class WatchedShard {
     this.#diedUpgrading =
       counters.get("received") -
       counters.get("rejected") -
+      counters.get("served") -
+      counters.get("cut") -
       counters.get("probes") -
       counters.get("opened");
     Object.defineProperty(inspection, "isFollowing", {
@@ -335,7 +337,7 @@ class WatchedShard {
         connection;
       const isLasting = isConnectionLasting(state);
       if (!isLasting) waiting++;
-      if (state.startsWith("upgrading")) upgrading++;
+      if (/^(upgrading|plain)/.test(state)) upgrading++;
       if ((wheelNext === null) !== isLasting)
         this.#complain(
           `${id} is ${state}, and ${isLasting ? "a" : "no"} delay is armed for it`,
@@ -347,7 +349,10 @@ class WatchedShard {
           `${id} is ${state}, and has ${move === null ? "no" : "a"} move`,
         );
       const isStaying =
-        connection.has("open") || state === "upgrading.handshaking";
+        connection.has("open") ||
+        /^(upgrading\.handshaking|plain\.(receiving|answering|congested|idle))$/.test(
+          state,
+        );
       const isTold = closeStatus !== null;
       if (isStaying ? isTold || deadline !== Infinity : deadline === Infinity)
         this.#complain(
@@ -365,6 +370,8 @@ class WatchedShard {
       this.#diedUpgrading +
       upgrading +
       get("rejected") +
+      get("served") +
+      get("cut") +
       get("probes") +
       get("opened");
     if (get("received") !== received)

@@ -3,7 +3,9 @@ import type { Outcome, SluiceErrorCode } from "../../src/index.ts";
 /** What each outcome tells the operator. */
 export const outcomeMeanings: Readonly<Record<Outcome, string>> = {
   rejected:
-    "never opened: a refused upgrade, a bad request, a plain HTTP request, the handshake deadline",
+    "never opened: a refused upgrade, a bad request, plain HTTP without the hook `request`, the handshake deadline",
+  served: "spoke plain HTTP alone, and every request was answered whole",
+  cut: "spoke plain HTTP alone, and ended with a request that was not answered whole",
   clean: "close frames went both ways",
   unacknowledged:
     "our close frame was flushed to the kernel; the client's did not come in time, or could not be read any more",

@@ -79,6 +79,8 @@ export interface EndPart {
   readonly accepted: number;
   readonly rejected: number;
   readonly probes: number;
+  readonly requests: number;
+  readonly answers: number;
   readonly opened: number;
   readonly movedIn: number;
   readonly movedOut: number;
@@ -91,8 +93,13 @@ export interface EndPart {
 export interface LedgerStatus {
   readonly accepted: number;
   readonly upgrading: number;
+  /** Speak plain HTTP. */
+  readonly plain: number;
   /** Health checks that were answered. */
   readonly probes: number;
+  /** Of plain HTTP. */
+  readonly requests: number;
+  readonly answers: number;
   readonly opened: number;
   readonly live: number;
   readonly outcomes: Readonly<Record<string, number>>;
@@ -213,6 +220,8 @@ export interface EndReport {
   readonly accepted: number;
   readonly rejected: number;
   readonly probes: number;
+  readonly requests: number;
+  readonly answers: number;
   readonly opened: number;
   readonly movedIn: number;
   readonly movedOut: number;

@@ -147,7 +147,7 @@ export function createMetrics(
   );
   counter(
     "sluice_connections_ended_total",
-    "Connections by how they ended; rejected ones never opened.",
+    "Connections by how they ended; rejected, served and cut ones never opened.",
     ["shard", "outcome"],
     (set) => {
       for (const [index, counters] of countersByIndex(server)) {
@@ -166,6 +166,18 @@ export function createMetrics(
     "Health checks that were answered; they are not among the connections that ended.",
     ["shard"],
     count("probes"),
+  );
+  counter(
+    "sluice_http_requests_total",
+    "Requests of plain HTTP that were given to the handlers.",
+    ["shard"],
+    count("requests"),
+  );
+  counter(
+    "sluice_http_answers_total",
+    "Requests of plain HTTP that were answered whole.",
+    ["shard"],
+    count("answers"),
   );
   counter(
     "sluice_connections_closed_total",

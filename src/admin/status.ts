@@ -119,6 +119,8 @@ export function readOutcomes({
 }: Pick<InspectedShard, "counters">): Record<string, number> {
   return {
     rejected: counters.get("rejected") + counters.get("abandoned"),
+    served: counters.get("served"),
+    cut: counters.get("cut"),
     clean: counters.get("clean"),
     unacknowledged: counters.get("unacknowledged"),
     forced: counters.get("forced"),

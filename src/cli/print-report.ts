@@ -59,11 +59,15 @@ export function renderReport(report: ShutdownReport): string {
     both("accepted", ({ accepted }) => accepted),
     both("rejected", ({ rejected }) => rejected),
     ...seen("health probes", ({ probes }) => probes),
+    ...seen("HTTP requests", ({ requests }) => requests),
+    ...seen("  answered", ({ answers }) => answers),
+    ...seen("  served", ({ outcomes }) => outcomes.served),
+    ...seen("  cut", ({ outcomes }) => outcomes.cut),
     both("opened", ({ opened }) => opened),
     ...seen("moved in", ({ movedIn }) => movedIn),
     ...seen("moved out", ({ movedOut }) => movedOut),
     ...Object.entries(report.outcomes)
-      .filter(([name]) => name !== "rejected")
+      .filter(([name]) => !UNOPENED.has(name))
       .map(([name, since]) => {
         const now = (shutdown.outcomes as Record<string, number>)[name] ?? 0;
         return row(`  ${name}`, [now, since], wholes);
@@ -78,6 +82,9 @@ export function renderReport(report: ShutdownReport): string {
     ...timesOf("time spent in, since start", report.states),
   ].join("\n");
 }
+
+/** They have rows of their own. */
+const UNOPENED: ReadonlySet<string> = new Set(["rejected", "served", "cut"]);
 
 /** Reads a count of this shutdown, or of the server's whole life. */
 type Reading = (of: Omit<ShutdownPart, "live">) => number;

@@ -68,6 +68,8 @@ export function renderStatus(status: Status): string {
       Object.entries({
         accepted: ledger.accepted,
         probes: ledger.probes,
+        requests: ledger.requests,
+        answers: ledger.answers,
         opened: ledger.opened,
         ...ledger.outcomes,
       }).map(([name, count]) => [name, String(count)]),

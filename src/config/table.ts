@@ -64,6 +64,7 @@ export type OptionGroup =
   | "Serving"
   | "Shutdown"
   | "Handshake and origin"
+  | "Plain HTTP"
   | "Liveness"
   | "Backpressure"
   | "Limits"
@@ -253,6 +254,22 @@ export const optionSpecs = {
     default: [],
   },
 
+  requestDeadlineMs: {
+    kind: "duration",
+    group: "Plain HTTP",
+    description: "from a request's head to the end of its body",
+    default: 300_000,
+    min: 1,
+    max: MAX_DELAY_MS,
+  },
+  keepAliveDeadlineMs: {
+    kind: "duration",
+    group: "Plain HTTP",
+    description: "a connection may wait so long for its next request",
+    default: 5000,
+    min: 1,
+    max: MAX_DELAY_MS,
+  },
   heartbeatIntervalMs: {
     kind: "duration",
     group: "Liveness",

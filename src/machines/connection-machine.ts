@@ -14,6 +14,8 @@ import { setup } from "xstate";
  */
 export const outcomes = [
   "rejected",
+  "served",
+  "cut",
   "clean",
   "unacknowledged",
   "forced",
@@ -31,10 +33,21 @@ export type CloseCause =
 
 export type RefusalCause = "verdict" | "handshake-deadline" | "shutting-down";
 
+/** Why a request of plain HTTP is given up. */
+export type FailureCause = "body" | "request-deadline";
+
 /** Facts that change the lifecycle of a connection. Traffic is not among them. */
 export const connectionEvents = [
   "upgrade.accepted",
   "upgrade.refused",
+  "http.requested",
+  "request.received",
+  "request.broken",
+  "request.answered",
+  "request.concluded",
+  "request.begun",
+  "answer.stalled",
+  "answer.taken",
   "heartbeat.due",
   "heartbeat.unheard",
   "peer.responded",
@@ -71,6 +84,8 @@ export type ConnectionTag = "open" | "closing" | "sealed" | "answering";
  */
 export const connectionDelays = {
   handshakeDeadline: 5_000,
+  requestDeadline: 300_000,
+  keepAliveDeadline: 6_000,
   pongDeadline: 10_000,
   congestionDeadline: 30_000,
   moveDeadline: 2_000,
@@ -115,6 +130,11 @@ export const connectionMachine = setup({
   actions: {
     writeAcceptance: named,
     writeRefusal: (_, _params: { cause: RefusalCause }) => {},
+    serveRequest: named,
+    awaitRequest: named,
+    beginRequest: named,
+    announceLast: named,
+    writeFailure: (_, _params: { cause: FailureCause }) => {},
     countOpened: named,
     announceOpened: named,
     sendPing: named,
@@ -170,6 +190,10 @@ export const connectionMachine = setup({
               target: "refusing",
               actions: { type: "writeRefusal", params: { cause: "verdict" } },
             },
+            "http.requested": {
+              target: "#connection.plain",
+              actions: "serveRequest",
+            },
             "shutdown.requested": {
               target: "refusing",
               actions: {
@@ -188,6 +212,178 @@ export const connectionMachine = setup({
             },
           },
           on: { "shutdown.requested": { target: "refusing", reenter: true } },
+        },
+      },
+    },
+    plain: {
+      description: "speaks plain HTTP; a later request may ask for an upgrade",
+      initial: "receiving",
+      states: {
+        receiving: {
+          description: "a request has come; its body is being read",
+          after: {
+            requestDeadline: {
+              target: "failing",
+              actions: {
+                type: "writeFailure",
+                params: { cause: "request-deadline" },
+              },
+            },
+          },
+          on: {
+            "request.received": "answering",
+            "request.broken": {
+              target: "failing",
+              actions: { type: "writeFailure", params: { cause: "body" } },
+            },
+            "request.answered": { target: "idle", actions: "awaitRequest" },
+            "request.concluded": { target: "ending", actions: "endSocket" },
+            "shutdown.requested": {
+              target: "finishing",
+              actions: "announceLast",
+            },
+            "deadline.reached": {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "cut" } },
+            },
+            "socket.closed": {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "cut" } },
+            },
+          },
+        },
+        answering: {
+          description: "the request is there; its answer is under way",
+          on: {
+            "answer.stalled": "congested",
+            "request.answered": { target: "idle", actions: "awaitRequest" },
+            "request.concluded": { target: "ending", actions: "endSocket" },
+            "shutdown.requested": {
+              target: "finishing",
+              actions: "announceLast",
+            },
+            "deadline.reached": {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "cut" } },
+            },
+            "socket.closed": {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "cut" } },
+            },
+          },
+        },
+        congested: {
+          description: "the client reads slower than its answer is written",
+          after: {
+            congestionDeadline: {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "cut" } },
+            },
+          },
+          on: {
+            "answer.taken": "answering",
+            "request.answered": { target: "idle", actions: "awaitRequest" },
+            "request.concluded": { target: "ending", actions: "endSocket" },
+            "shutdown.requested": {
+              target: "finishing",
+              actions: "announceLast",
+            },
+            "deadline.reached": {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "cut" } },
+            },
+            "socket.closed": {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "cut" } },
+            },
+          },
+        },
+        idle: {
+          description: "everything is answered; the next request may come",
+          after: {
+            keepAliveDeadline: { target: "ending", actions: "endSocket" },
+          },
+          on: {
+            "request.begun": {
+              target: "#connection.upgrading",
+              actions: "beginRequest",
+            },
+            "shutdown.requested": { target: "ending", actions: "endSocket" },
+            "deadline.reached": {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "served" } },
+            },
+            "socket.closed": {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "served" } },
+            },
+          },
+        },
+        finishing: {
+          description: "the last answer is under way; no request is taken",
+          after: {
+            drainDeadline: {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "cut" } },
+            },
+          },
+          on: {
+            "request.broken": {
+              target: "failing",
+              actions: { type: "writeFailure", params: { cause: "body" } },
+            },
+            "request.answered": { target: "ending", actions: "endSocket" },
+            "request.concluded": { target: "ending", actions: "endSocket" },
+            "shutdown.requested": { target: "finishing", reenter: true },
+            "deadline.reached": {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "cut" } },
+            },
+            "socket.closed": {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "cut" } },
+            },
+          },
+        },
+        failing: {
+          description: "the request is given up; the client may read why",
+          after: {
+            lingerDeadline: {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "cut" } },
+            },
+          },
+          on: {
+            "shutdown.requested": { target: "failing", reenter: true },
+            "deadline.reached": {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "cut" } },
+            },
+            "socket.closed": {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "cut" } },
+            },
+          },
+        },
+        ending: {
+          description: "everything is answered; TCP ends",
+          after: {
+            lingerDeadline: {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "served" } },
+            },
+          },
+          on: {
+            "shutdown.requested": { target: "ending", reenter: true },
+            "deadline.reached": {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "served" } },
+            },
+            "socket.closed": {
+              target: "#connection.terminated",
+              actions: { type: "settle", params: { outcome: "served" } },
+            },
+          },
         },
       },
     },
@@ -587,6 +783,11 @@ export const connectionMachine = setup({
 export type ConnectionActionType =
   | "writeAcceptance"
   | "writeRefusal"
+  | "serveRequest"
+  | "awaitRequest"
+  | "beginRequest"
+  | "announceLast"
+  | "writeFailure"
   | "countOpened"
   | "announceOpened"
   | "sendPing"

@@ -17,6 +17,7 @@ export type {
   ConnectionDelay,
   ConnectionEventType,
   ConnectionTag,
+  FailureCause,
   Outcome,
   RefusalCause,
   SettledOutcome,

@@ -9,7 +9,7 @@ import {
 import type { ShardCounters } from "../protocol/shard-counters.ts";
 import type { Fleet } from "./shards/fleet.ts";
 
-/** How many connections ended how. The sums always hold: accepted = rejected + probes + opened + upgrading, opened + movedIn = live + movedOut + all outcomes but `rejected`. */
+/** How many connections ended how. The sums always hold: accepted = rejected + served + cut + probes + opened + upgrading + plain, opened + movedIn = live + movedOut + all other outcomes. */
 export interface Ledger {
   accepted: number;
   /** Open connections that another process has given to this one. A move is an event, not an outcome. */
@@ -18,8 +18,13 @@ export interface Ledger {
   movedOut: number;
   /** In their opening handshake. */
   upgrading: number;
+  /** Speak plain HTTP. */
+  plain: number;
   /** Health checks (`/healthz`, `/readyz`) that were answered. */
   probes: number;
+  /** Requests of plain HTTP that were given to the handlers, and those of them that were answered whole. */
+  requests: number;
+  answers: number;
   opened: number;
   live: number;
   outcomes: Record<Outcome, number>;
@@ -32,6 +37,8 @@ export interface ShutdownPart {
   accepted: number;
   rejected: number;
   probes: number;
+  requests: number;
+  answers: number;
   opened: number;
   movedIn: number;
   movedOut: number;
@@ -56,6 +63,9 @@ export interface ShutdownReport {
   rejected: number;
   /** Health checks that were answered. */
   probes: number;
+  /** Requests of plain HTTP that were given to the handlers, and those of them that were answered whole. */
+  requests: number;
+  answers: number;
   opened: number;
   /** Open connections taken over from another process, and given to one. */
   movedIn: number;
@@ -112,7 +122,10 @@ export function readLedger(
     movedOut: relayed.movedOut,
     accepted: sum((shard) => shard.get("handed")) + refusedByMain,
     upgrading: sum((shard) => shard.upgrading),
+    plain: sum((shard) => shard.plain),
     probes: sum((shard) => shard.get("probes")),
+    requests: sum((shard) => shard.get("requests")),
+    answers: sum((shard) => shard.get("answers")),
     opened,
     // Not the sum over the shards: one that is between two is on neither.
     live: opened + relayed.movedIn - relayed.movedOut - sumOf(endings),
@@ -120,6 +133,8 @@ export function readLedger(
       rejected:
         sum((shard) => shard.get("rejected") + shard.get("abandoned")) +
         refusedByMain,
+      served: sum((shard) => shard.get("served")),
+      cut: sum((shard) => shard.get("cut")),
       ...endings,
     },
   };
@@ -131,16 +146,18 @@ export function isBalanced({
   movedIn,
   movedOut,
   upgrading,
+  plain,
   probes,
   opened,
   live,
   outcomes,
 }: Ledger): boolean {
-  const { rejected, ...ended } = outcomes;
+  const { rejected, served, cut, ...ended } = outcomes;
   return (
     upgrading === 0 &&
+    plain === 0 &&
     live === 0 &&
-    accepted === rejected + probes + opened &&
+    accepted === rejected + served + cut + probes + opened &&
     opened + movedIn === sumOf(ended) + movedOut
   );
 }
@@ -181,6 +198,8 @@ export function partSince(begun: Standing, now: Standing): ShutdownPart {
     accepted: after.accepted - before.accepted,
     rejected: after.outcomes.rejected - before.outcomes.rejected,
     probes: after.probes - before.probes,
+    requests: after.requests - before.requests,
+    answers: after.answers - before.answers,
     opened: after.opened - before.opened,
     movedIn: after.movedIn - before.movedIn,
     movedOut: after.movedOut - before.movedOut,
@@ -249,6 +268,8 @@ export function describeEnd(
     accepted: ledger.accepted,
     rejected: ledger.outcomes.rejected,
     probes: ledger.probes,
+    requests: ledger.requests,
+    answers: ledger.answers,
     opened: ledger.opened,
     movedIn: ledger.movedIn,
     movedOut: ledger.movedOut,

@@ -2,6 +2,7 @@
 export const hookNames = [
   "started",
   "authorize",
+  "request",
   "opened",
   "message",
   "dropped",

@@ -39,6 +39,12 @@ const names = [
   "rejected",
   /** Health checks that were answered: never opened, and not rejected. */
   "probes",
+  /** Connections that spoke plain HTTP alone: all was answered, or not. */
+  "served",
+  "cut",
+  /** Requests of plain HTTP that were given to the handlers, and those of them that were answered whole. */
+  "requests",
+  "answers",
   "clean",
   "unacknowledged",
   "forced",
@@ -75,6 +81,14 @@ const stateCount = connectionTable.states.length;
 const openStates = connectionTable.states.filter(({ tags }) =>
   tags.has("open"),
 );
+const plainStates = connectionTable.states.filter(({ name }) =>
+  name.startsWith("plain."),
+);
+/** Whoever is in one of these has nothing unanswered. */
+const answeredStates: ReadonlySet<string> = new Set([
+  "plain.idle",
+  "plain.ending",
+]);
 const edgeCount = connectionTable.edges.length;
 const CLOSE_CODES = 5000;
 
@@ -259,26 +273,42 @@ export class ShardCounters {
     }
   }
 
-  /** Sockets handed over that have neither opened nor been answered otherwise yet. */
-  get upgrading(): number {
+  /** Sockets handed over that have neither opened nor ended. */
+  get #undecided(): number {
     return (
       this.get("handed") -
       this.get("opened") -
       this.get("rejected") -
+      this.get("served") -
+      this.get("cut") -
       this.get("probes") -
       this.get("abandoned")
     );
   }
 
+  /** Connections that speak plain HTTP. */
+  get plain(): number {
+    return plainStates.reduce(
+      (sum, { index }) => sum + (this.states[index] as number),
+      0,
+    );
+  }
+
+  /** Sockets handed over whose request is still to come, or to be decided. */
+  get upgrading(): number {
+    return this.#undecided - this.plain;
+  }
+
   /** Every socket handed over that has not ended: what balancing goes by. */
   get load(): number {
     const comingIn = this.get("delivered") - this.get("movedIn");
-    return this.live + this.upgrading + comingIn;
+    return this.live + this.#undecided + comingIn;
   }
 
   /**
    * Books what the death of the thread ended: every live connection is
-   * `crashed`, every socket that had not opened is rejected. A connection that
+   * `crashed`, one of plain HTTP is `cut` or had been `served`, every other
+   * socket that had not opened is rejected. A connection that
    * was on its way to or from it and will not arrive was its own. Called by main
    * when the thread is gone for certain.
    *
@@ -290,6 +320,8 @@ export class ShardCounters {
     this.set("windowsKept", 0);
     const crashed = this.live;
     this.add("abandoned", this.upgrading);
+    for (const { name, index } of plainStates)
+      this.add(answeredStates.has(name) ? "served" : "cut", this.states[index]);
     this.add("crashed", crashed);
     (this.closeCodes[CLOSE_CODE.abnormal] as number) += crashed;
     this.states.fill(0);

@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type {
   Authorization,
   Connection,
@@ -41,6 +42,11 @@ export class Hooks {
     return this.#handlers.authorize !== undefined;
   }
 
+  /** Whether plain HTTP is answered by the handlers. */
+  get takesRequests(): boolean {
+    return this.#handlers.request !== undefined;
+  }
+
   /** Whether a connection may come from another thread: what `opened` set up there, `resume` has to set up here. */
   get canResume(): boolean {
     const handlers = this.#handlers;
@@ -63,6 +69,11 @@ export class Hooks {
     signal: AbortSignal,
   ): PromiseLike<unknown> | Authorization<unknown> | undefined | void {
     return this.#handlers.authorize?.(request, signal);
+  }
+
+  /** May throw or reject: its request answers for it. */
+  request(request: IncomingMessage, response: ServerResponse): unknown {
+    return this.#handlers.request?.(request, response);
   }
 
   /** Runs `message`: what `run` does, without its generality, since every message passes here. */

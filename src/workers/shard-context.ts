@@ -56,6 +56,8 @@ import { openPlain, openSecure } from "./transport/open.ts";
 import type { Transport } from "./transport/transport.ts";
 import type { Clock } from "./lifecycle/timer-wheel.ts";
 import type { ShardSurroundings } from "./shard-surroundings.ts";
+import type { PlainStream } from "./plain/plain-stream.ts";
+import { PlainServer } from "./plain/plain-server.ts";
 import { ShardTopics } from "./topics/shard-topics.ts";
 import {
   Handshake,
@@ -102,6 +104,8 @@ export class ShardContext
   readonly moveBlocker: string | undefined;
   handshakePolicy: HandshakePolicy;
   readonly drains: DrainsUnderWay<LiveConnection>;
+  /** Null unless the handlers answer plain HTTP. */
+  readonly #plain: PlainServer | null;
   readonly #shard: number;
   readonly #post: (message: ShardMessage) => void;
   readonly #forwarded: ReadonlySet<string>;
@@ -177,7 +181,9 @@ export class ShardContext
     this.mover = new Mover(this, moving.post);
     this.mover.onLanded = () => this.#checkQuiet();
     this.moveBlocker = moving.whyNot;
+    this.#plain = this.hooks.takesRequests ? new PlainServer(this) : null;
     this.handshakePolicy = {
+      takesRequests: this.hooks.takesRequests,
       allowsOrigin: originRule(origins),
       ready: task.isReady,
       secure: task.tls !== undefined,
@@ -210,6 +216,21 @@ export class ShardContext
 
   setReadiness(isReady: boolean): void {
     this.handshakePolicy = { ...this.handshakePolicy, ready: isReady };
+    // Who asks by HTTP asks elsewhere next time.
+    if (!isReady && this.#plain !== null)
+      for (const { plain } of this.registry) plain?.announceLast();
+  }
+
+  get isLeaving(): boolean {
+    return !this.handshakePolicy.ready;
+  }
+
+  openPlain(connection: LiveConnection): PlainStream {
+    return (this.#plain as PlainServer).open(connection);
+  }
+
+  beginHandshake(connection: LiveConnection): Handshake {
+    return new Handshake(connection, this, {});
   }
 
   /** Resolves when nothing of any connection is left: no machine, and no handler that runs. */

@@ -196,6 +196,9 @@ function During({
   );
 }
 
+/** They never opened. */
+const UNOPENED = ["rejected", "served", "cut"];
+
 /** Opened connections that have ended. */
 function ended({ ledger }: Status): number {
   return endedIn(ledger.outcomes);
@@ -203,7 +206,14 @@ function ended({ ledger }: Status): number {
 
 function endedIn(outcomes: Counted): number {
   const all = Object.values(outcomes).reduce((sum, some) => sum + some, 0);
-  return all - (outcomes["rejected"] ?? 0);
+  return UNOPENED.reduce((left, name) => left - (outcomes[name] ?? 0), all);
+}
+
+/** How those ended who had opened. */
+function openedIn(outcomes: Counted): Counted {
+  return Object.fromEntries(
+    Object.entries(outcomes).filter(([name]) => !UNOPENED.includes(name)),
+  );
 }
 
 /** All connections that there were: each outcome but `rejected` is a share of them. */
@@ -233,6 +243,12 @@ function Ledger({ report }: { report: EndReport }) {
       accepted: side.accepted,
       rejected: side.rejected,
       probes: side.probes,
+      ...(report.requests > 0 && {
+        "HTTP requests": side.requests,
+        answered: side.answers,
+        served: side.outcomes["served"] ?? 0,
+        cut: side.outcomes["cut"] ?? 0,
+      }),
       opened: side.opened,
       "moved in": side.movedIn,
       "moved out": side.movedOut,
@@ -255,9 +271,7 @@ function Ledger({ report }: { report: EndReport }) {
       </p>
       <h3>The ledger</h3>
       <Counts columns={sums} />
-      <Counts
-        columns={columns(({ outcomes: { rejected: _, ...rest } }) => rest)}
-      />
+      <Counts columns={columns(({ outcomes }) => openedIn(outcomes))} />
       <h3>Close codes</h3>
       <Counts columns={columns(({ closeCodes }) => closeCodes)} />
     </>

@@ -21,6 +21,7 @@ const plots: readonly Plot<Sample>[] = [
       stateSeries("closing", "closing", "closing"),
       stateSeries("draining", "draining", "draining"),
       stateSeries("upgrading", "upgrading", "upgrading"),
+      stateSeries("plain HTTP", "plain", "plain"),
     ],
   },
   {

@@ -95,7 +95,8 @@ export class Monitor {
     if (hook === "started")
       return (shard) =>
         run.call(handlers, this.#watchShard(shard as HandlerShard));
-    if (hook === "authorize") return (...given) => run.apply(handlers, given);
+    if (hook === "authorize" || hook === "request")
+      return (...given) => run.apply(handlers, given);
     return (...given) => {
       const connection = given[0] as Connection;
       const record = this.#recordOf(connection);

@@ -15,6 +15,7 @@ import type {
   WhenCongested,
 } from "../../handlers.ts";
 import type { ConnectionEventType } from "../../machines/connection-machine.ts";
+import { peerOf } from "../../protocol/socket-handle.ts";
 import type { HookName } from "../../protocol/hook-names.ts";
 import type { ShardCounters } from "../../protocol/shard-counters.ts";
 import { CLOSE_CODE, isSendableCloseCode, OPCODE } from "../../rfc6455.ts";
@@ -38,6 +39,7 @@ import {
 } from "../websocket/frame-writer.ts";
 import { LiveRequest } from "./request.ts";
 import type { Transport } from "../transport/transport.ts";
+import type { PlainOwner, PlainStream } from "../plain/plain-stream.ts";
 import type { Holder, Holdings } from "./holdings.ts";
 import { type IntakeOwner, takeIn } from "./intake.ts";
 import type { RateLimiter } from "./rate-limiter.ts";
@@ -87,6 +89,10 @@ export interface ConnectionHost {
     ): PublishStatus;
     published(): Promise<void>;
   };
+  /** Gives a connection to Node's HTTP server. */
+  openPlain(connection: LiveConnection): PlainStream;
+  /** The next request of plain HTTP begins as the first did. */
+  beginHandshake(connection: LiveConnection): Handshake;
   /** The shard outlasts this work. */
   track(work: PromiseLike<void>): void;
   reportOpened(connection: LiveConnection): void;
@@ -125,7 +131,8 @@ export class LiveConnection
     TurnTaker,
     InboxOwner,
     ActingConnection,
-    HandshakeOwner
+    HandshakeOwner,
+    PlainOwner
 {
   readonly shard: ConnectionHost;
   readonly transport: Transport;
@@ -135,6 +142,8 @@ export class LiveConnection
   /** While the opening handshake is under way. */
   handshake: Handshake | null = null;
   head: RequestHead | null = null;
+  /** From its first request of plain HTTP until it upgrades. */
+  plain: PlainStream | null = null;
   subprotocol = "";
   data: unknown = undefined;
   /** Topics, as plain data; null until the first. */
@@ -210,6 +219,12 @@ export class LiveConnection
     this.#remoteAddress = address;
   }
 
+  /** Who its peer is to TCP, as long as the system knows. */
+  get remotePort(): number | undefined {
+    const { handle } = this.transport;
+    return handle === undefined ? undefined : peerOf(handle)?.port;
+  }
+
   /** Bytes of TCP that were read, those of the handshake too. */
   get bytesIn(): number {
     return this.bytesInBefore + this.transport.bytesRead;
@@ -233,6 +248,7 @@ export class LiveConnection
       this.transport.unreadBytes +
       this.inbox.heldBytes +
       (this.compressor?.heldBytes ?? 0) +
+      (this.plain?.heldBytes ?? 0) +
       (this.assembly?.heldBytes ?? 0) +
       (this.unread?.buffer.byteLength ?? 0)
     );
@@ -256,7 +272,7 @@ export class LiveConnection
     shard.reportShed(this);
     this.assembly?.forget();
     this.limitDeadline(shard.clock.now() + SHED_DEADLINE_MS);
-    this.tell("buffer.exceeded");
+    this.tell(this.plain === null ? "buffer.exceeded" : "deadline.reached");
     this.countHeld();
   }
 
@@ -269,6 +285,7 @@ export class LiveConnection
       (compressor === null || compressor.heldBytes === 0) &&
       assembly === null &&
       unread === null &&
+      this.plain === null &&
       inbox.heldBytes === 0 &&
       writer.bufferedBytes === 0;
     if (!holdsNothing) shard.holdings.count(this);
@@ -405,6 +422,28 @@ export class LiveConnection
       : this.shard.compressedLimits;
   }
 
+  /** Another request of plain HTTP begins, perhaps another client's behind the same proxy. */
+  beginRequest(): void {
+    this.#request = null;
+    this.#remoteAddress = null;
+    this.handshake = this.shard.beginHandshake(this);
+  }
+
+  /** What comes while it is not open: of a handshake, or of plain HTTP. */
+  readUnopened(chunk: Buffer): void {
+    this.#readAhead();
+    if (this.lifecycle.name === "plain.idle") this.tell("request.begun");
+    if (this.handshake !== null) this.handshake.read(chunk);
+    else this.plain?.receive(chunk);
+  }
+
+  /** Of the next request of plain HTTP, what has come while the one before was answered. */
+  #readAhead(): void {
+    if (this.plain === null || this.lifecycle.name !== "plain.idle") return;
+    const ahead = this.plain.takeAhead();
+    if (ahead.length > 0) this.readUnopened(ahead);
+  }
+
   now(): number {
     return this.shard.clock.now();
   }
@@ -521,6 +560,7 @@ export class LiveConnection
       this.inbox.isFull ||
       this.isRationed ||
       this.#isInflating ||
+      this.plain?.isFull === true ||
       this.lifecycle.name === "open.congested";
     // Once our close frame is out, the peer's is what we wait for.
     return isWaiting && !this.has("sealed");
@@ -543,6 +583,7 @@ export class LiveConnection
   }
 
   readOn(): void {
+    this.#readAhead();
     const { unread } = this;
     if (unread === null || this.isHeldBack) return this.resumeReading();
     this.unread = null;
@@ -576,8 +617,13 @@ export class LiveConnection
     const buffered = this.bufferedBytes;
     if (buffered === 0) {
       if (lifecycle.tags.has("sealed")) this.tell("buffer.flushed");
-      else if (lifecycle.name === "upgrading.refusing") this.transport.end();
+      else if (
+        lifecycle.name === "upgrading.refusing" ||
+        lifecycle.name === "plain.failing"
+      )
+        this.transport.end();
     }
+    this.plain?.flushed();
     if (writer.bufferedBytes > 0 || lifecycle.name === "open.congested")
       this.#judgeBuffer(buffered);
     if (

@@ -4,6 +4,7 @@ import type {
   CloseCause,
   ConnectionActionType,
   ConnectionDelay,
+  FailureCause,
   RefusalCause,
   SettledOutcome,
 } from "../../machines/connection-machine.ts";
@@ -18,6 +19,8 @@ import type { Inbox } from "./inbox.ts";
 
 /** How long TCP may take to end once everything is said. */
 const LINGER_MS = 1_000;
+/** A client that asks again at the last moment is still answered: so much longer than it is told. */
+const KEEP_ALIVE_GRACE_MS = 1_000;
 /** Of the time that is left, handlers may use all but this for the closing handshake. */
 const DRAIN_RESERVE_MS = 1_000;
 const DRAIN_RESERVE_SHARE = 0.25;
@@ -39,6 +42,8 @@ export interface ActingShard<Connection> {
     | "congestionCloseCode"
     | "congestionDeadlineMs"
     | "handshakeDeadlineMs"
+    | "keepAliveDeadlineMs"
+    | "requestDeadlineMs"
     | "pongDeadlineMs"
   >;
   readonly clock: { now(): number };
@@ -69,6 +74,13 @@ export interface ActingConnection extends ManagedConnection {
     readonly windowBits: number | null;
     close(): void;
   } | null;
+  /** While it speaks plain HTTP. */
+  readonly plain: {
+    announceLast(): void;
+    awaitNext(): void;
+    giveUp(): boolean;
+    leave(): void;
+  } | null;
   readonly data: unknown;
   isReading: boolean;
   move: MoveUnderWay | null;
@@ -87,7 +99,8 @@ export interface ActingConnection extends ManagedConnection {
 type Action = (connection: ActingConnection, params: never) => void;
 
 /** Verbs that take a socket out of one pair of hands and put it into another: not of the lifecycle alone. */
-export type SocketActionType = "announceOpened" | "beginMove";
+export type SocketActionType =
+  "announceOpened" | "beginMove" | "beginRequest" | "serveRequest";
 
 /** The hands of the connection machine, but for those that hand a socket on. */
 export const lifecycleActions: Record<
@@ -108,6 +121,27 @@ export const lifecycleActions: Record<
     connection.writer.write();
     // Bytes of the peer that stay unread would turn the end of TCP into a reset.
     connection.transport.resume();
+  },
+
+  awaitRequest(connection) {
+    connection.plain?.awaitNext();
+  },
+
+  announceLast(connection) {
+    connection.plain?.announceLast();
+  },
+
+  writeFailure(connection, { cause }: { cause: FailureCause }) {
+    const { plain, shard, transport, writer } = connection;
+    connection.limitDeadline(shard.clock.now() + LINGER_MS);
+    const answer = failureFor(cause);
+    shard.reportRejection(connection, answer.status, answer.reason);
+    // Into an answer that has begun, nothing can be said.
+    if (plain?.giveUp() !== false)
+      writer.bytes(refusalResponse(answer, Date.now()));
+    else transport.end();
+    writer.write();
+    transport.resume();
   },
 
   countOpened(connection) {
@@ -212,6 +246,7 @@ export const lifecycleActions: Record<
       return;
     }
     counters.add(outcome);
+    if (outcome === "served" || outcome === "cut") return;
     const code =
       outcome === "clean" || outcome === "unacknowledged"
         ? (connection.closeStatus?.code ?? CLOSE_CODE.abnormal)
@@ -228,6 +263,7 @@ export const lifecycleActions: Record<
   release(connection) {
     connection.handshake?.abort();
     connection.handshake = null;
+    connection.plain?.leave();
     connection.stopHearing();
     if (connection.compressor !== null) {
       const keepsWindow = connection.compressor.windowBits === null;
@@ -249,6 +285,9 @@ export const connectionDelays: Record<
   (connection: ActingConnection) => number
 > = {
   handshakeDeadline: ({ shard }) => shard.config.handshakeDeadlineMs,
+  requestDeadline: ({ shard }) => shard.config.requestDeadlineMs,
+  keepAliveDeadline: ({ shard }) =>
+    shard.config.keepAliveDeadlineMs + KEEP_ALIVE_GRACE_MS,
   pongDeadline: ({ shard }) => shard.config.pongDeadlineMs,
   moveDeadline: ({ move, shard }) =>
     Math.max(0, (move?.deadline ?? 0) - shard.clock.now()),
@@ -286,6 +325,12 @@ export function compressedReady(connection: ActingConnection): void {
   if (connection.compressor?.isIdle !== true) return;
   if (connection.has("closing")) connection.inbox.settle();
   else connection.tell("compressor.idle");
+}
+
+function failureFor(cause: FailureCause): Answer {
+  return cause === "body"
+    ? refusal("bad-request", { body: "The body is malformed.\n" })
+    : refusal("request-deadline");
 }
 
 function answerFor(cause: RefusalCause, verdict: Answer | undefined): Answer {

@@ -49,7 +49,7 @@ export function receive(connection: LiveConnection, chunk: Buffer): void {
   shard.counters.countRead(chunk.length);
   if (connection.lifecycle.name === "open.probing")
     connection.tell("peer.responded");
-  if (!connection.isReading) connection.handshake?.read(chunk);
+  if (!connection.isReading) connection.readUnopened(chunk);
   // Else the peer has closed, or broken the protocol: nothing it says counts any more.
   else takeBehind(connection, chunk);
 }

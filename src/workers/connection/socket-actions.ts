@@ -1,5 +1,6 @@
 import type { ConnectionActionType } from "../../machines/connection-machine.ts";
 import { compress } from "./compress.ts";
+import type { JudgedRequest } from "../plain/plain-stream.ts";
 import type { LiveConnection } from "./connection.ts";
 import { lifecycleActions } from "./machine-actions.ts";
 import { RateLimiter } from "./rate-limiter.ts";
@@ -12,9 +13,22 @@ export const connectionActions: Record<
 > = {
   ...lifecycleActions,
 
+  serveRequest(connection) {
+    const requested = connection.handshake?.requested as JudgedRequest;
+    connection.handshake = null;
+    connection.plain ??= connection.shard.openPlain(connection);
+    connection.plain.serve(requested);
+  },
+
+  beginRequest(connection) {
+    connection.beginRequest();
+  },
+
   announceOpened(connection) {
     const { handshake: upgrade, shard } = connection;
     const { compression, early = [] } = upgrade ?? {};
+    connection.plain?.leave();
+    connection.plain = null;
     connection.handshake = null;
     connection.isReading = true;
     if (compression !== undefined) compress(connection, compression);

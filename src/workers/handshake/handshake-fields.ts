@@ -5,6 +5,8 @@ export interface HandshakeFields {
   readonly isHttp10: boolean;
   /** A Transfer-Encoding, or a Content-Length that is not 0. */
   readonly hasBody: boolean;
+  readonly contentLength: string | undefined;
+  readonly transferEncoding: string | undefined;
   /** `""` when HTTP/1.0 came without one. */
   readonly host: string;
   readonly upgrade: string | undefined;

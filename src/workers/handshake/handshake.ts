@@ -7,6 +7,7 @@ import type { Arrival } from "../../protocol/messages.ts";
 import type { AddressLimit, Counted } from "./address-limit.ts";
 import { acceptResponse } from "./accept.ts";
 import { narrowAuthorization } from "./authorization.ts";
+import type { Framing } from "./framing.ts";
 import { HeadReader } from "./head-reader.ts";
 import type { HandshakeRequest } from "./handshake-fields.ts";
 import { type HttpAnswer, refusal, type RefusalReason } from "./refusal.ts";
@@ -27,8 +28,16 @@ import {
 
 type Asked = Extract<Verdict, { kind: "upgrade" }>;
 
+/** A request of plain HTTP for the handlers, and what came behind its head: a view of the chunk. */
+interface PlainRequest {
+  readonly head: RequestHead;
+  readonly framing: Framing;
+  readonly rest: Buffer;
+}
+
 /** What a client may send before it has an answer, for which it has to wait (RFC 6455, 4.1). */
 const MAX_EARLY_BYTES = 4 * 1024;
+const NOTHING = Buffer.alloc(0);
 
 /** When a client that was refused for want of room should try again, seconds. */
 export const RETRY_AFTER_SECONDS = 5;
@@ -85,6 +94,8 @@ export class Handshake {
   #abort: AbortController | null = null;
   /** The refusal, once there is one. */
   answer: Answer | undefined;
+  /** What the handlers are to answer, where it is no upgrade. */
+  requested: PlainRequest | undefined;
   /** The 101 response, once accepted. */
   acceptance: Buffer | undefined;
   /** Where messages are compressed: how. */
@@ -155,6 +166,10 @@ export class Handshake {
     const shard = this.#shard;
     const { isProbe, refusal: refused } = this.#arrival;
     const verdict = judgeRequest(request, shard.handshakePolicy, isProbe);
+    if (verdict.kind === "request") {
+      if (refused !== undefined) return this.#refuseFor(refused);
+      return this.#serve(request, verdict.framing);
+    }
     if (verdict.kind !== "upgrade") {
       const { origin, host } = request.fields;
       if (verdict.reason === "origin")
@@ -177,6 +192,18 @@ export class Handshake {
       if (isAdmitted) this.#authorize(verdict);
       else this.#refuseFor("too-many-from-address");
     });
+  }
+
+  /** Plain HTTP: what follows is no affair of the handshake's. */
+  #serve({ head }: HandshakeRequest, framing: Framing): void {
+    const [rest = NOTHING] = this.early;
+    this.#stage = "over";
+    this.early = [];
+    this.requested = { head, framing, rest };
+    this.#connection.head = head;
+    // Once the socket has closed, the system does not know its peer any more.
+    void this.#connection.remoteAddress;
+    this.#connection.tell("http.requested");
   }
 
   #authorize(asked: Asked): void {

@@ -249,6 +249,10 @@ export class HeadReader {
   ): HeadProgress {
     const head = new RequestHead(bytes.toString("latin1", 0, end));
     const contentLength = this.#value(head, HANDSHAKE_FIELD.contentLength);
+    const transferEncoding = this.#value(
+      head,
+      HANDSHAKE_FIELD.transferEncoding,
+    );
     const host = this.#value(head, HANDSHAKE_FIELD.host);
     if (host === undefined ? !this.#isHttp10 : !HOST.test(host)) {
       return this.#refuse("bad-request", FAULTS.host);
@@ -259,8 +263,9 @@ export class HeadReader {
     const fields: HandshakeFields = {
       isHttp10: this.#isHttp10,
       hasBody:
-        this.#value(head, HANDSHAKE_FIELD.transferEncoding) !== undefined ||
-        !/^0*$/u.test(contentLength ?? ""),
+        transferEncoding !== undefined || !/^0*$/u.test(contentLength ?? ""),
+      contentLength,
+      transferEncoding,
       host: host ?? "",
       upgrade: this.#value(head, HANDSHAKE_FIELD.upgrade),
       connection: this.#value(head, HANDSHAKE_FIELD.connection),

@@ -1,3 +1,5 @@
+import { METHODS } from "node:http";
+import { type Framing, framingOf } from "./framing.ts";
 import { listHas } from "./characters.ts";
 import type { HandshakeFields, HandshakeRequest } from "./handshake-fields.ts";
 import type { OriginRule } from "./origins.ts";
@@ -20,6 +22,8 @@ export interface HandshakePolicy {
   readonly ready: boolean;
   /** Whether the connection is TLS, for the URL in the hint. */
   readonly secure?: boolean;
+  /** Whether the handlers answer plain HTTP. */
+  readonly takesRequests?: boolean;
 }
 
 /** What is to be done with a request. */
@@ -33,6 +37,8 @@ export type Verdict =
       readonly extensions: string;
     }
   | (Refusal & { readonly kind: "refuse" })
+  /** Plain HTTP, for the handlers to answer. */
+  | { readonly kind: "request"; readonly framing: Framing }
   | (Required<HttpAnswer> & {
       readonly kind: "plain";
       readonly reason: "health" | RefusalReason;
@@ -52,7 +58,8 @@ const ALLOW_PLAIN = "GET, HEAD";
 
 /**
  * Judges a request (RFC 6455 section 4.2.1): an upgrade with what the answer
- * needs, a refusal, or plain HTTP with its whole answer.
+ * needs, a refusal, plain HTTP for the handlers, or plain HTTP with its whole
+ * answer.
  *
  * `/healthz` is always 200, for as long as someone is there to say so, and
  * `/readyz` is 200 or 503: a server that drains is alive, and restarting it would
@@ -68,7 +75,9 @@ export function judgeRequest(
   const { head, fields } = request;
   const { method } = head;
   if (fields.upgrade === undefined || !listHas(fields.upgrade, "websocket")) {
-    return examinePlain(head, fields, method, policy);
+    return policy.takesRequests === true && !isHealthCheck(head, method)
+      ? examineRequest(head, fields, method, isProbe)
+      : examinePlain(head, fields, method, policy);
   }
   const refuse = (reason: RefusalReason, body?: string): Verdict => ({
     kind: "refuse",
@@ -114,6 +123,48 @@ const CONNECTION =
   "The header Connection must have Upgrade. If a proxy stands in between, let it pass on the headers Connection and Upgrade.\n";
 const PROTOCOLS =
   "The header Sec-WebSocket-Protocol must be a list of different names.\n";
+
+const FRAMING =
+  "The body must have one length: Content-Length, or Transfer-Encoding with chunked and nothing else, in HTTP/1.1.\n";
+const KNOWN_METHODS: ReadonlySet<string> = new Set(METHODS);
+
+/** What a load balancer asks is answered by the server, whatever the handlers are. */
+function isHealthCheck({ path }: RequestHead, method: string): boolean {
+  const asks = method === "GET" || method === "HEAD";
+  return asks && (path === "/healthz" || path === "/readyz");
+}
+
+/**
+ * Judges a request that the handlers are to answer. Whatever a server behind or
+ * before this one could take for another request is refused (RFC 9112 section
+ * 6.3, 11.2).
+ */
+function examineRequest(
+  head: RequestHead,
+  fields: HandshakeFields,
+  method: string,
+  isProbe: boolean,
+): Verdict {
+  const refuse = (reason: RefusalReason, body?: string): Verdict => ({
+    kind: "refuse",
+    ...refusal(reason, {
+      isHead: method === "HEAD",
+      ...(body !== undefined && { body }),
+    }),
+  });
+  // A tunnel is no request of this server (RFC 9110 section 9.3.6).
+  if (method === "CONNECT" || !KNOWN_METHODS.has(method))
+    return refuse("method-unknown");
+  const isOfServer = method === "OPTIONS" && head.target === "*";
+  if (!isOfServer && !hasUsableTarget(head, fields))
+    return refuse("bad-request", TARGET);
+  if (fields.probe !== undefined && !isProbe)
+    return refuse("bad-request", PROBE);
+  const framing = framingOf(fields);
+  return framing === undefined
+    ? refuse("bad-request", FRAMING)
+    : { kind: "request", framing };
+}
 
 function examinePlain(
   head: RequestHead,

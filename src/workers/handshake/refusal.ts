@@ -15,6 +15,10 @@ const REFUSALS = {
     status: 408,
     text: "The request was not complete in time.",
   },
+  "request-deadline": {
+    status: 408,
+    text: "The body of the request was not complete in time.",
+  },
   "bad-request": { status: 400, text: "The request is malformed." },
   "target-too-long": { status: 414, text: "The request target is too long." },
   "header-too-large": { status: 431, text: "The request head is too large." },
@@ -26,6 +30,10 @@ const REFUSALS = {
     status: 405,
     text: "The method must be GET.",
     headers: { Allow: "GET" },
+  },
+  "method-unknown": {
+    status: 501,
+    text: "The method is not known.",
   },
   "upgrade-required": {
     status: 426,

@@ -30,6 +30,8 @@ function accountFor(
   expect(balanced).toBe(true);
   expect(outcomes).toEqual({
     rejected: 0,
+    served: 0,
+    cut: 0,
     clean: played.length - failures,
     unacknowledged: failures,
     forced: 0,

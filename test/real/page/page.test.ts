@@ -351,7 +351,7 @@ describe("the inspector in a browser", () => {
         ),
     ) as Record<string, number[]>;
     const numbersOf = ({
-      outcomes: { rejected, ...outcomes },
+      outcomes: { rejected, clean, unacknowledged, forced, lost, crashed },
       closeCodes,
       accepted,
       probes,
@@ -361,7 +361,7 @@ describe("the inspector in a browser", () => {
     }: ShutdownReport | ShutdownPart): Record<string, number> => ({
       ...{ accepted, rejected, probes, opened },
       ...{ "moved in": movedIn, "moved out": movedOut },
-      ...outcomes,
+      ...{ clean, unacknowledged, forced, lost, crashed },
       ...closeCodes,
     });
     const now = numbersOf(report.shutdown);
@@ -476,7 +476,7 @@ describe("the inspector in a browser", () => {
       .evaluateAll((plots) =>
         plots.map((plot) => plot.querySelectorAll("path.run").length),
       );
-    expect(drawn).toEqual([7, 1, 2, 1]);
+    expect(drawn).toEqual([8, 1, 2, 1]);
   });
 
   it("asks for the token where one is set", async () => {

@@ -106,6 +106,8 @@ describe("shutdown of the command", () => {
     expect(status).toBe(0);
     expect(report.outcomes).toEqual({
       rejected: 0,
+      served: 0,
+      cut: 0,
       clean: 1_400,
       unacknowledged: 400,
       forced: 200,

@@ -41,6 +41,8 @@ time spent in, since start          p50       p99       max
   it("leaves out what a server without connections has none of", () => {
     const outcomes = {
       rejected: 0,
+      served: 0,
+      cut: 0,
       clean: 0,
       unacknowledged: 0,
       forced: 0,

@@ -87,6 +87,8 @@ describe("progress on a terminal", () => {
         ledger: {
           outcomes: {
             rejected: 3,
+            served: 0,
+            cut: 0,
             clean,
             unacknowledged: 0,
             forced: 0,

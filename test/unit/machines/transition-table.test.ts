@@ -50,6 +50,13 @@ describe("the transition table", () => {
       "open.healthy",
       "open.moving",
       "open.probing",
+      "plain.answering",
+      "plain.congested",
+      "plain.ending",
+      "plain.failing",
+      "plain.finishing",
+      "plain.idle",
+      "plain.receiving",
       "terminated",
       "upgrading.handshaking",
       "upgrading.refusing",
@@ -100,11 +107,11 @@ describe("the transition table", () => {
     expect(answer(name, event)).toBe(expected);
   });
 
-  it("gives every state before the last a delay, but for healthy", () => {
+  it("gives every state before the last a delay, but for healthy, and for an answer that the handlers work on", () => {
     const endless = connectionTable.states
       .filter(({ isFinal, delayEvent }) => !isFinal && !delayEvent)
       .map(({ name }) => name);
-    expect(endless).toEqual(["open.healthy"]);
+    expect(endless).toEqual(["open.healthy", "plain.answering"]);
   });
 
   it("arms a delay on the way into each state that has one, and cancels it on the way out", () => {

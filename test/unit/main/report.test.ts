@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { connectionTable } from "../../../src/machines/connection-table.ts";
 import {
   describeEnd,
   isBalanced,
@@ -22,8 +23,12 @@ function counters(values: Partial<Record<CounterName, number>>): ShardCounters {
 describe("the ledger", () => {
   const shards = [
     counters({
-      handed: 10,
+      handed: 19,
       rejected: 1,
+      served: 4,
+      cut: 2,
+      requests: 9,
+      answers: 7,
       abandoned: 1,
       opened: 8,
       clean: 5,
@@ -33,18 +38,27 @@ describe("the ledger", () => {
     }),
     counters({ handed: 4, opened: 3, clean: 1, unacknowledged: 1 }),
   ];
+  const plainAt = connectionTable.states.findIndex(
+    ({ name }) => name === "plain.answering",
+  );
+  (shards[0] as ShardCounters).states[plainAt] = 3;
 
   it("adds the shards up, with what main itself refused", () => {
     expect(readLedger(shards, 3)).toEqual({
-      accepted: 17,
+      accepted: 26,
       movedIn: 0,
       movedOut: 0,
       upgrading: 1,
+      plain: 3,
       probes: 0,
+      requests: 9,
+      answers: 7,
       opened: 11,
       live: 1,
       outcomes: {
         rejected: 5,
+        served: 4,
+        cut: 2,
         clean: 6,
         unacknowledged: 1,
         forced: 1,
@@ -55,7 +69,16 @@ describe("the ledger", () => {
   });
 
   it("is balanced once nothing is live and each connection has its outcome", () => {
-    const ended = [counters({ handed: 3, rejected: 1, opened: 2, clean: 2 })];
+    const ended = [
+      counters({
+        handed: 6,
+        rejected: 1,
+        served: 2,
+        cut: 1,
+        opened: 2,
+        clean: 2,
+      }),
+    ];
     expect(isBalanced(readLedger(ended, 4))).toBe(true);
   });
 
@@ -104,11 +127,15 @@ describe("the ledger", () => {
       accepted: 1,
       rejected: 1,
       probes: 0,
+      requests: 0,
+      answers: 0,
       opened: 1,
       movedIn: 0,
       movedOut: 0,
       outcomes: {
         rejected: 1,
+        served: 0,
+        cut: 0,
         clean: 9,
         unacknowledged: 0,
         forced: 2,

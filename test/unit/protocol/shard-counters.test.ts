@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { connectionTable } from "../../../src/machines/connection-table.ts";
 import { ShardCounters } from "../../../src/protocol/shard-counters.ts";
 import { bucketOf } from "../../../src/protocol/histogram.ts";
 
@@ -71,6 +72,25 @@ describe("the counters of a shard", () => {
     expect(counters.upgrading).toBe(0);
     expect([...counters.states].every((count) => count === 0)).toBe(true);
     expect(counters.get("handlers")).toBe(0);
+  });
+
+  it("book who spoke plain HTTP when the thread dies as cut, or as served where nothing was unanswered", () => {
+    const counters = busyShard();
+    counters.add("handed", 6);
+    const at = (name: string): number =>
+      connectionTable.states.findIndex((state) => state.name === name);
+    counters.states[at("plain.idle")] = 2;
+    counters.states[at("plain.ending")] = 1;
+    counters.states[at("plain.receiving")] = 1;
+    counters.states[at("plain.answering")] = 1;
+    counters.states[at("plain.failing")] = 1;
+    expect(counters.plain).toBe(6);
+    expect(counters.upgrading).toBe(2);
+    counters.bookDeath();
+    expect(counters.get("served")).toBe(3);
+    expect(counters.get("cut")).toBe(3);
+    expect(counters.get("abandoned")).toBe(2);
+    expect(counters.load).toBe(0);
   });
 
   it("book nothing twice", () => {

@@ -30,10 +30,12 @@ const mayTouch = [
   "workers/inspection/gauges.ts",
   "workers/websocket/deflate-pool.ts",
   "workers/websocket/zlib-context.ts",
-  // Facts that stay as they are: the host's name, addresses as text, a socket that is none.
+  // Facts that stay as they are: the host's name, addresses as text, known methods, a socket that is none; and a server that never listens.
   "main/cluster/instance.ts",
+  "workers/handshake/judge-request.ts",
   "workers/handshake/remote-address.ts",
   "workers/handshake/refusal.ts",
+  "workers/plain/plain-server.ts",
   "workers/websocket/no-native-addon.ts",
 ];
 

@@ -102,6 +102,7 @@ describe("the laws of the handshake", () => {
         if (progress.kind === "need-more") return;
         const verdict =
           progress.kind === "head" ? judgeRequest(progress, POLICY) : progress;
+        if (verdict.kind === "request") throw new Error("nobody takes it");
         const response =
           verdict.kind === "upgrade"
             ? acceptResponse(verdict)

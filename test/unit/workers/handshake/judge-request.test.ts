@@ -23,7 +23,8 @@ function examine(
 /** The bytes that answer a request which is not upgraded. */
 function answer(text: string, changed: Partial<HandshakePolicy> = {}): string {
   const verdict = examine(text, changed);
-  if (verdict.kind === "upgrade") throw new Error("it was upgraded");
+  if (verdict.kind === "upgrade" || verdict.kind === "request")
+    throw new Error(`it is for the handlers: ${verdict.kind}`);
   return refusalResponse(verdict).toString();
 }
 

@@ -17,6 +17,16 @@ const TABLE = {
     CLOSE,
     "The request was not complete in time.\n",
   ],
+  "request-deadline": [
+    "408 Request Timeout",
+    CLOSE,
+    "The body of the request was not complete in time.\n",
+  ],
+  "method-unknown": [
+    "501 Not Implemented",
+    CLOSE,
+    "The method is not known.\n",
+  ],
   "bad-request": ["400 Bad Request", CLOSE, "The request is malformed.\n"],
   "target-too-long": [
     "414 URI Too Long",
