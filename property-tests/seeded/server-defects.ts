@@ -178,7 +178,8 @@ export const serverDefects: readonly Defect[] = [
   {
     rule: "no connection moves while its handlers are in flight",
     file: "src/workers/handover/move.ts",
-    original: 'if (inbox.pending > 0 || hasUnread(socket)) return "handlers";',
+    original:
+      'if (inbox.pending > 0 || transport.unreadBytes > 0) return "handlers";',
     defective: "",
     suites: [travel],
   },

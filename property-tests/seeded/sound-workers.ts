@@ -87,8 +87,14 @@ export const workersDefects: readonly Defect[] = [
   {
     rule: "who was closed sees the end of TCP, whoever has inherited the socket",
     file: "src/workers/connection/machine-actions.ts",
-    original: "socket.end(() => socket.destroy());",
-    defective: "socket.destroy();",
+    original: `      transport.end(() => {
+        transport.destroy();
+        connection.tell("socket.closed");
+      });`,
+    defective: `      {
+        transport.destroy();
+        connection.tell("socket.closed");
+      }`,
     suites: ["test/real/connections/helpers.test.ts"],
   },
   {

@@ -34,7 +34,7 @@ export const survivors: readonly Defect[] = [
     rule: "no connection moves before everything it was sent is with the kernel",
     file: "src/workers/handover/move.ts",
     original:
-      '    if (connection.bufferedBytes > 0 || hasUnflushed(socket))\n      return "unflushed";\n',
+      '    if (connection.bufferedBytes > 0 || transport.unsentBytes > 0)\n      return "unflushed";\n',
     defective: "",
     suites: stories,
   },
