@@ -19,6 +19,8 @@ export interface DriveTarget {
   readonly running: RunningSubject;
   readonly cores: Cores;
   readonly tls: boolean;
+  /** Messages are compressed both ways. */
+  readonly compression: boolean;
 }
 
 /** A load process at work: its reports come one by one. */
@@ -47,12 +49,12 @@ export async function startLoad(
   target: DriveTarget,
   plan: LoadPlan,
 ): Promise<Load> {
-  const { subject, running, cores, tls } = target;
+  const { subject, running, cores, tls, compression } = target;
   const order: LoadOrder = {
     target: {
       port: running.port,
       path: subject.path,
-      wire: subject.wire,
+      wire: compression ? "deflate" : subject.wire,
       tls,
     },
     watched: {

@@ -91,7 +91,7 @@ export function contendersOf(
 
 /** How a server is started for a measurement, where it differs from the usual. */
 export interface ServerSetup extends Partial<
-  Pick<SubjectOptions, "mode" | "workers" | "cores">
+  Pick<SubjectOptions, "mode" | "workers" | "cores" | "compression">
 > {
   readonly tls?: boolean;
 }
@@ -125,6 +125,7 @@ export async function withServer<Result>(
       running,
       cores: { server: options.cores, load: context.cores.load },
       tls,
+      compression: options.compression ?? false,
     });
   } finally {
     await running.stop();

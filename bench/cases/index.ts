@@ -1,6 +1,7 @@
 /** Every case, in the order of the report. */
 import type { BenchCase } from "./case.ts";
 import { churnCases } from "./churn.ts";
+import { compressionCases } from "./compression.ts";
 import { echoCases } from "./echo.ts";
 import { fanOutCases } from "./fan-out.ts";
 import { floodCases } from "./flood.ts";
@@ -19,6 +20,7 @@ export const benchCases: readonly BenchCase[] = [
   idleMemoryCase,
   ...fanOutCases,
   ...publishCases,
+  ...compressionCases,
   shutdownCase,
   shardsCase,
   machineCase,

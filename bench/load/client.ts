@@ -6,7 +6,11 @@ import { connect as connectTcp, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { opcodes } from "./frames.ts";
 import type { Target } from "./plan.ts";
-import { ReplyStream } from "./reply-stream.ts";
+import {
+  type ControlHandler,
+  type ReplyReader,
+  ReplyStream,
+} from "./reply-stream.ts";
 import type { Script } from "./script.ts";
 import { masked, wires, type Greeting, type WireFormat } from "./wires.ts";
 
@@ -34,7 +38,7 @@ export class Client {
   readonly #script: Script;
   readonly #wire: WireFormat;
   readonly #events: ClientEvents;
-  readonly #replies: ReplyStream;
+  readonly #replies: ReplyReader;
   readonly #socket: Socket;
   #greeting: Greeting | undefined;
   #closing = false;
@@ -68,11 +72,11 @@ export class Client {
     this.#events = events;
     this.#wire = wires[target.wire];
     this.#greeting = this.#wire.greeting();
-    this.#replies = new ReplyStream(
-      script.replies,
-      script.replyBytes,
-      (opcode, payload) => this.#onControl(opcode, payload),
-    );
+    const onControl: ControlHandler = (opcode, payload) =>
+      this.#onControl(opcode, payload);
+    this.#replies =
+      this.#wire.readReplies?.(script.payload, index, onControl) ??
+      new ReplyStream(script.replies, script.replyBytes, onControl);
     this.#socket = this.#connect(target);
     this.#socket.once(target.tls ? "secureConnect" : "connect", () => {
       const hello = this.#wire.hello(target);

@@ -14,11 +14,15 @@ export const opcodes = {
 } as const;
 
 const finalBit = 0x80;
+/** RFC 7692, section 6. */
+export const compressedBit = 0x40;
 const maskBit = 0x80;
 
 /** One unfragmented frame from the server. */
 export interface ServerFrame {
   readonly opcode: number;
+  /** By permessage-deflate. */
+  readonly isCompressed: boolean;
   readonly payload: Buffer;
   /** Where the frame ends in the bytes it was read from. */
   readonly end: number;
@@ -37,7 +41,7 @@ export function serverFrame(opcode: number, payload: Uint8Array): Buffer {
 /**
  * Builds a masked frame, as a client must send it (section 5.3).
  *
- * @param opcode - One of {@link opcodes}.
+ * @param opcode - One of {@link opcodes}, with {@link compressedBit} where the payload is.
  * @param payload - Any length; it is not changed.
  * @param mask - The four-byte masking key.
  */
@@ -58,8 +62,8 @@ export function clientFrame(
  *
  * @returns The frame, its payload a view of `bytes`, or undefined when its end
  *   has not arrived yet.
- * @throws Error when it is fragmented, masked or has reserved bits set: no
- *   server here has a reason to send that.
+ * @throws Error when it is fragmented, masked or has reserved bits set, but for
+ *   that of permessage-deflate: no server here has a reason to send that.
  */
 export function readServerFrame(
   bytes: Buffer,
@@ -68,7 +72,10 @@ export function readServerFrame(
   if (bytes.length < start + 2) return undefined;
   const first = bytes.readUInt8(start);
   const second = bytes.readUInt8(start + 1);
-  if ((first & 0xf0) !== finalBit || (second & maskBit) !== 0) {
+  if (
+    (first & 0xf0 & ~compressedBit) !== finalBit ||
+    (second & maskBit) !== 0
+  ) {
     throw new Error(
       `Unexpected frame header ${first.toString(16)} ${second.toString(16)}.`,
     );
@@ -88,6 +95,7 @@ export function readServerFrame(
   if (bytes.length < end) return undefined;
   return {
     opcode: first & 0x0f,
+    isCompressed: (first & compressedBit) !== 0,
     payload: bytes.subarray(payloadStart, end),
     end,
   };

@@ -6,7 +6,7 @@ import type { LatencySummary } from "../measure/histogram.ts";
 import type { Watched, WindowUse } from "../measure/window.ts";
 
 /** How a server's connections are spoken to. */
-export type Wire = "websocket" | "socket.io" | "raw";
+export type Wire = "websocket" | "deflate" | "socket.io" | "raw";
 
 /** Where to connect, and how. */
 export interface Target {

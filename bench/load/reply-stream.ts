@@ -9,6 +9,18 @@ import { opcodes, readServerFrame } from "./frames.ts";
 /** Called with each control frame that comes between replies. */
 export type ControlHandler = (opcode: number, payload: Buffer) => void;
 
+/** Reads what comes back on one connection. */
+export interface ReplyReader {
+  /**
+   * Takes what arrived.
+   *
+   * @param chunk - Is read before the call returns and not kept.
+   * @returns How many replies were completed by it.
+   * @throws UnexpectedReplyError when it is not what was to come.
+   */
+  feed(chunk: Buffer): number;
+}
+
 /** The longest chunk that is compared at once. */
 const longestChunk = 65_536;
 
@@ -27,7 +39,7 @@ export class UnexpectedReplyError extends Error {
 }
 
 /** Counts and verifies the replies on one connection. */
-export class ReplyStream {
+export class ReplyStream implements ReplyReader {
   readonly #repeated: Buffer;
   readonly #replyBytes: number;
   readonly #onControl: ControlHandler;
@@ -47,13 +59,6 @@ export class ReplyStream {
     this.#onControl = onControl;
   }
 
-  /**
-   * Takes what arrived.
-   *
-   * @param chunk - Is read before the call returns and not kept.
-   * @returns How many replies were completed by it.
-   * @throws UnexpectedReplyError when it is not what was to come.
-   */
   feed(chunk: Buffer): number {
     const bytes =
       this.#pending === undefined

@@ -6,6 +6,7 @@ import type { WireFormat } from "./wires.ts";
 export interface Script {
   /** `batches[n]` is n messages in one buffer. */
   readonly batches: readonly Buffer[];
+  readonly payload: Buffer;
   readonly replies: Buffer;
   readonly replyBytes: number;
 }
@@ -26,10 +27,12 @@ export function buildScripts(
   inFlight: number,
 ): Script[] {
   return Array.from({ length: payloadVariants }, (_, variant) => {
-    const payload = payloadOf(bytes, variant);
+    const payload =
+      wire.payloadOf?.(bytes, variant) ?? payloadOf(bytes, variant);
     const message = wire.message(payload);
     const reply = wire.reply(payload);
     return {
+      payload,
       batches: Array.from({ length: inFlight + 1 }, (_unused, count) =>
         Buffer.concat(Array.from({ length: count }, () => message)),
       ),

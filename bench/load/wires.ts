@@ -3,13 +3,16 @@
  * its websocket transport, and plain TCP. Each says how a connection is opened
  * and what its bytes look like.
  */
+import { deflated, DeflatedReplies, jsonOf } from "./deflated-replies.ts";
 import {
   clientFrame,
+  compressedBit,
   opcodes,
   readServerFrame,
   serverFrame,
 } from "./frames.ts";
 import type { Target, Wire } from "./plan.ts";
+import type { ControlHandler, ReplyReader } from "./reply-stream.ts";
 
 /** Opening one connection: takes what the server sends until it is open. */
 export interface Greeting {
@@ -33,6 +36,14 @@ export interface WireFormat {
   message(payload: Buffer): Buffer;
   /** The same message coming back. */
   reply(payload: Buffer): Buffer;
+  /** What messages are made of, where that is not any bytes. */
+  payloadOf?(bytes: number, variant: number): Buffer;
+  /** Reads what comes back, where it is not the same bytes every time. */
+  readReplies?(
+    payload: Buffer,
+    index: number,
+    onControl: ControlHandler,
+  ): ReplyReader;
   /** What starts a closing handshake; undefined: TCP is ended instead. */
   close(code: number): Buffer | undefined;
 }
@@ -55,10 +66,14 @@ function closeFrame(code: number): Buffer {
 }
 
 function upgradeRequest(target: Target): Buffer {
+  const extensions =
+    target.wire === "deflate"
+      ? "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
+      : "";
   return Buffer.from(
     `GET ${target.path} HTTP/1.1\r\nHost: 127.0.0.1:${target.port}\r\n` +
       "Connection: Upgrade\r\nUpgrade: websocket\r\n" +
-      `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`,
+      `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n${extensions}\r\n`,
   );
 }
 
@@ -77,12 +92,25 @@ class UpgradeGreeting implements Greeting {
       return undefined;
     }
     const head = bytes.toString("latin1", 0, end);
+    this.check(head);
+    return bytes.subarray(end + 4);
+  }
+
+  protected check(head: string): void {
     if (!head.startsWith("HTTP/1.1 101 ") || !head.includes(accept)) {
       throw new Error(
         `The server refused to upgrade: ${head.split("\r\n")[0]}`,
       );
     }
-    return bytes.subarray(end + 4);
+  }
+}
+
+/** The same, where compression has to be agreed on. */
+class DeflateGreeting extends UpgradeGreeting {
+  protected override check(head: string): void {
+    super.check(head);
+    if (!/^sec-websocket-extensions: *permessage-deflate/im.test(head))
+      throw new Error("The server did not agree to compression.");
   }
 }
 
@@ -122,6 +150,16 @@ const websocket: WireFormat = {
   close: closeFrame,
 };
 
+/** As browsers offer it; each message is JSON, compressed by itself. */
+const deflate: WireFormat = {
+  ...websocket,
+  greeting: () => new DeflateGreeting(),
+  message: (payload) => masked(opcodes.text | compressedBit, deflated(payload)),
+  payloadOf: jsonOf,
+  readReplies: (payload, index, onControl) =>
+    new DeflatedReplies(payload, index, onControl),
+};
+
 /** The event `m` with one string; the payload's bytes are shown as text. */
 function eventPacket(payload: Buffer): Buffer {
   return Buffer.from(`42["m","${textOfLength(payload)}"]`);
@@ -151,6 +189,7 @@ const raw: WireFormat = {
 /** The formats by name. */
 export const wires: Readonly<Record<Wire, WireFormat>> = {
   websocket,
+  deflate,
   "socket.io": socketIo,
   raw,
 };

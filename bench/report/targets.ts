@@ -153,6 +153,36 @@ export const targets: readonly Target[] = [
   },
   {
     ...ofWs,
+    caseName: "deflate-echo-1k",
+    metric: "cpuMicros",
+    text: "echo of 1 KiB JSON, compressed, CPU a message",
+    atMost: 0.8,
+  },
+  {
+    ...ofWs,
+    caseName: "deflate-fanout",
+    metric: "cpuMicros",
+    text: "one compressed message of 1 KiB to 10,000, CPU a delivery",
+    atMost: 0.15,
+  },
+  {
+    ...ofWs,
+    caseName: "deflate-idle-memory",
+    metric: "pssCollectedBytes",
+    text: "idle memory of a connection with compression",
+    atMost: 0.1,
+  },
+  ...[1, 3, 10].flatMap((flooders): Target[] =>
+    (["p50Micros", "p99Micros"] as const).map((metric) => ({
+      ...ofWs,
+      caseName: `flood-${flooders}`,
+      metric,
+      text: `echo beside ${flooders} who flood${flooders === 1 ? "s" : ""}, ${metric === "p50Micros" ? "median" : "p99"}`,
+      atMost: 1,
+    })),
+  ),
+  {
+    ...ofWs,
     caseName: "half-saturation",
     metric: "p99Micros",
     text: "p99 latency at half the saturation rate",

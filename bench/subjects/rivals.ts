@@ -25,8 +25,8 @@ export const ws: Subject = {
   name: "ws",
   title: "ws",
   configuration:
-    "ws on node:http in one process; perMessageDeflate off, TCP_NODELAY, " +
-    "all else as it comes, without the native add-on bufferutil",
+    "ws on node:http in one process; perMessageDeflate off unless compression is " +
+    "measured, then as it comes, TCP_NODELAY, all else as it comes, without the native add-on bufferutil",
   wire: "websocket",
   path: "/echo",
   unavailable: always,

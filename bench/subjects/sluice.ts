@@ -21,7 +21,8 @@ export const sluice: Subject = {
   title: "Sluice",
   configuration:
     "sluice serve with one shard unless said otherwise, defaults but for " +
-    "origins any, and closeRate unlimited where the shutdown is measured",
+    "origins any, compression where that is measured, and closeRate " +
+    "unlimited where the shutdown is",
   wire: "websocket",
   path: "/echo",
   unavailable: () =>
@@ -42,6 +43,7 @@ async function startSluice(options: SubjectOptions): Promise<RunningSubject> {
     ...["--close-rate", "unlimited"],
     ...["--log-level", "warn"],
     ...["--report", "none"],
+    ...(options.compression === true ? ["--compression"] : []),
     ...(options.tls ? ["--tls-key-file", options.tls.keyFile] : []),
     ...(options.tls ? ["--tls-cert-file", options.tls.certFile] : []),
   ]);

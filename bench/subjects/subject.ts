@@ -21,6 +21,8 @@ export interface SubjectOptions {
   /** The cores it may run on. */
   readonly cores: readonly number[];
   readonly tls?: TlsFiles;
+  /** With permessage-deflate; without unless it says so. */
+  readonly compression?: boolean;
   readonly onSigterm?: OnSigterm;
   /** Where it is to listen; any free port otherwise. */
   readonly port?: number;

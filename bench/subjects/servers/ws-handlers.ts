@@ -4,14 +4,16 @@ import type { SubjectOptions } from "../subject.ts";
 import { createNodeServer, listen } from "./node-server.ts";
 
 /**
- * Starts a `ws` server as a careful user would: no compression, no limits
- * below the defaults, TCP_NODELAY (which `ws` sets itself).
+ * Starts a `ws` server as a careful user would: no compression unless it is
+ * what is measured, no limits below the defaults, TCP_NODELAY (which `ws` sets
+ * itself).
  *
  * @returns The port it listens on.
  */
 export async function serveWs(options: SubjectOptions): Promise<number> {
   const server = createNodeServer(options.tls);
-  const sockets = new WebSocketServer({ server, perMessageDeflate: false });
+  const perMessageDeflate = options.compression === true;
+  const sockets = new WebSocketServer({ server, perMessageDeflate });
   const { clients } = sockets;
   sockets.on("connection", (socket) => {
     socket.on("error", () => {});
