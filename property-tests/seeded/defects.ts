@@ -12,7 +12,6 @@ import { deflateDefects } from "./sound-deflate.ts";
 import { deployDefects } from "./sound-deploys.ts";
 import { figureDefects } from "./sound-figures.ts";
 import { historyDefects } from "./sound-histories.ts";
-import { httpDefects } from "./sound-http.ts";
 import { houseDefects } from "./sound-house.ts";
 import { inspectorDefects } from "./sound-inspector.ts";
 import { lifecycleDefects } from "./sound-lifecycle.ts";
@@ -44,7 +43,6 @@ export const areas: readonly Area[] = [
   { title: "Endings", defects: endingDefects },
   { title: "Histories", defects: historyDefects },
   { title: "The path of bytes", defects: bytesDefects },
-  { title: "Plain HTTP", defects: httpDefects },
   { title: "Compression", defects: deflateDefects },
   { title: "Everything at the same time", defects: chaosDefects },
   { title: "A connection in its thread", defects: workersDefects },

@@ -158,7 +158,7 @@ function examineRequest(
   const isOfServer = method === "OPTIONS" && head.target === "*";
   if (!isOfServer && !hasUsableTarget(head, fields))
     return refuse("bad-request", TARGET);
-  if (fields.probe !== undefined && !isProbe)
+  if (!isProbe && fields.probe !== undefined)
     return refuse("bad-request", PROBE);
   const framing = framingOf(fields);
   return framing === undefined
