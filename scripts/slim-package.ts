@@ -34,7 +34,7 @@ async function slimScripts(): Promise<void> {
       module: true,
       compress: false,
       mangle: {
-        toplevel: true,
+        toplevel: false,
         module: false,
         keep_fnames: true,
         keep_classnames: true,

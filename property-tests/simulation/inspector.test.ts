@@ -12,8 +12,8 @@ import { law } from "../support/laws.ts";
 import { createService, orders } from "./service.ts";
 
 /** What `npm test` has to see. */
-const LIVES = 30;
-const CLUSTERED_LIVES = 5;
+const LIVES = 100;
+const CLUSTERED_LIVES = 10;
 const LEAST_CALLS = 150;
 const TIME_LIMIT_MS = 30_000;
 

@@ -143,10 +143,13 @@ export function beginReading(
   readOn(handle);
 }
 
+/** As `net.Socket` does, a handle that cannot be read counts as broken; its user is told behind this call. */
 export function readOn(handle: TcpHandle): void {
   if (handle.reading) return;
   handle.reading = true;
-  handle.readStart();
+  if (handle.readStart() === 0) return;
+  handle.reading = false;
+  process.nextTick(() => handle.sluiceUser?.handleBroke());
 }
 
 export function stopReading(handle: TcpHandle): void {

@@ -300,3 +300,23 @@ for (const [kind, fault] of [
       expect(chunk.toString()).toBe("three");
     });
   });
+
+it("is closed, where a handle cannot be read", async () => {
+  const handle = {
+    reading: false,
+    bytesRead: 0,
+    bytesWritten: 0,
+    useUserBuffer: () => {},
+    readStart: () => -22,
+    close: () => {},
+  };
+  const owner = new Owner();
+  const transport = openPlain(
+    undefined,
+    adoptHandle,
+  )(handle as unknown as SocketHandle);
+  transport.listen(owner, events);
+  expect(owner.told).toEqual([]);
+  await owner.until(() => owner.told.length > 0);
+  expect([owner.told, transport.isWritable]).toEqual([["closed"], false]);
+});
