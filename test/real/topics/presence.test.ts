@@ -32,7 +32,7 @@ it("tells those who ask of joins and leaves, whichever shard they are on", async
   });
   const watcher = await Member.join(server.port);
   await watcher.order({ do: "watch", topic: "news" });
-  const expected: string[] = [];
+  const ids: string[] = [];
   for (let i = 0; i < 2; i++) {
     const bob = await Member.join(server.port, "weather", "news");
     const { id } = (await bob.order({ do: "topics" })) as { id: string };
@@ -40,16 +40,21 @@ it("tells those who ask of joins and leaves, whichever shard they are on", async
     if (i === 0) await bob.order({ do: "unsubscribe", topic: "news" });
     else bob.client.destroy();
     expect(await watcher.hears()).toBe(`${id} left news`);
-    expected.push(`${id} joined`, `${id} left`);
+    ids.push(id);
   }
-  await until("main has heard all", () => inMain.length === expected.length);
-  expect(inMain).toEqual(expected);
+  await until("main has heard all", () => inMain.length === 4);
+  // The two are on different shards, whose words may pass each other.
+  for (const id of ids)
+    expect(inMain.filter((said) => said.startsWith(`${id} `))).toEqual([
+      `${id} joined`,
+      `${id} left`,
+    ]);
   stop();
   const eve = await Member.join(server.port, "news");
   expect(await watcher.hears()).toMatch(/joined news$/);
   await eve.order({ do: "unsubscribe", topic: "news" });
   expect(await watcher.hears()).toMatch(/left news$/);
-  expect(inMain).toEqual(expected);
+  expect(inMain).toHaveLength(4);
 });
 
 it("goes on after a shard was replaced", async () => {
