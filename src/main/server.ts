@@ -53,8 +53,6 @@ export class Server {
   /** Of its machines. */
   readonly patientClock: PatientClock;
   readonly moveBlocker: string | undefined;
-  /** Why connections are not read and written by their handles, if they are not. */
-  readonly handleFault: string | undefined;
   readonly malformed = new Malformed();
   readonly stoppage = new Stoppage();
   readonly fleet: Fleet;
@@ -78,14 +76,13 @@ export class Server {
   readonly #watchdog: { stop(): void };
 
   constructor(parts: ServerParts) {
-    const { config, surroundings, openInspector, moveBlocker, tls } = parts;
-    const { handleFault } = parts;
+    const { config, surroundings, openInspector, tls } = parts;
+    const { moveBlocker, handleFault } = parts;
     const instance = nameInstance();
     this.patientClock = new PatientClock(surroundings.clock);
     this.config = config;
     this.surroundings = surroundings;
     this.moveBlocker = moveBlocker;
-    this.handleFault = handleFault;
     this.fleet = new Fleet(config.workers);
     this.cluster = new Cluster(config, instance, (name) =>
       surroundings.loadNatsClient(config, name),

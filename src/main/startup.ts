@@ -20,8 +20,7 @@ export async function start(
   server: Server,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const { lifecycle, handover, moveBlocker, handleFault, surroundings } =
-    server;
+  const { lifecycle, handover, moveBlocker, surroundings } = server;
   try {
     await orAborted(joinCluster(server), signal);
     const before = surroundings.predecessor();
@@ -44,6 +43,7 @@ export async function start(
     throw error;
   }
   if (lifecycle.isStopping) return;
+  const { handleFault } = server.environment;
   if (handleFault !== undefined)
     channel(channels.server).publish({ event: "streams", why: handleFault });
   if (moveBlocker !== undefined) handover.announce("off", { why: moveBlocker });
