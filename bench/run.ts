@@ -71,25 +71,21 @@ async function measure(
   };
 }
 
-/** @returns what is wrong with the names that were given, before anything is measured */
-function unknownName(options: BenchOptions): string | undefined {
+/** @returns the cases that were named; `undefined` when a name is nobody's, which is said before anything is measured */
+function namedCases(options: BenchOptions): readonly BenchCase[] | undefined {
   try {
-    selectCases(options.caseNames);
     for (const name of options.servers ?? []) subjectNamed(name);
-    return undefined;
+    return selectCases(options.caseNames);
   } catch (error) {
-    if (error instanceof RangeError) return error.message;
-    throw error;
+    if (!(error instanceof RangeError)) throw error;
+    console.error(error.message);
+    return undefined;
   }
 }
 
 async function main(options: BenchOptions): Promise<boolean> {
-  const unknown = unknownName(options);
-  if (unknown !== undefined) {
-    console.error(unknown);
-    return false;
-  }
-  const cases = selectCases(options.caseNames);
+  const cases = namedCases(options);
+  if (cases === undefined) return false;
   const allCores = allowedCores();
   const cores = shareCores(allCores);
   moveOffServerCore(cores);

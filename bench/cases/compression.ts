@@ -1,6 +1,7 @@
 /** Compression: what permessage-deflate costs, at work and at rest. */
 import { driveLoop } from "../drive.ts";
 import { contendersOf, scaled, withServer, type BenchCase } from "./case.ts";
+import { deliveries } from "./fan-out.ts";
 import { idleMemory } from "./idle-memory.ts";
 
 const compression = true;
@@ -46,21 +47,12 @@ export const compressionCases: readonly BenchCase[] = [
     ),
   },
   {
+    ...deliveries,
     name: "deflate-fanout",
     title: "One compressed message of 1 KiB to 10,000 connections",
     description:
       "One connection's message goes to all 10,000 on one shard, the next when " +
       `the last has received it. ${offered}`,
-    unit: "delivery",
-    columns: [
-      "cpuMicros",
-      "kernelMicros",
-      "unitsPerSecond",
-      "p50Micros",
-      "p99Micros",
-      "serverShare",
-      "loadShare",
-    ],
     contenders: contendersOf(subjects, async (subject, context) =>
       withServer(
         subject,

@@ -25,7 +25,8 @@ function fanOut(atOnce: number): SubjectMeasure {
     );
 }
 
-const shared = {
+/** Of a case that counts deliveries of one shard. */
+export const deliveries = {
   unit: "delivery",
   columns: [
     "cpuMicros",
@@ -40,7 +41,7 @@ const shared = {
 
 export const fanOutCases: readonly BenchCase[] = [
   {
-    ...shared,
+    ...deliveries,
     name: "fanout",
     title: "One message to 10,000 connections",
     description:
@@ -51,7 +52,7 @@ export const fanOutCases: readonly BenchCase[] = [
     contenders: contendersOf(subjects, fanOut(1)),
   },
   {
-    ...shared,
+    ...deliveries,
     name: "fanout-8",
     title: "Eight messages to 10,000 connections",
     description:
