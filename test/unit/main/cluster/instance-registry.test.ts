@@ -1,24 +1,12 @@
 import { expect, it } from "vitest";
 import { Bucket } from "../../../../src/main/cluster/bucket.ts";
-import type { InstanceEntry } from "../../../../src/main/cluster/engine.ts";
 import { InstanceRegistry } from "../../../../src/main/cluster/instance-registry.ts";
 import type {
   KV,
   KvEntry,
   NatsConnection,
 } from "../../../../src/main/cluster/nats-client.ts";
-
-const INSTANCE: InstanceEntry = {
-  id: "host-1-abc",
-  startedAt: 1_700_000_000_000,
-  address: "10.0.0.1:8080",
-  version: "1.2.3",
-  state: "listening",
-  workers: 4,
-  connections: 1_000,
-  utilization: 0.25,
-  acceptRate: 500,
-};
+import { INSTANCE } from "./instance-entry.ts";
 
 /** A registry whose servers list these keys, of which each has an entry. */
 function registryThatLists(...ids: string[]): InstanceRegistry {

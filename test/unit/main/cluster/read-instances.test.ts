@@ -9,19 +9,9 @@ import {
 } from "../../../../src/main/cluster/read-instances.ts";
 import { decodePresence } from "../../../../src/topics/presence.ts";
 import { isTopic, presenceTopic } from "../../../../src/topics/rules.ts";
+import { INSTANCE } from "./instance-entry.ts";
 
 const LIMITS = { maxTopicLengthBytes: 8 };
-const INSTANCE = {
-  id: "host-1-abc",
-  startedAt: 1_700_000_000_000,
-  address: "10.0.0.1:8080",
-  version: "1.2.3",
-  state: "listening",
-  workers: 4,
-  connections: 1_000,
-  utilization: 0.25,
-  acceptRate: 500,
-};
 
 const asJson = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
 
