@@ -52,7 +52,7 @@ import { Turns } from "./connection/turns.ts";
 import { paceOf } from "./lifecycle/pacer.ts";
 import { Registry } from "./lifecycle/registry.ts";
 import { secureContextOf } from "./transport/secure-socket.ts";
-import { openPlain, openSecure } from "./transport/open.ts";
+import { openSecure, openTcp } from "./transport/open.ts";
 import type { Transport } from "./transport/transport.ts";
 import type { Clock } from "./lifecycle/timer-wheel.ts";
 import type { ShardSurroundings } from "./shard-surroundings.ts";
@@ -138,7 +138,7 @@ export class ShardContext
     this.deflatePool = new DeflatePool(maxPayloadBytes);
     this.plainLimits = { maxPayloadBytes, isCompressible: false };
     this.compressedLimits = { maxPayloadBytes, isCompressible: true };
-    this.open = openPlain(task.handleFault, surroundings.adopt);
+    this.open = openTcp(task.handleFault, surroundings.adopt);
     this.counters = new ShardCounters(task.counters);
     this.#shard = task.shard;
     this.#post = post;

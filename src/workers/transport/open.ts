@@ -12,7 +12,7 @@ import type { Transport } from "./transport.ts";
  * @param handleFault - Why not by their handles, if not.
  * @param adopt - Puts a socket around a handle.
  */
-export function openPlain(
+export function openTcp(
   handleFault: string | undefined,
   adopt: (handle: SocketHandle, onread: Reading) => Socket,
 ): (handle: SocketHandle) => Transport {

@@ -7,7 +7,7 @@ import {
   adoptHandle,
   type SocketHandle,
 } from "../../../../src/protocol/socket-handle.ts";
-import { openPlain } from "../../../../src/workers/transport/open.ts";
+import { openTcp } from "../../../../src/workers/transport/open.ts";
 import type {
   Transport,
   TransportEvents,
@@ -55,7 +55,7 @@ for (const [kind, fault] of [
   ["a socket", "the test wants it"],
 ] as const)
   describe(`a transport by ${kind}`, () => {
-    const open = openPlain(fault, adoptHandle);
+    const open = openTcp(fault, adoptHandle);
     const server = createServer({ pauseOnConnect: true });
     const accepted: SocketHandle[] = [];
     let onAccepted = (): void => {};
@@ -311,7 +311,7 @@ it("is closed, where a handle cannot be read", async () => {
     close: () => {},
   };
   const owner = new Owner();
-  const transport = openPlain(
+  const transport = openTcp(
     undefined,
     adoptHandle,
   )(handle as unknown as SocketHandle);
